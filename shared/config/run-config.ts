@@ -1,0 +1,118 @@
+// The compiled configuration of a run: complete, validated, frozen. Everything but the configuration code sees only this.
+// Where a value comes from (preset < file < environment < flags) is the business of schema.ts and compile.ts.
+
+export interface ModelConfig {
+  /** Width D of every position (paper: 512). */
+  readonly hidden: number
+  /** Attention heads; head size is hidden / heads. */
+  readonly heads: number
+  /** SwiGLU expansion; see swigluWidth in shared/gradients/layout.ts (spec 1.4). */
+  readonly expansion: number
+  /** Layers of the single shared network. */
+  readonly layers: number
+  /** Paper's T: H cycles per supervision step; only the last is differentiated. */
+  readonly hCycles: number
+  /** Paper's n: L cycles per H cycle. */
+  readonly lCycles: number
+  /** Sequence mixing: self-attention (TRM-Att) or an MLP over the sequence (TRM-MLP, official mlp_t). */
+  readonly mixer: 'attention' | 'mlp'
+  readonly positions: 'rope' | 'learned' | 'none'
+  /** Puzzle positions P prepended to the grid; only the first carries the learned vector. */
+  readonly puzzleEmbLen: number
+  /** Width of a puzzle row; 0 disables puzzle embeddings (then puzzleEmbLen is 0 too). */
+  readonly puzzleEmbDim: number
+  /** Paper's N_sup. */
+  readonly haltMaxSteps: number
+  readonly haltExplorationProb: number
+  readonly rmsNormEps: number
+  readonly ropeTheta: number
+  /** Activations: `auto` takes bf16 where the backend has it, else f32, and says which. */
+  readonly precision: 'auto' | 'f32' | 'bf16'
+  /** Derived from the data: number of tokens. */
+  readonly vocab: number
+  /** Derived from the data: grid positions S0. */
+  readonly seqLen: number
+}
+
+export interface DataConfig {
+  readonly kind: 'arc' | 'sudoku' | 'maze'
+  /** `generated`, a data set name (`arc-agi-1`, `arc-agi-2`, `concept-arc`) or a folder. */
+  readonly source: string
+  /** Rows and columns of the ARC canvas (official: 30). Tasks with a larger grid are left out, and counted. */
+  readonly canvas: number
+  /** Augmented copies per task, at most; the original comes in addition (official: 1000). */
+  readonly augmentations: number
+  /** Seed of the pool of augmented puzzles (official: 42). */
+  readonly poolSeed: number
+  /** `slots`: every task equally often, a pure function of (seed, slot, draw). `official`: the published loader's order. */
+  readonly sampler: 'slots' | 'official'
+  /** For the generator: rule families used, and tasks made of each. */
+  readonly generatedFamilies: number
+  readonly generatedTasksPerFamily: number
+}
+
+export interface TrainConfig {
+  /** Global batch: lanes that the workers share out among themselves. */
+  readonly slots: number
+  /** Optimizer steps; where epochs is given instead, this is derived (spec 3.3). */
+  readonly steps: number
+  readonly epochs: number
+  readonly lr: number
+  readonly puzzleLr: number
+  readonly weightDecay: number
+  readonly puzzleWeightDecay: number
+  readonly beta1: number
+  readonly beta2: number
+  readonly warmupSteps: number
+  readonly lrMinRatio: number
+  readonly emaRate: number
+}
+
+export interface ReduceConfig {
+  /** `sharded`: worker i owns every n-th bucket. `star`: the coordinator owns all. */
+  readonly topology: 'sharded' | 'star'
+  readonly wire: 'bf16' | 'f32'
+  /** Bytes of one bucket on the wire; with its envelope it must fit the server's max_payload. */
+  readonly bucketBytes: number
+  /** Bytes published but not yet flushed, per connection, at most. */
+  readonly inFlightBytes: number
+}
+
+export interface ClusterConfig {
+  /** Training begins, and goes on, with at least this many workers. */
+  readonly minWorkers: number
+  readonly heartbeatMs: number
+  /** A worker silent for this long is dead. */
+  readonly deadAfterMs: number
+}
+
+export interface CheckpointConfig {
+  readonly everySteps: number
+  readonly keepLast: number
+  readonly keepBest: number
+}
+
+export interface EvaluateConfig {
+  /** 0: only at the end of the run. */
+  readonly everySteps: number
+  /** Augmented copies per test pair that vote, at most (0: only the original). */
+  readonly augmentations: number
+  /** Rows per unit of work given to a worker. */
+  readonly batch: number
+  /** Test pairs at most (0: all). */
+  readonly maxPairs: number
+}
+
+export interface RunConfig {
+  readonly preset: string
+  readonly run: { readonly id: string; readonly seed: number; readonly dir: string }
+  readonly model: ModelConfig
+  readonly data: DataConfig
+  readonly train: TrainConfig
+  readonly reduce: ReduceConfig
+  readonly cluster: ClusterConfig
+  readonly checkpoint: CheckpointConfig
+  readonly evaluate: EvaluateConfig
+  readonly bus: { readonly url: string; readonly credentials: string }
+  readonly metrics: { readonly host: string; readonly port: number }
+}
