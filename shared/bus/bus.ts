@@ -1,0 +1,145 @@
+// The message bus: NATS behind one small interface. The only file that knows the nats package. The client has no write
+// back-pressure of its own, so this one counts what it published and can wait until the server has taken it; and it
+// reconnects for ever, telling its owner, because core NATS loses what was in flight.
+import { connect, credsAuthenticator, Events, type NatsConnection, type Subscription as NatsSubscription } from 'nats'
+import { BusUnreachable } from '../errors.js'
+
+export type BusStatus =
+  { readonly type: 'disconnected' | 'reconnected' } | { readonly type: 'error'; readonly why: string }
+
+export interface BusStats {
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly messagesIn: number
+  readonly messagesOut: number
+  readonly reconnects: number
+}
+
+/** `respond` is there when the sender waits for a reply. The data is only valid during the call: copy what you keep. */
+export type Handler = (data: Uint8Array, subject: string, respond: ((reply: Uint8Array) => void) | undefined) => void
+
+export interface Bus {
+  /** Bytes of the largest message that the server takes. */
+  readonly maxPayload: number
+  publish(subject: string, data: Uint8Array): void
+  /** Resolves at once while fewer than inFlightBytes are unacknowledged, else when the server has taken them. */
+  credit(): Promise<void>
+  flush(): Promise<void>
+  subscribe(subject: string, handler: Handler): { close(): void }
+  /** @throws BusUnreachable if nobody answers in time. */
+  request(subject: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array>
+  onStatus(handler: (status: BusStatus) => void): void
+  stats(): BusStats
+  close(): Promise<void>
+}
+
+export interface BusOptions {
+  readonly url: string
+  /** Path is read by the caller; this is the text of a NATS credentials file, or empty. */
+  readonly credentials: string
+  /** Shown by the server's monitoring. */
+  readonly name: string
+  readonly inFlightBytes: number
+}
+
+/** @throws BusUnreachable naming the URL and the remedy. */
+export async function connectBus(options: BusOptions): Promise<Bus> {
+  let connection: NatsConnection
+  try {
+    connection = await connect({
+      servers: options.url.split(','),
+      name: options.name,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 250,
+      pingInterval: 10_000,
+      ...(options.credentials === ''
+        ? {}
+        : { authenticator: credsAuthenticator(new TextEncoder().encode(options.credentials)) }),
+    })
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new BusUnreachable(
+      `no NATS server at ${options.url} (${reason})`,
+      'start one with `nats-server`, or name another with --nats nats://HOST:4222',
+      { cause },
+    )
+  }
+  return natsBus(connection, options)
+}
+
+function natsBus(connection: NatsConnection, options: BusOptions): Bus {
+  let unflushed = 0
+  let flushing: Promise<void> | undefined
+  let reconnects = 0
+  const watchers: ((status: BusStatus) => void)[] = []
+  const tell = (status: BusStatus): void => watchers.forEach((watcher) => watcher(status))
+  const watch = async (): Promise<void> => {
+    for await (const status of connection.status()) {
+      if (status.type === Events.Disconnect) tell({ type: 'disconnected' })
+      if (status.type === Events.Error) tell({ type: 'error', why: JSON.stringify(status.data) })
+      if (status.type !== Events.Reconnect) continue
+      reconnects++
+      tell({ type: 'reconnected' })
+    }
+  }
+  void watch()
+
+  const flush = (): Promise<void> => {
+    flushing ??= connection.flush().then(
+      () => {
+        flushing = undefined
+        unflushed = 0
+      },
+      () => {
+        // A flush that fails means a lost connection; the status handler deals with that.
+        flushing = undefined
+        unflushed = 0
+      },
+    )
+    return flushing
+  }
+  const deliver = (subscription: { handler: Handler }): ((error: Error | null, message: NatsMessage) => void) => {
+    return (error, message) => {
+      if (error !== null) return tell({ type: 'error', why: error.message })
+      const respond = message.reply === undefined ? undefined : (reply: Uint8Array) => void message.respond(reply)
+      subscription.handler(message.data, message.subject, respond)
+    }
+  }
+
+  return {
+    maxPayload: connection.info?.max_payload ?? 1 << 20,
+    publish(subject, data) {
+      if (connection.isClosed()) return
+      unflushed += data.byteLength
+      connection.publish(subject, data)
+    },
+    credit: () => (unflushed < options.inFlightBytes ? Promise.resolve() : flush()),
+    flush,
+    subscribe(subject, handler) {
+      const subscription: NatsSubscription = connection.subscribe(subject, { callback: deliver({ handler }) })
+      return { close: () => subscription.unsubscribe() }
+    },
+    async request(subject, data, timeoutMs) {
+      try {
+        return (await connection.request(subject, data, { timeout: timeoutMs })).data
+      } catch (cause) {
+        throw new BusUnreachable(`nobody answers on ${subject}`, 'start the coordinator, and check --run and --nats', {
+          cause,
+        })
+      }
+    },
+    onStatus: (handler) => void watchers.push(handler),
+    stats: () => {
+      const { inBytes, outBytes, inMsgs, outMsgs } = connection.stats()
+      return { bytesIn: inBytes, bytesOut: outBytes, messagesIn: inMsgs, messagesOut: outMsgs, reconnects }
+    },
+    async close() {
+      if (connection.isClosed()) return
+      // Drain sends what is queued; a dead server must not hold us up.
+      await Promise.race([connection.drain(), new Promise((resolve) => setTimeout(resolve, 1000))])
+      await connection.close()
+    },
+  }
+}
+
+type NatsMessage = { data: Uint8Array; subject: string; reply?: string; respond(data: Uint8Array): boolean }

@@ -1,0 +1,53 @@
+// Small interfaces through which the services meet the terminal, the clock and the signals, so that tests can replace them.
+import type { RunConfig } from './config/run-config.js'
+import type { Millis } from './ids.js'
+
+export interface Terminal {
+  readonly isTTY: boolean
+  readonly columns: number
+  /** A line that stays. */
+  line(text: string): void
+  /** The live line: replaced in place on a terminal, printed now and then elsewhere. */
+  status(text: string): void
+}
+
+/** Asked to stop politely. Handlers run once; one added late runs at once. */
+export interface StopSignal {
+  readonly requested: boolean
+  onStop(handler: () => void): void
+}
+
+/** Monotonic time, timers. */
+export interface Clock {
+  now(): Millis
+  /** Calls `tick` every `period` until the returned function is called. */
+  every(period: Millis, tick: () => void): () => void
+}
+
+export interface CoordinatorOptions {
+  readonly config: RunConfig
+  /** Folder for downloads and installed programs: `.trmesh` under it. */
+  readonly root: string
+  /** Start over even if there is a checkpoint. */
+  readonly fresh: boolean
+  readonly signal: StopSignal
+  readonly out: Terminal
+}
+
+export interface WorkerOptions {
+  readonly busUrl: string
+  readonly credentials: string
+  /** undefined: the one run found on the bus. */
+  readonly runId: string | undefined
+  readonly backend: 'auto' | 'tensorflow' | 'wasm' | 'native'
+  readonly gpu: number | undefined
+  /** Compute threads of the tensor library; undefined: all cores. */
+  readonly threads: number | undefined
+  /** Shown in reports; default host and process id. */
+  readonly label: string | undefined
+  readonly metricsHost: string
+  readonly metricsPort: number
+  readonly root: string
+  readonly signal: StopSignal
+  readonly out: Terminal
+}

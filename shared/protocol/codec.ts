@@ -1,0 +1,56 @@
+// Messages to bytes and back: msgpack, one envelope a message, every field checked on arrival. The only file that knows
+// msgpackr. Byte fields come back as views of the received buffer: copy what you keep.
+import { Packr, Unpackr } from 'msgpackr'
+import { WireError } from '../errors.js'
+import { CHANNELS, type Channel, type MessageOf } from './messages.js'
+import type { Shape } from './shape.js'
+
+// No records and no shared structures: those are stateful, and a lost message would garble all later ones.
+const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true })
+const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' })
+
+/** Bytes that an envelope may add to its payload, at most: bounds buckets and chunks against the server's max_payload. */
+export const ENVELOPE_BYTES = 1024
+
+/** The result is a view of a slab that later calls do not overwrite. */
+export function encode<C extends Channel>(_channel: C, message: MessageOf<C>): Uint8Array {
+  return packr.pack(message)
+}
+
+/** @throws WireError if the bytes are not one message of this channel. */
+export function decode<C extends Channel>(channel: C, data: Uint8Array): MessageOf<C> {
+  let value: unknown
+  try {
+    value = unpackr.unpack(data)
+  } catch (cause) {
+    throw new WireError(
+      `${channel}: not msgpack (${data.byteLength} bytes)`,
+      'something else publishes on our subjects',
+      {
+        cause,
+      },
+    )
+  }
+  const type = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined
+  const table: Readonly<Record<string, Shape<unknown>>> = CHANNELS[channel]
+  const shape = typeof type === 'string' && Object.hasOwn(table, type) ? table[type] : undefined
+  if (shape === undefined)
+    throw new WireError(
+      `${channel}: unknown message ${JSON.stringify(type)?.slice(0, 80)}`,
+      'run one version of trmesh',
+    )
+  return { type, ...(shape(value, String(type)) as object) } as MessageOf<C>
+}
+
+const asBytes = (view: ArrayBufferView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+
+/** The bytes of a typed array, without a copy. */
+export const bytesOf = (view: ArrayBufferView): Uint8Array => asBytes(view)
+
+/** Floats of a byte field: a copy, because a received field lies at any offset. @throws WireError on a length that is not a multiple of 4. */
+export function floatsOf(data: Uint8Array): Float32Array {
+  if (data.byteLength % 4 !== 0) throw new WireError(`${data.byteLength} bytes are no f32 numbers`, 'run one version')
+  const floats = new Float32Array(data.byteLength / 4)
+  asBytes(floats).set(data)
+  return floats
+}

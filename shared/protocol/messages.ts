@@ -1,0 +1,194 @@
+// Everything that travels over the bus: one tagged union per direction. The tables of shapes below are the truth; the
+// types are inferred from them. Refusals speak in the speaker's voice. Byte fields are little-endian.
+import type { Brand, Draw, Epoch, SlotId, Step, WorkerId } from '../ids.js'
+import { as, boolean, bytes, count, list, name, number, oneOf, record, text, type Of, type Shape } from './shape.js'
+
+/** Grows with every change that an older peer would misread. */
+export const PROTOCOL_VERSION = 1
+
+/** Name of one snapshot of replica state, served until released. */
+export type SnapshotId = Brand<string, 'SnapshotId'>
+
+const epoch = as<Epoch>()(count)
+const step = as<Step>()(count)
+const slot = as<SlotId>()(count)
+const draw = as<Draw>()(count)
+const worker = as<WorkerId>()(name)
+const snapshot = as<SnapshotId>()(name)
+/** 16 hexadecimal digits of shared/gradients/fingerprint.ts, or of a SHA-256. */
+const hash = text(64)
+
+export const REFUSALS = [
+  'run-differs', // "you asked for another run than the one I lead"
+  'protocol-differs', // "we would misread each other"
+  'layout-differs', // "we would be averaging two different networks"
+  'run-is-over', // "nothing left to do"
+  'name-taken', // "you are already here"
+] as const
+
+/** What the worker's two threads are doing, as told by its heartbeats. */
+export const WORKER_PHASES = [
+  'starting',
+  'syncing',
+  'idle',
+  'waiting-for-data',
+  'computing',
+  'reducing',
+  'voting',
+  'committing',
+  'evaluating',
+] as const
+export type WorkerPhase = (typeof WORKER_PHASES)[number]
+
+/** Parts of a step, timed by the worker, in milliseconds. */
+export const STEP_PHASES = ['data', 'upload', 'forward', 'backward', 'read', 'reduce', 'check', 'commit'] as const
+export type StepPhase = (typeof STEP_PHASES)[number]
+
+const sums = record({
+  lossTotal: number,
+  lmLoss: number,
+  qHaltLoss: number,
+  count: number,
+  accuracy: number,
+  exactAccuracy: number,
+  qHaltAccuracy: number,
+  steps: number,
+})
+/** Sums over slots of the loss and, over halted slots, of the metrics (spec section 2), undivided. */
+export type StepSums = Of<typeof sums>
+
+// --- worker to coordinator ------------------------------------------------------------------------------------------
+
+const HELLO = {
+  /** Asks to be told the run's configuration; answered by `welcome` or `refused`. */
+  hello: record({
+    worker,
+    run: text(64),
+    protocol: count,
+    label: text(64),
+    host: text(256),
+    pid: count,
+    metrics: text(256),
+  }),
+}
+
+const FROM_WORKER = {
+  /** The replica is built and holds no state yet: "I can take slots". */
+  prepared: record({ layout: hash, backend: text(64), device: text(256), precision: oneOf('f32', 'bf16') }),
+  /** State and slots of this epoch are in place. */
+  ready: record({ epoch, params: hash }),
+  /** Heartbeat of the thread that does not compute. rss in bytes; gapMs: longest pause of the I/O event loop since the last one. */
+  beat: record({
+    epoch,
+    step,
+    phase: oneOf(...WORKER_PHASES),
+    rss: count,
+    gapMs: number,
+    wireIn: count,
+    wireOut: count,
+  }),
+  /** Puzzle row gradients (f32, rows of the worker's slots from `first` on), already divided by the global number of slots. */
+  rowGradients: record({ epoch, step, first: count, data: bytes }),
+  /** Forward and backward are done; `halted` and `steps` are u8 per owned slot, in order. */
+  result: record({ epoch, step, sums, halted: bytes, steps: bytes }),
+  /** All means have arrived. `mean` and `params` are fingerprints; params before the update. */
+  vote: record({ epoch, step, finite: boolean, mean: hash, params: hash, phases: list(number, 32) }),
+  /** The state of this boundary is copied and can be pulled. */
+  snapshotReady: record({ snapshot, step }),
+  /** `preds`: u8 tokens [rows, S0]; `q`: f32 halting logits [rows]. */
+  evaluated: record({ evaluation: count, unit: count, preds: bytes, q: bytes }),
+  /** A polite goodbye. */
+  leaving: record({ why: text() }),
+  /** "I cannot go on." */
+  trouble: record({ code: text(64), message: text(), remedy: text() }),
+}
+
+// --- coordinator to worker ------------------------------------------------------------------------------------------
+
+const TO_HELLO = {
+  /** `config` is the RunConfig as JSON. */
+  welcome: record({ coordinator: name, run: name, config: text(1 << 16), data: hash }),
+  refused: record({ refusal: oneOf(...REFUSALS), why: text() }),
+}
+
+const TO_WORKER = {
+  /** New membership. `carry` per slot: keep mine, start the example again, or pull it from the source. */
+  assign: record({
+    epoch,
+    /** Last committed step. */
+    step,
+    members: list(worker, 4096),
+    slots: list(slot),
+    carry: list(oneOf('keep', 'reset', 'pull')),
+    /** Where dense state (and carries to pull) come from; `self` keeps what the worker has. */
+    source: text(64),
+    snapshot,
+  }),
+  /** Encoded examples ahead of need: u8 tokens [n, S0] each. */
+  examples: record({ slots: list(slot), draws: list(draw), puzzles: list(count), inputs: bytes, labels: bytes }),
+  /** Puzzle rows (f32) for the worker's slots from index `first` on, valid for this step. */
+  rows: record({ epoch, step, first: count, data: bytes }),
+  /** Run this step. The listed slots begin the listed draws. */
+  begin: record({ epoch, step, slots: list(slot), draws: list(draw) }),
+  commit: record({ epoch, step }),
+  discard: record({ epoch, step, why: text() }),
+  /** Copy the state of this boundary. Dense state is wanted of one worker only. */
+  snapshot: record({ snapshot, step, dense: boolean }),
+  release: record({ snapshot }),
+  /** Predict with the averaged weights: u8 inputs [n, S0], f32 rows [n, puzzleDim]. */
+  evaluate: record({ evaluation: count, unit: count, inputs: bytes, rows: bytes }),
+  stop: record({ why: text(), finished: boolean }),
+}
+
+// --- between owners and workers -------------------------------------------------------------------------------------
+
+const GRADIENTS = {
+  /** One worker's sum over its slots of one bucket. */
+  part: record({ epoch, step, bucket: count, source: worker, crc: count, data: bytes }),
+  /** The reduced bucket, for everybody. */
+  mean: record({ epoch, step, bucket: count, crc: count, data: bytes }),
+}
+
+// --- state transfer: request and reply ------------------------------------------------------------------------------
+
+/** Parts of replica state that can be pulled by byte range. */
+export const SEGMENTS = ['params', 'ema', 'm', 'v', 'hInit', 'lInit', 'zH', 'zL'] as const
+export type Segment = (typeof SEGMENTS)[number]
+
+const PULL = {
+  /** For zH and zL, offset counts from the start of the given slot's carry; dense segments ignore `slot`. */
+  pull: record({ snapshot, segment: oneOf(...SEGMENTS), slot, offset: count, length: count }),
+}
+const RANGE = {
+  range: record({ crc: count, data: bytes }),
+  /** "I do not serve that." */
+  gone: record({ why: text() }),
+}
+const DISCOVERY = { discover: record({}), discovered: record({ run: name, coordinator: name, step }) }
+
+type Table = Readonly<Record<string, Shape<unknown>>>
+type Union<T extends Table> = { [K in keyof T & string]: { readonly type: K } & Readonly<Of<T[K]>> }[keyof T & string]
+
+export type Hello = Union<typeof HELLO>
+export type HelloReply = Union<typeof TO_HELLO>
+export type WorkerMessage = Union<typeof FROM_WORKER>
+export type CoordinatorMessage = Union<typeof TO_WORKER>
+export type GradientMessage = Union<typeof GRADIENTS>
+export type PullRequest = Union<typeof PULL>
+export type PullReply = Union<typeof RANGE>
+export type Discovery = Union<typeof DISCOVERY>
+
+/** The directions, for the codec: which messages may arrive where. */
+export const CHANNELS = {
+  hello: HELLO,
+  helloReply: TO_HELLO,
+  worker: FROM_WORKER,
+  coordinator: TO_WORKER,
+  gradients: GRADIENTS,
+  pull: PULL,
+  pullReply: RANGE,
+  discovery: DISCOVERY,
+} as const satisfies Record<string, Table>
+
+export type Channel = keyof typeof CHANNELS
+export type MessageOf<C extends Channel> = Union<(typeof CHANNELS)[C]>

@@ -1,0 +1,43 @@
+// Subjects of the bus, built here and nowhere else. The name of the sender stands in every subject that a worker
+// publishes on, so that server permissions can pin it.
+import type { RunId, WorkerId } from '../ids.js'
+import type { Owner } from '../gradients/buckets.js'
+
+const PREFIX = 'trmesh'
+
+/** Any coordinator answers with its run. */
+export const discovery = `${PREFIX}.discover`
+
+/** Subjects of one run. */
+export interface Subjects {
+  readonly hello: string
+  /** One worker to the coordinator. */
+  toCoordinator(worker: WorkerId): string
+  readonly anyToCoordinator: string
+  /** The coordinator to one worker: everything that must stay in order. */
+  toWorker(worker: WorkerId): string
+  part(owner: Owner, source: WorkerId): string
+  partsFor(owner: Owner): string
+  mean(owner: Owner): string
+  readonly means: string
+  /** Requests for ranges of state. */
+  state(source: Owner): string
+}
+
+export function subjectsOf(run: RunId): Subjects {
+  const base = `${PREFIX}.${run}`
+  return {
+    hello: `${base}.hello`,
+    toCoordinator: (worker) => `${base}.c.${worker}`,
+    anyToCoordinator: `${base}.c.*`,
+    toWorker: (worker) => `${base}.w.${worker}`,
+    part: (owner, source) => `${base}.part.${owner}.${source}`,
+    partsFor: (owner) => `${base}.part.${owner}.*`,
+    mean: (owner) => `${base}.mean.${owner}`,
+    means: `${base}.mean.*`,
+    state: (source) => `${base}.state.${source}`,
+  }
+}
+
+/** The worker named at the end of a subject that it published on. */
+export const senderOf = (subject: string): WorkerId => subject.slice(subject.lastIndexOf('.') + 1) as WorkerId
