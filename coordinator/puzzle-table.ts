@@ -1,0 +1,178 @@
+// The puzzle table: one learned row per augmented puzzle, all zero at first (spec 1.2), trained by SignSGD (spec 3.2). ARC-1 has
+// 876,406 rows of 512 f32, and a step touches at most one per slot, so a row gets memory when it is first trained. A
+// snapshot for a checkpoint costs nothing when taken: a row is copied only when it changes while the snapshot needs it.
+import { signSgdRow, sumPerId } from '../shared/gradients/sparse.js'
+
+/** Rows are allocated this many at a time. */
+const BLOCK_ROWS = 256
+const NOWHERE = -1
+
+/** All touched rows as they were at one moment, in ascending order of id. */
+export interface TableSnapshot {
+  readonly ids: Int32Array
+  /** Rows of `ids[from .. from + into.length / dim)` into f32 [.., dim]. */
+  copyRows(from: number, into: Float32Array): void
+  /** Rows before position `to` are written; the table need not keep them any more. */
+  passed(to: number): void
+  release(): void
+}
+
+class Snapshot implements TableSnapshot {
+  /** Old rows, by id, of those that changed since. */
+  private readonly copies = new Map<number, Float32Array>()
+  private passedTo = 0
+  private released = false
+
+  constructor(
+    readonly ids: Int32Array,
+    private readonly table: { readonly dim: number; row(id: number): Float32Array },
+    private readonly onRelease: () => void,
+  ) {}
+
+  get copiedRows(): number {
+    return this.copies.size
+  }
+
+  copyRows(from: number, into: Float32Array): void {
+    const { dim } = this.table
+    const count = into.length / dim
+    if (this.released) throw new Error('this snapshot of the puzzle table was released')
+    if (from < this.passedTo || !Number.isInteger(count) || from + count > this.ids.length) {
+      throw new RangeError(
+        `rows ${from} .. ${from + count} of a snapshot that holds ${this.passedTo} .. ${this.ids.length}`,
+      )
+    }
+    for (let i = 0; i < count; i++) {
+      const id = this.ids[from + i]!
+      into.set(this.copies.get(id) ?? this.table.row(id), i * dim)
+    }
+  }
+
+  passed(to: number): void {
+    for (; this.passedTo < Math.min(to, this.ids.length); this.passedTo++) this.copies.delete(this.ids[this.passedTo]!)
+  }
+
+  release(): void {
+    this.released = true
+    this.copies.clear()
+    this.onRelease()
+  }
+
+  /** Called before the row of `id` changes. */
+  keep(id: number): void {
+    if (this.copies.has(id) || !this.needs(id)) return
+    this.copies.set(id, this.table.row(id).slice())
+  }
+
+  private needs(id: number): boolean {
+    let low = this.passedTo
+    let high = this.ids.length - 1
+    while (low <= high) {
+      const middle = (low + high) >>> 1
+      const found = this.ids[middle]!
+      if (found === id) return true
+      if (found < id) low = middle + 1
+      else high = middle - 1
+    }
+    return false
+  }
+}
+
+export class PuzzleTable {
+  /** Place of each id's row, counted in rows, or NOWHERE. */
+  private readonly places: Int32Array
+  private readonly blocks: Float32Array[] = []
+  private readonly zeros: Float32Array
+  private readonly snapshots = new Set<Snapshot>()
+  private touched = 0
+
+  /** @param dim width of a row; 0 where the model has no puzzle embeddings */
+  constructor(
+    readonly numPuzzles: number,
+    readonly dim: number,
+  ) {
+    this.places = new Int32Array(numPuzzles).fill(NOWHERE)
+    this.zeros = new Float32Array(dim)
+  }
+
+  /** Rows that were ever trained, and bytes held (index, rows, and copies kept for snapshots). */
+  get memory(): { rows: number; bytes: number } {
+    const copied = [...this.snapshots].reduce((rows, snapshot) => rows + snapshot.copiedRows, 0)
+    const rowBytes = this.dim * Float32Array.BYTES_PER_ELEMENT
+    return {
+      rows: this.touched,
+      bytes: this.places.byteLength + (this.blocks.length * BLOCK_ROWS + copied) * rowBytes,
+    }
+  }
+
+  /** The row of `id`, f32 [dim]: a view, to be read at once and never written. */
+  row(id: number): Float32Array {
+    const place = this.placeOf(id)
+    return place === NOWHERE ? this.zeros : this.rowAt(place)
+  }
+
+  /** Rows of `ids` into f32 [ids, dim]. */
+  gather(ids: Int32Array | readonly number[], into: Float32Array): void {
+    if (into.length !== ids.length * this.dim) {
+      throw new RangeError(`room for ${into.length} elements, ${ids.length} rows of ${this.dim} asked for`)
+    }
+    for (let i = 0; i < ids.length; i++) into.set(this.row(ids[i]!), i * this.dim)
+  }
+
+  /**
+   * One SignSGD step on the rows of the batch.
+   * @param ids puzzle of each slot, in slot order
+   * @param grads f32 [slots, dim], in slot order
+   */
+  apply(ids: Int32Array | readonly number[], grads: Float32Array, lr: number, weightDecay: number): void {
+    if (this.dim === 0) return
+    for (const id of ids) this.placeOf(id) // all of them, before anything changes
+    const summed = sumPerId(ids, grads, this.dim)
+    summed.ids.forEach((id, i) => {
+      for (const snapshot of this.snapshots) snapshot.keep(id)
+      const sum = summed.sums.subarray(i * this.dim, (i + 1) * this.dim)
+      signSgdRow(this.rowFor(id), sum, lr, weightDecay)
+    })
+  }
+
+  /** Sets rows from a checkpoint: `rows` is f32 [ids, dim]. */
+  restore(ids: Int32Array, rows: Float32Array): void {
+    if (rows.length !== ids.length * this.dim) {
+      throw new RangeError(`${rows.length} elements for ${ids.length} rows of ${this.dim}`)
+    }
+    for (const id of ids) this.placeOf(id)
+    ids.forEach((id, i) => {
+      for (const snapshot of this.snapshots) snapshot.keep(id)
+      this.rowFor(id).set(rows.subarray(i * this.dim, (i + 1) * this.dim))
+    })
+  }
+
+  /** The touched rows as they are now; later steps do not change what the snapshot shows. */
+  freeze(): TableSnapshot {
+    const ids = new Int32Array(this.touched)
+    for (let id = 0, n = 0; n < ids.length; id++) if (this.places[id] !== NOWHERE) ids[n++] = id
+    const snapshot: Snapshot = new Snapshot(ids, this, () => this.snapshots.delete(snapshot))
+    this.snapshots.add(snapshot)
+    return snapshot
+  }
+
+  private placeOf(id: number): number {
+    const place = this.places[id]
+    if (place === undefined) throw new RangeError(`puzzle ${id} of a table of ${this.numPuzzles}`)
+    return place
+  }
+
+  private rowAt(place: number): Float32Array {
+    const from = (place % BLOCK_ROWS) * this.dim
+    return this.blocks[Math.floor(place / BLOCK_ROWS)]!.subarray(from, from + this.dim)
+  }
+
+  /** The row of `id` to be written, allocated at its first use. */
+  private rowFor(id: number): Float32Array {
+    if (this.places[id] === NOWHERE) {
+      if (this.touched % BLOCK_ROWS === 0) this.blocks.push(new Float32Array(BLOCK_ROWS * this.dim))
+      this.places[id] = this.touched++
+    }
+    return this.rowAt(this.places[id]!)
+  }
+}
