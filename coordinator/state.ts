@@ -20,9 +20,13 @@ export interface Member {
   readonly id: WorkerId
   /** preparing: building its replica. prepared: may join at the next boundary. ready: holds state of this epoch. */
   readonly phase: 'preparing' | 'prepared' | 'syncing' | 'ready' | 'leaving'
+  /** Was ready once, so it has the dense state of the last commit. */
+  readonly holdsState: boolean
   readonly heard: Millis
+  /** As of the last heartbeat. */
+  readonly at: Step
   readonly activity: WorkerPhase
-  /** Since when the activity has been what it is. */
+  /** Since when step and activity have been what they are. */
   readonly since: Millis
 }
 
@@ -43,6 +47,8 @@ export interface RunState {
   readonly members: ReadonlyMap<WorkerId, Member>
   /** Members of this epoch, in the order that fixes slots and sums. */
   readonly team: readonly WorkerId[]
+  /** The team that the slots were last dealt to; differs from `team` once somebody is lost. */
+  readonly assigned: readonly WorkerId[]
   readonly votes: ReadonlyMap<WorkerId, Vote>
   readonly results: ReadonlySet<WorkerId>
   readonly snapshots: ReadonlySet<WorkerId>
@@ -58,7 +64,7 @@ export interface RunState {
 export type RunEvent =
   | { readonly type: 'hello' | 'prepared'; readonly worker: WorkerId }
   | { readonly type: 'ready'; readonly worker: WorkerId; readonly epoch: Epoch; readonly params: string }
-  | { readonly type: 'beat'; readonly worker: WorkerId; readonly activity: WorkerPhase }
+  | { readonly type: 'beat'; readonly worker: WorkerId; readonly step: Step; readonly activity: WorkerPhase }
   | { readonly type: 'result'; readonly worker: WorkerId; readonly epoch: Epoch; readonly step: Step }
   | {
       readonly type: 'vote'
@@ -83,6 +89,7 @@ export type Effect =
   | { readonly type: 'lost'; readonly worker: WorkerId; readonly why: string }
   | { readonly type: 'snapshot' }
   | { readonly type: 'evaluate' }
+  | { readonly type: 'abandonEvaluation' }
   | { readonly type: 'finish'; readonly why: string; readonly finished: boolean }
   | { readonly type: 'halt'; readonly why: string; readonly remedy: string }
 
@@ -99,6 +106,7 @@ export const initialState = (step: Step, epoch: Epoch): RunState => ({
   step,
   members: new Map(),
   team: [],
+  assigned: [],
   votes: new Map(),
   results: new Set(),
   snapshots: new Set(),
@@ -122,10 +130,7 @@ export function transition(state: RunState, event: RunEvent, now: Millis, policy
   const heard = 'worker' in event ? hear(state, event.worker, now) : state
   switch (event.type) {
     case 'hello':
-      return stay(
-        withMember(heard, { id: event.worker, phase: 'preparing', heard: now, activity: 'starting', since: now }),
-        `${event.worker} is here and builds its replica`,
-      )
+      return stay(withMember(heard, newMember(event.worker, now)), `${event.worker} is here and builds its replica`)
     case 'prepared': {
       const member = heard.members.get(event.worker)
       if (member?.phase !== 'preparing') return stay(heard, `${event.worker} is prepared but not expected; ignored`)
@@ -134,8 +139,8 @@ export function transition(state: RunState, event: RunEvent, now: Millis, policy
     case 'beat': {
       const member = heard.members.get(event.worker)
       if (member === undefined) return stay(heard)
-      const since = member.activity === event.activity ? member.since : now
-      return stay(withMember(heard, { ...member, activity: event.activity, since }))
+      const since = member.activity === event.activity && member.at === event.step ? member.since : now
+      return stay(withMember(heard, { ...member, at: event.step, activity: event.activity, since }))
     }
     case 'ready':
       return onReady(heard, event, policy)
@@ -154,13 +159,19 @@ export function transition(state: RunState, event: RunEvent, now: Millis, policy
       return boundary({ ...heard, snapshots: new Set(), writing: true, phase: 'training' }, policy)
     }
     case 'checkpointed':
-      return closeOr({ ...heard, writing: false, ...(event.ok ? {} : { checkpointAt: 0 as Step }) }, policy)
+      if (heard.phase !== 'closing') return stay({ ...heard, writing: false })
+      if (!event.ok) return close({ ...heard, writing: false }, 'the last checkpoint could not be written')
+      return boundary({ ...heard, writing: false, phase: 'training' }, policy)
     case 'evaluated':
       if (heard.phase !== 'evaluating') return stay(heard)
       return boundary({ ...heard, phase: 'training', evaluatedAt: heard.step }, policy)
     case 'stop': {
       const stopping = { ...heard, stopping: event.why }
       if (heard.phase === 'gathering' || heard.phase === 'syncing') return close(stopping, event.why)
+      if (heard.phase === 'evaluating') {
+        const ending = boundary({ ...stopping, phase: 'training' }, policy)
+        return { ...ending, effects: [{ type: 'abandonEvaluation' }, ...ending.effects] }
+      }
       return stay(stopping, `stopping after this step: ${event.why}`)
     }
     case 'reconnected':
@@ -172,6 +183,16 @@ export function transition(state: RunState, event: RunEvent, now: Millis, policy
       return event satisfies never
   }
 }
+
+const newMember = (id: WorkerId, now: Millis): Member => ({
+  id,
+  phase: 'preparing',
+  holdsState: false,
+  heard: now,
+  at: 0 as Step,
+  activity: 'starting',
+  since: now,
+})
 
 const isCurrent = (state: RunState, event: { worker: WorkerId; epoch: Epoch; step: Step }): boolean =>
   state.phase === 'training' &&
@@ -216,6 +237,7 @@ function assign(state: RunState, team: readonly WorkerId[], why: string): Transi
       phase: 'syncing',
       epoch,
       team,
+      assigned: team,
       members,
       votes: new Map(),
       results: new Set(),
@@ -231,7 +253,7 @@ function onReady(state: RunState, event: Extract<RunEvent, { type: 'ready' }>, p
   if (state.phase !== 'syncing' || event.epoch !== state.epoch || member === undefined)
     return stay(state, `stale ready of ${event.worker}`)
   const params = new Map(state.params).set(event.worker, event.params)
-  const ready = { ...withMember(state, { ...member, phase: 'ready' }), params }
+  const ready = { ...withMember(state, { ...member, phase: 'ready', holdsState: true }), params }
   if (!state.team.every((id) => params.has(id))) return stay(ready)
   const differing = disagreement(params)
   if (differing !== null)
@@ -263,7 +285,7 @@ function boundary(state: RunState, policy: Policy): Transition {
     }
   if (ending) return close(state, state.stopping ?? 'all steps are done')
   const team = candidates(state)
-  if (team.length !== state.team.length)
+  if (team.join() !== state.assigned.join())
     return assign(state, team, `${team.length} workers from step ${next(state.step)} on`)
   return {
     state: { ...state, phase: 'training', votes: new Map(), results: new Set() },
@@ -278,12 +300,6 @@ function close(state: RunState, why: string): Transition {
   if (state.writing) return stay({ ...state, phase: 'closing' }, 'waiting for the last checkpoint')
   const finished = state.stopping === null
   return { state: { ...state, phase: 'finished' }, effects: [{ type: 'finish', why, finished }], why }
-}
-
-/** A checkpoint has been written: go on ending, if that is what we wait for. */
-function closeOr(state: RunState, policy: Policy): Transition {
-  if (state.phase !== 'closing') return stay(state)
-  return boundary({ ...state, phase: 'training' }, policy)
 }
 
 /** Commits, discards or halts once every member has reported and voted. */
