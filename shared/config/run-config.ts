@@ -36,9 +36,9 @@ export interface ModelConfig {
 
 export interface DataConfig {
   readonly kind: 'arc' | 'sudoku' | 'maze'
-  /** `generated`, a data set name (`arc-agi-1`, `arc-agi-2`, `concept-arc`) or a folder. */
+  /** A name of DATA_SOURCES in schema.ts (`generated`, `arc-agi-1`, ...) or a folder. */
   readonly source: string
-  /** Rows and columns of the ARC canvas (official: 30). Tasks with a larger grid are left out, and counted. */
+  /** Rows and columns of the grid (ARC: 30 officially, Sudoku 9, maze 30). ARC tasks with a larger grid are left out, and counted. */
   readonly canvas: number
   /** Augmented copies per task, at most; the original comes in addition (official: 1000). */
   readonly augmentations: number
@@ -46,6 +46,8 @@ export interface DataConfig {
   readonly poolSeed: number
   /** `slots`: every task equally often, a pure function of (seed, slot, draw). `official`: the published loader's order. */
   readonly sampler: 'slots' | 'official'
+  /** Sampler `official`: epochs per chunk of the published order (its eval_interval, spec 4.5). */
+  readonly chunkEpochs: number
   /** For the generator: rule families used, and tasks made of each. */
   readonly generatedFamilies: number
   readonly generatedTasksPerFamily: number
@@ -54,9 +56,8 @@ export interface DataConfig {
 export interface TrainConfig {
   /** Global batch: lanes that the workers share out among themselves. */
   readonly slots: number
-  /** Optimizer steps; where epochs is given instead, this is derived (spec 3.3). */
+  /** Optimizer steps of the whole run. */
   readonly steps: number
-  readonly epochs: number
   readonly lr: number
   readonly puzzleLr: number
   readonly weightDecay: number

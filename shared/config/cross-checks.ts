@@ -1,0 +1,43 @@
+// Checks that need more than one setting. Each says which settings disagree and what would make them agree.
+import type { RunConfig } from './run-config.js'
+import { DATA_SOURCES, isNamedSource } from './schema.js'
+
+const GRID: Readonly<Partial<Record<RunConfig['data']['kind'], number>>> = { sudoku: 9, maze: 30 }
+
+/** Everything wrong between the settings of a configuration whose single settings are right. */
+export function crossProblems({ model, data, train, reduce, cluster }: RunConfig): string[] {
+  const headSize = model.hidden / model.heads
+  const grid = GRID[data.kind]
+  const sources: readonly string[] = DATA_SOURCES[data.kind]
+  const checks: readonly (string | false)[] = [
+    model.hidden % model.heads !== 0 &&
+      `model.hidden (${model.hidden}) must be a multiple of model.heads (${model.heads})`,
+    model.mixer === 'attention' &&
+      model.positions === 'rope' &&
+      Number.isInteger(headSize) &&
+      headSize % 2 !== 0 &&
+      `model.hidden / model.heads (${headSize}) must be even for model.positions rope`,
+    model.mixer === 'mlp' &&
+      model.positions === 'rope' &&
+      'model.positions rope has no effect with model.mixer mlp; set model.positions to none',
+    (model.puzzleEmbDim === 0) !== (model.puzzleEmbLen === 0) &&
+      `model.puzzleEmbDim (${model.puzzleEmbDim}) and model.puzzleEmbLen (${model.puzzleEmbLen}) must both be 0, or neither`,
+    model.puzzleEmbLen > 0 &&
+      model.puzzleEmbDim > model.puzzleEmbLen * model.hidden &&
+      `model.puzzleEmbDim (${model.puzzleEmbDim}) must be at most model.puzzleEmbLen x model.hidden (${model.puzzleEmbLen * model.hidden})`,
+    grid !== undefined &&
+      data.canvas !== grid &&
+      `data.canvas (${data.canvas}) must be ${grid} for data.kind ${data.kind}`,
+    isNamedSource(data.source) &&
+      !sources.includes(data.source) &&
+      `data.source ${data.source} holds no ${data.kind} tasks; for data.kind ${data.kind} it is ${sources.join(', ')} or a folder`,
+    reduce.bucketBytes % 4 !== 0 && `reduce.bucketBytes (${reduce.bucketBytes}) must be a multiple of 4`,
+    reduce.inFlightBytes < reduce.bucketBytes &&
+      `reduce.inFlightBytes (${reduce.inFlightBytes}) must be at least reduce.bucketBytes (${reduce.bucketBytes})`,
+    cluster.deadAfterMs < 3 * cluster.heartbeatMs &&
+      `cluster.deadAfterMs (${cluster.deadAfterMs}) must be at least 3 x cluster.heartbeatMs (${3 * cluster.heartbeatMs})`,
+    cluster.minWorkers > train.slots &&
+      `cluster.minWorkers (${cluster.minWorkers}) must be at most train.slots (${train.slots}): a worker needs a slot`,
+  ]
+  return checks.filter((problem) => problem !== false)
+}

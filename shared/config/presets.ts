@@ -1,0 +1,118 @@
+// The presets. All but `tiny` are the official runs (spec sections 1.1, 3 and 6), value for value; what those runs do not
+// define (checkpoints, buckets, ...) is left to the defaults of the schema. `tiny` is ours: it learns on two CPU cores.
+import type { ModelConfig, RunConfig } from './run-config.js'
+import type { PresetName } from './schema.js'
+
+type PartOf<Section extends keyof RunConfig> = Partial<RunConfig[Section]>
+
+export interface Preset {
+  readonly model: Partial<Omit<ModelConfig, 'vocab' | 'seqLen'>>
+  readonly data: PartOf<'data'>
+  readonly train: PartOf<'train'>
+  readonly checkpoint?: PartOf<'checkpoint'>
+  readonly evaluate: PartOf<'evaluate'>
+}
+
+/** Common to the official runs (spec 1.1, 3.1, 3.3, 3.4, 6). */
+const MODEL = {
+  hidden: 512,
+  heads: 8,
+  expansion: 4,
+  layers: 2,
+  hCycles: 3,
+  mixer: 'attention',
+  positions: 'rope',
+  puzzleEmbLen: 16,
+  puzzleEmbDim: 512,
+  haltMaxSteps: 16,
+  haltExplorationProb: 0.1,
+  rmsNormEps: 1e-5,
+  ropeTheta: 10000,
+} as const
+
+const TRAIN = {
+  slots: 768,
+  lr: 1e-4,
+  beta1: 0.9,
+  beta2: 0.95,
+  warmupSteps: 2000,
+  lrMinRatio: 1,
+  emaRate: 0.999,
+} as const
+
+const ARC_DATA = { kind: 'arc', canvas: 30, augmentations: 1000, poolSeed: 42, chunkEpochs: 10000 } as const
+const ARC_TRAIN = { ...TRAIN, puzzleLr: 1e-2, weightDecay: 0.1, puzzleWeightDecay: 0.1 } as const
+const SUDOKU_DATA = {
+  kind: 'sudoku',
+  source: 'sudoku-extreme',
+  canvas: 9,
+  augmentations: 1000,
+  chunkEpochs: 5000,
+} as const
+/** 50,000 epochs; the 50,000th loader batch of spec 4.5 gives 65,100 steps. */
+const PUZZLE_TRAIN = { ...TRAIN, steps: 65100, puzzleLr: 1e-4, weightDecay: 1, puzzleWeightDecay: 1 } as const
+const PUZZLE_EVALUATE = { everySteps: 6510, augmentations: 0 } as const
+
+export const PRESETS: Readonly<Record<PresetName, Preset>> = {
+  tiny: {
+    model: {
+      hidden: 128,
+      heads: 4,
+      expansion: 4,
+      layers: 2,
+      hCycles: 2,
+      lCycles: 3,
+      mixer: 'attention',
+      positions: 'rope',
+      puzzleEmbLen: 4,
+      puzzleEmbDim: 128,
+      haltMaxSteps: 8,
+    },
+    data: {
+      kind: 'arc',
+      source: 'generated',
+      canvas: 8,
+      augmentations: 20,
+      generatedFamilies: 20,
+      generatedTasksPerFamily: 4,
+    },
+    train: {
+      slots: 32,
+      steps: 600,
+      lr: 1e-3,
+      puzzleLr: 1e-2,
+      weightDecay: 0.1,
+      puzzleWeightDecay: 0.1,
+      warmupSteps: 50,
+      emaRate: 0.99,
+    },
+    checkpoint: { everySteps: 100 },
+    evaluate: { everySteps: 0, augmentations: 8, batch: 32 },
+  },
+  arc1: {
+    model: { ...MODEL, lCycles: 4 },
+    data: { ...ARC_DATA, source: 'arc-agi-1' },
+    train: { ...ARC_TRAIN, steps: 518071 },
+    evaluate: { everySteps: 51807, augmentations: 1000 },
+  },
+  arc2: {
+    model: { ...MODEL, lCycles: 4 },
+    data: { ...ARC_DATA, source: 'arc-agi-2' },
+    // The official loader runs on to batch 723,914, but the optimizer stops here; so does the EMA of ours (spec 9.1, B1).
+    train: { ...ARC_TRAIN, steps: 722098 },
+    evaluate: { everySteps: 72391, augmentations: 1000 },
+  },
+  'sudoku-mlp': {
+    model: { ...MODEL, lCycles: 6, mixer: 'mlp', positions: 'none' },
+    data: SUDOKU_DATA,
+    train: PUZZLE_TRAIN,
+    evaluate: PUZZLE_EVALUATE,
+  },
+  'sudoku-att': { model: { ...MODEL, lCycles: 6 }, data: SUDOKU_DATA, train: PUZZLE_TRAIN, evaluate: PUZZLE_EVALUATE },
+  maze: {
+    model: { ...MODEL, lCycles: 4 },
+    data: { kind: 'maze', source: 'maze-hard', canvas: 30, augmentations: 0, chunkEpochs: 5000 },
+    train: PUZZLE_TRAIN,
+    evaluate: PUZZLE_EVALUATE,
+  },
+}
