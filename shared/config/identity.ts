@@ -1,6 +1,6 @@
 // The identity of a run: the part of its configuration that defines its mathematics. Two processes may train together, and
 // a checkpoint may be resumed, only if it is equal. Paths, ports, intervals and URLs are not in it, so they may differ.
-import { sha256Hex } from '../hash.js'
+import { sha256 } from '../hash.js'
 import type { RunConfig } from './run-config.js'
 import { isNamedSource } from './schema.js'
 
@@ -37,7 +37,7 @@ export function canonicalJson(value: unknown): string {
 }
 
 /** SHA-256 of the identity, for `hello` and the checkpoint manifest. */
-export const identityHash = (config: RunConfig): string => sha256Hex(canonicalJson(identityOf(config)))
+export const identityHash = (config: RunConfig): string => sha256(canonicalJson(identityOf(config)))
 
 /** Keys whose values differ between two identities, as `model.hidden (64, here 128)`; for the message that refuses. */
 export function identityDifferences(theirs: RunIdentity, ours: RunIdentity): string[] {

@@ -1,0 +1,80 @@
+// The presets equal the official runs of spec sections 1.1, 3 and 6, value for value.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { compileConfig } from '../../shared/config/compile.js'
+import type { RunConfig } from '../../shared/config/run-config.js'
+import type { PresetName } from '../../shared/config/schema.js'
+import { PRESET_NAMES } from '../../shared/config/schema.js'
+import { layoutOf } from '../../shared/gradients/layout.js'
+
+const preset = (name: PresetName): RunConfig => compileConfig({ preset: name, env: {}, flags: {} })
+
+const MODEL = {
+  hidden: 512,
+  heads: 8,
+  expansion: 4,
+  layers: 2,
+  hCycles: 3,
+  lCycles: 4,
+  mixer: 'attention',
+  positions: 'rope',
+  puzzleEmbLen: 16,
+  puzzleEmbDim: 512,
+  haltMaxSteps: 16,
+  haltExplorationProb: 0.1,
+  rmsNormEps: 1e-5,
+  ropeTheta: 10000,
+  precision: 'auto',
+}
+const TRAIN = {
+  slots: 768,
+  lr: 1e-4,
+  beta1: 0.9,
+  beta2: 0.95,
+  warmupSteps: 2000,
+  lrMinRatio: 1,
+  emaRate: 0.999,
+}
+const ARC = { ...TRAIN, puzzleLr: 1e-2, weightDecay: 0.1, puzzleWeightDecay: 0.1 }
+const PUZZLES = { ...TRAIN, steps: 65_100, puzzleLr: 1e-4, weightDecay: 1, puzzleWeightDecay: 1 }
+const ARC_MODEL = { ...MODEL, vocab: 12, seqLen: 900 }
+const SUDOKU_MODEL = { ...MODEL, lCycles: 6, vocab: 11, seqLen: 81 }
+
+const OFFICIAL: [PresetName, object, object, number, number][] = [
+  ['arc1', ARC_MODEL, { ...ARC, steps: 518_071 }, 51_807, 6_829_058],
+  ['arc2', ARC_MODEL, { ...ARC, steps: 722_098 }, 72_391, 6_829_058],
+  ['sudoku-mlp', { ...SUDOKU_MODEL, mixer: 'mlp', positions: 'none' }, PUZZLES, 6_510, 5_028_866],
+  ['sudoku-att', SUDOKU_MODEL, PUZZLES, 6_510, 6_828_034],
+  ['maze', { ...MODEL, vocab: 6, seqLen: 900 }, PUZZLES, 6_510, 6_822_914],
+]
+
+for (const [name, model, train, evaluateEvery, parameters] of OFFICIAL) {
+  test(`preset ${name} is the official run`, () => {
+    const config = preset(name)
+    assert.deepEqual(config.model, model)
+    assert.deepEqual(config.train, train)
+    assert.equal(config.run.seed, 0)
+    assert.equal(config.evaluate.everySteps, evaluateEvery)
+    assert.equal(layoutOf(config.model).elements, parameters)
+  })
+}
+
+test('the data of the presets is that of the official builds', () => {
+  const data = (name: PresetName): unknown[] => {
+    const { kind, source, canvas, augmentations, chunkEpochs } = preset(name).data
+    return [kind, source, canvas, augmentations, chunkEpochs]
+  }
+  assert.deepEqual(data('arc1'), ['arc', 'arc-agi-1', 30, 1000, 10_000])
+  assert.deepEqual(data('arc2'), ['arc', 'arc-agi-2', 30, 1000, 10_000])
+  assert.deepEqual(data('sudoku-mlp'), ['sudoku', 'sudoku-extreme', 9, 1000, 5_000])
+  assert.deepEqual(data('sudoku-att'), data('sudoku-mlp'))
+  assert.deepEqual(data('maze'), ['maze', 'maze-hard', 30, 0, 5_000])
+  assert.equal(preset('arc1').data.poolSeed, 42)
+})
+
+test('every preset names its run after itself, and tiny trains on generated tasks', () => {
+  for (const name of PRESET_NAMES) assert.equal(preset(name).run.id, name)
+  const tiny = preset('tiny')
+  assert.equal(tiny.data.source, 'generated')
+  assert.equal(tiny.model.seqLen, tiny.data.canvas ** 2)
+})
