@@ -1,0 +1,72 @@
+// The buckets that one process owns: it sums everybody's parts and hands out the mean. Used by workers (sharded) and by the
+// coordinator (star) alike. Parts of a step may come before we have begun it ourselves; parts of any other step are stale.
+// ("Mean": the loss is divided by the global number of slots before backward, so the sum over workers is the mean over slots.)
+import type { ReduceConfig } from '../config/run-config.js'
+import type { Epoch, Step, WorkerId } from '../ids.js'
+import { encodeWire } from './bf16.js'
+import { ownerOf, wireBytes, type Bucket, type Owner } from './buckets.js'
+import { BucketSum, type Offered } from './reduce.js'
+
+interface Owned {
+  readonly bucket: Bucket
+  readonly sum: BucketSum<WorkerId>
+  readonly values: Float32Array
+  readonly bytes: Uint8Array
+}
+
+export class OwnedBuckets {
+  private owned = new Map<number, Owned>()
+  private epoch = -1
+  private step = -1
+  private team: readonly WorkerId[] = []
+
+  /** @param onMean gets the wire bytes of a finished bucket, valid until the next step */
+  constructor(
+    private readonly me: Owner,
+    private readonly buckets: readonly Bucket[],
+    private readonly reduce: ReduceConfig,
+    private readonly onMean: (bucket: Bucket, bytes: Uint8Array) => void,
+  ) {}
+
+  /** A new membership; `step` is the last committed one. The team's order is the order of the sums. */
+  assign(epoch: Epoch, step: Step, team: readonly WorkerId[]): void {
+    this.epoch = epoch
+    this.team = team
+    const mine = this.buckets.filter((bucket) => ownerOf(bucket, team, this.reduce.topology) === this.me)
+    this.owned = new Map(mine.map((bucket) => [bucket.index, this.owned.get(bucket.index) ?? this.own(bucket)]))
+    this.begin(step + 1)
+  }
+
+  get indices(): readonly number[] {
+    return [...this.owned.keys()]
+  }
+
+  /** @throws WireError when the length is not that of the bucket */
+  offer(epoch: Epoch, step: Step, index: number, source: WorkerId, bytes: Uint8Array): Offered | 'stale' {
+    if (epoch === this.epoch && step === this.step + 1) this.begin(step)
+    if (epoch !== this.epoch || step !== this.step) return 'stale'
+    const owned = this.owned.get(index)
+    if (owned === undefined) return 'unknown'
+    const offered = owned.sum.offer(source, bytes)
+    if (offered === 'added' && owned.sum.done) {
+      encodeWire(owned.values, this.reduce.wire, owned.bytes)
+      this.onMean(owned.bucket, owned.bytes)
+    }
+    return offered
+  }
+
+  private begin(step: number): void {
+    this.step = step
+    for (const { sum } of this.owned.values()) sum.begin(this.team)
+  }
+
+  private own(bucket: Bucket): Owned {
+    const values = new Float32Array(bucket.to - bucket.from)
+    return {
+      bucket,
+      values,
+      sum: new BucketSum<WorkerId>(values, this.reduce.wire),
+      bytes: new Uint8Array(values.length * wireBytes(this.reduce.wire)),
+    }
+  }
+}

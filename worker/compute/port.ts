@@ -1,0 +1,89 @@
+// What the two threads of a worker say to each other: one tagged union per direction. Big arrays lie in the arena or in
+// shared buffers; messages only point at them. Commands are done in the order they come; every command has one reply.
+import type { RunConfig } from '../../shared/config/run-config.js'
+import type { Draw, SlotId, Step } from '../../shared/ids.js'
+import type { SnapshotId, StepPhase, StepSums } from '../../shared/protocol/messages.js'
+
+/** workerData of the compute thread. */
+export interface ComputeSetup {
+  readonly config: RunConfig
+  readonly backend: 'auto' | 'tensorflow' | 'wasm' | 'native'
+  readonly gpu: number | undefined
+  readonly threads: number | undefined
+  readonly root: string
+}
+
+export interface Begin {
+  readonly slot: SlotId
+  readonly draw: Draw
+  readonly puzzle: number
+  /** u8 tokens [S0]. */
+  readonly inputs: Uint8Array
+  readonly labels: Uint8Array
+}
+
+/** What a slot's carry becomes under a new membership; `load` takes zH and zL (f32 [S, D]) from `carries`, in order. */
+export type SlotOrder =
+  | { readonly slot: SlotId; readonly carry: 'keep' | 'reset' }
+  | { readonly slot: SlotId; readonly carry: 'load'; readonly steps: number; readonly example: Begin }
+
+export type Command =
+  /** Dense state lies in the arena: upload it. States are f32 [D]. */
+  | { readonly type: 'adopt'; readonly hInit: Float32Array; readonly lInit: Float32Array }
+  | { readonly type: 'slots'; readonly orders: readonly SlotOrder[]; readonly carries: Float32Array }
+  | { readonly type: 'step'; readonly step: Step; readonly takes: readonly Begin[] }
+  /** Is the mean finite, and what are the fingerprints of mean and parameters? */
+  | { readonly type: 'check' }
+  | { readonly type: 'commit'; readonly step: Step }
+  | { readonly type: 'discard' }
+  | { readonly type: 'snapshot'; readonly snapshot: SnapshotId; readonly dense: boolean }
+  /** u8 inputs [n, S0], f32 rows [n, puzzleDim]. */
+  | { readonly type: 'evaluate'; readonly inputs: Uint8Array; readonly rows: Float32Array }
+
+export type PhaseTimes = Partial<Record<StepPhase, number>>
+
+export type Reply =
+  | { readonly type: 'done' }
+  | {
+      readonly type: 'stepped'
+      readonly sums: StepSums
+      readonly halted: Uint8Array
+      readonly steps: Uint8Array
+      readonly finite: boolean
+      readonly phases: PhaseTimes
+    }
+  | {
+      readonly type: 'checked'
+      readonly finite: boolean
+      readonly mean: string
+      readonly params: string
+      readonly ms: number
+    }
+  | { readonly type: 'committed'; readonly ms: number }
+  /** Dense: params, ema, m, v one after the other; carries: zH and zL of every owned slot, [slots, 2, S, D]. */
+  | { readonly type: 'snapshot'; readonly dense: Float32Array | null; readonly carries: Float32Array }
+  | { readonly type: 'evaluated'; readonly preds: Uint8Array; readonly q: Float32Array }
+
+export type FromCompute =
+  | {
+      readonly kind: 'up'
+      readonly backend: string
+      readonly device: string
+      readonly precision: 'f32' | 'bf16'
+      readonly why: string
+      readonly arena: SharedArrayBuffer
+    }
+  | { readonly kind: 'reply'; readonly id: number; readonly reply: Reply }
+  | {
+      readonly kind: 'failed'
+      readonly id: number
+      readonly code: string
+      readonly message: string
+      readonly remedy: string
+      readonly exitCode: number
+    }
+
+export interface ToCompute {
+  readonly id: number
+  readonly command: Command
+}
