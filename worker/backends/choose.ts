@@ -1,0 +1,133 @@
+// Which engine computes in this thread: chosen, started, and made to prove itself before anything depends on it.
+// Asking for one that is not there is an error with the remedy; only `auto` may take another, and says why.
+import * as tf from '@tensorflow/tfjs-core'
+import { BackendUnavailable, RunError } from '../../shared/errors.js'
+import { registerGradients } from './gradients.js'
+import { MATMUL_TOLERANCE, worstMatmulError } from './probe.js'
+import { findTensorflow, gpuNames, openTensorflow, type TensorflowInstall } from './tensorflow.js'
+import { openWasm } from './wasm.js'
+
+export type BackendAsked = 'auto' | 'tensorflow' | 'wasm' | 'native'
+
+export interface BackendOptions {
+  /** The project root: TensorFlow is looked for in .trmesh under it. */
+  root: string
+  /** Number of the GPU to use. Set: a GPU or an error. Unset: a GPU if there is one. */
+  gpu?: number
+  /** Threads one kernel may use (tensorflow on CPU). Unset: all cores. */
+  threads?: number
+}
+
+export interface Backend {
+  name: 'tensorflow' | 'wasm'
+  /** `CPU` or `GPU 0`. */
+  device: string
+  /** Library, version, threads, card: for people. */
+  detail: string
+  /** One sentence: why this one. */
+  why: string
+  precision: 'f32'
+}
+
+/**
+ * Makes the backend asked for the tfjs backend of this thread and checks one real matrix product.
+ * @throws BackendUnavailable if it is not there, does not start, or computes wrongly
+ */
+export async function selectBackend(asked: BackendAsked, options: BackendOptions): Promise<Backend> {
+  registerGradients()
+  switch (asked) {
+    case 'native':
+      throw new BackendUnavailable(
+        'the native backend is not part of this version',
+        'ask for `tensorflow`, `wasm` or `auto`',
+      )
+    case 'tensorflow':
+      return checked(await startTensorflow(options, 'asked for'))
+    case 'wasm':
+      return checked(await startWasm(options, 'asked for'))
+    case 'auto':
+      return chooseBest(options)
+  }
+}
+
+async function chooseBest(options: BackendOptions): Promise<Backend> {
+  try {
+    return checked(await startTensorflow(options, 'the fastest engine installed here'))
+  } catch (error) {
+    // A GPU was asked for by number: no other engine can give it.
+    if (!(error instanceof RunError) || options.gpu !== undefined) throw error
+    return checked(
+      await startWasm(
+        options,
+        `${error.message} (to get it: ${error.remedy}), and wasm is much slower but always there`,
+      ),
+    )
+  }
+}
+
+/** The installation that serves the request: one with CUDA if a GPU is wanted or present, else the plain one. */
+function pickInstall(options: BackendOptions): TensorflowInstall {
+  const installs = findTensorflow(options.root)
+  const wantsGpu = options.gpu !== undefined || gpuNames().length > 0
+  const withGpu = installs.find((install) => install.variant === 'gpu')
+  if (options.gpu !== undefined && withGpu === undefined) {
+    const have =
+      installs.length > 0 ? 'the TensorFlow installed here is the CPU one' : 'TensorFlow is not installed here'
+    throw new BackendUnavailable(`GPU ${options.gpu} was asked for, but ${have}`, 'run `deploy/tensorflow.sh gpu`')
+  }
+  const install = (wantsGpu ? withGpu : undefined) ?? installs.find((each) => each.variant === 'cpu') ?? withGpu
+  if (install === undefined) {
+    const variant = wantsGpu ? 'gpu' : 'cpu'
+    throw new BackendUnavailable('TensorFlow is not installed here', `run \`deploy/tensorflow.sh ${variant}\``)
+  }
+  return install
+}
+
+async function startTensorflow(options: BackendOptions, why: string): Promise<Backend> {
+  const install = pickInstall(options)
+  const { gpu, threads } = options
+  const binding = await openTensorflow(install, {
+    ...(gpu === undefined ? {} : { gpu }),
+    ...(threads === undefined ? {} : { threads }),
+  })
+  const onGpu = binding.isUsingGpuDevice()
+  if (gpu !== undefined && !onGpu) {
+    throw new BackendUnavailable(
+      `GPU ${gpu} was asked for, but TensorFlow ${binding.TF_Version} sees no such GPU`,
+      'see `nvidia-smi` for the GPUs and the driver of this machine, and `trmesh doctor`',
+    )
+  }
+  const place = onGpu
+    ? (gpuNames()[gpu ?? 0] ?? 'CUDA')
+    : threads === undefined
+      ? 'all cores'
+      : `${threads} thread${threads === 1 ? '' : 's'}`
+  return {
+    name: 'tensorflow',
+    device: onGpu ? `GPU ${gpu ?? 0}` : 'CPU',
+    detail: `TensorFlow ${binding.TF_Version}, ${place}`,
+    why,
+    precision: 'f32',
+  }
+}
+
+async function startWasm(options: BackendOptions, why: string): Promise<Backend> {
+  if (options.gpu !== undefined) {
+    throw new BackendUnavailable(
+      `GPU ${options.gpu} was asked for, but wasm runs on the CPU only`,
+      'ask for the backend `tensorflow` (deploy/tensorflow.sh gpu), or leave the GPU out',
+    )
+  }
+  return { name: 'wasm', ...(await openWasm()), why, precision: 'f32' }
+}
+
+function checked(backend: Backend): Backend {
+  const worst = worstMatmulError()
+  if (tf.getBackend() !== backend.name || !(worst <= MATMUL_TOLERANCE)) {
+    throw new BackendUnavailable(
+      `backend ${backend.name} (${backend.detail}) computes wrongly: a matrix product is off by ${worst}`,
+      'install it again, or ask for another backend with --backend',
+    )
+  }
+  return backend
+}
