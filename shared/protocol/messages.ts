@@ -106,7 +106,7 @@ const FROM_WORKER = {
 // --- coordinator to worker ------------------------------------------------------------------------------------------
 
 const TO_HELLO = {
-  /** `config` is the RunConfig as JSON. */
+  /** `config` is the whole configuration as JSON text (printConfig). */
   welcome: record({ coordinator: name, run: name, config: text(1 << 16), data: hash }),
   refused: record({ refusal: oneOf(...REFUSALS), why: text() }),
 }
@@ -120,6 +120,9 @@ const TO_WORKER = {
     members: list(worker, 4096),
     slots: list(slot),
     carry: list(oneOf('keep', 'reset', 'pull')),
+    /** For pulled carries: the example under way (sent before), and the steps spent on it. */
+    draws: list(draw),
+    steps: list(count),
     /** Where dense state (and carries to pull) come from; `self` keeps what the worker has. */
     source: text(64),
     snapshot,
@@ -137,6 +140,8 @@ const TO_WORKER = {
   release: record({ snapshot }),
   /** Predict with the averaged weights: u8 inputs [n, S0], f32 rows [n, puzzleDim]. */
   evaluate: record({ evaluation: count, unit: count, inputs: bytes, rows: bytes }),
+  /** "I do not know you (any more): say hello again." */
+  rejoin: record({ why: text() }),
   stop: record({ why: text(), finished: boolean }),
 }
 
@@ -152,11 +157,11 @@ const GRADIENTS = {
 // --- state transfer: request and reply ------------------------------------------------------------------------------
 
 /** Parts of replica state that can be pulled by byte range. */
-export const SEGMENTS = ['params', 'ema', 'm', 'v', 'hInit', 'lInit', 'zH', 'zL'] as const
+export const SEGMENTS = ['params', 'ema', 'm', 'v', 'hInit', 'lInit', 'carry'] as const
 export type Segment = (typeof SEGMENTS)[number]
 
 const PULL = {
-  /** For zH and zL, offset counts from the start of the given slot's carry; dense segments ignore `slot`. */
+  /** `carry` is zH and zL of one slot, f32 [2, S, D]; the dense segments ignore `slot`. */
   pull: record({ snapshot, segment: oneOf(...SEGMENTS), slot, offset: count, length: count }),
 }
 const RANGE = {
@@ -164,7 +169,10 @@ const RANGE = {
   /** "I do not serve that." */
   gone: record({ why: text() }),
 }
-const DISCOVERY = { discover: record({}), discovered: record({ run: name, coordinator: name, step }) }
+const BEACON = {
+  /** "I lead this run": every second, so that workers find it, and notice when another coordinator took over. */
+  beacon: record({ run: name, coordinator: name, epoch, step }),
+}
 
 type Table = Readonly<Record<string, Shape<unknown>>>
 type Union<T extends Table> = { [K in keyof T & string]: { readonly type: K } & Readonly<Of<T[K]>> }[keyof T & string]
@@ -176,7 +184,7 @@ export type CoordinatorMessage = Union<typeof TO_WORKER>
 export type GradientMessage = Union<typeof GRADIENTS>
 export type PullRequest = Union<typeof PULL>
 export type PullReply = Union<typeof RANGE>
-export type Discovery = Union<typeof DISCOVERY>
+export type Beacon = Union<typeof BEACON>
 
 /** The directions, for the codec: which messages may arrive where. */
 export const CHANNELS = {
@@ -187,7 +195,7 @@ export const CHANNELS = {
   gradients: GRADIENTS,
   pull: PULL,
   pullReply: RANGE,
-  discovery: DISCOVERY,
+  beacon: BEACON,
 } as const satisfies Record<string, Table>
 
 export type Channel = keyof typeof CHANNELS

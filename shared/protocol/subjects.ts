@@ -5,11 +5,12 @@ import type { Owner } from '../gradients/buckets.js'
 
 const PREFIX = 'trmesh'
 
-/** Any coordinator answers with its run. */
-export const discovery = `${PREFIX}.discover`
+/** The beacons of all runs on this server. */
+export const anyBeacon = `${PREFIX}.*.beacon`
 
 /** Subjects of one run. */
 export interface Subjects {
+  readonly beacon: string
   readonly hello: string
   /** One worker to the coordinator. */
   toCoordinator(worker: WorkerId): string
@@ -27,6 +28,7 @@ export interface Subjects {
 export function subjectsOf(run: RunId): Subjects {
   const base = `${PREFIX}.${run}`
   return {
+    beacon: `${base}.beacon`,
     hello: `${base}.hello`,
     toCoordinator: (worker) => `${base}.c.${worker}`,
     anyToCoordinator: `${base}.c.*`,

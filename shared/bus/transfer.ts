@@ -1,0 +1,84 @@
+// State over the bus: whoever needs it pulls byte ranges by request and reply, a few at a time, each with its checksum. The
+// puller sets the pace, a lost reply is asked for again, and nobody sends what was not asked for. Used by joining workers
+// (dense state, carries) and by the coordinator (checkpoints).
+import { BusUnreachable, WireError } from '../errors.js'
+import type { SlotId } from '../ids.js'
+import { decode, encode, ENVELOPE_BYTES } from '../protocol/codec.js'
+import { crc32 } from '../protocol/crc32.js'
+import type { Segment, SnapshotId } from '../protocol/messages.js'
+import type { Bus } from './bus.js'
+
+export interface StateRange {
+  readonly snapshot: SnapshotId
+  readonly segment: Segment
+  /** Only for `carry`. */
+  readonly slot: SlotId
+  /** Bytes. */
+  readonly offset: number
+  readonly length: number
+}
+
+const WINDOW = 6
+const ATTEMPTS = 4
+const TIMEOUT_MS = 10_000
+/** Bytes per request at most, whatever the server allows. */
+const CHUNK_BYTES = 512 * 1024
+
+export const chunkBytes = (bus: Bus): number => Math.min(CHUNK_BYTES, bus.maxPayload - ENVELOPE_BYTES) & ~7
+
+/** @throws WireError if the source does not serve it; BusUnreachable if it does not answer. */
+async function pullChunk(bus: Bus, subject: string, range: StateRange): Promise<Uint8Array> {
+  let failure: unknown
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    try {
+      const reply = decode(
+        'pullReply',
+        await bus.request(subject, encode('pull', { type: 'pull', ...range }), TIMEOUT_MS),
+      )
+      if (reply.type === 'gone')
+        throw new WireError(
+          `${range.segment} of snapshot ${range.snapshot} is gone: ${reply.why}`,
+          'it will be asked for anew',
+        )
+      if (reply.data.length === range.length && crc32(reply.data) === reply.crc) return reply.data
+      failure = new WireError(`a range of ${range.segment} arrived damaged`, 'check the network')
+    } catch (error) {
+      if (!(error instanceof BusUnreachable)) throw error
+      failure = error
+    }
+  }
+  throw failure
+}
+
+/** Pulls `length` bytes from `offset` on into `into`, a few chunks at a time. */
+export async function pull(bus: Bus, subject: string, range: StateRange, into: Uint8Array): Promise<void> {
+  const size = chunkBytes(bus)
+  const chunks = Math.ceil(range.length / size)
+  let next = 0
+  const puller = async (): Promise<void> => {
+    while (next < chunks) {
+      const at = next++ * size
+      const length = Math.min(size, range.length - at)
+      into.set(await pullChunk(bus, subject, { ...range, offset: range.offset + at, length }), at)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(WINDOW, chunks) }, puller))
+}
+
+/** Answers pulls on a subject. `provide` returns the bytes, or the reason why there are none. */
+export function serveState(
+  bus: Bus,
+  subject: string,
+  provide: (range: StateRange) => Promise<Uint8Array | string>,
+  onGarbage: () => void,
+): { close(): void } {
+  const answer = async (data: Uint8Array, respond: (reply: Uint8Array) => void): Promise<void> => {
+    const { type: _, ...range } = decode('pull', data)
+    const bytes = range.length > chunkBytes(bus) ? `${range.length} bytes at once are too many` : await provide(range)
+    if (typeof bytes === 'string') respond(encode('pullReply', { type: 'gone', why: bytes }))
+    else respond(encode('pullReply', { type: 'range', crc: crc32(bytes), data: bytes }))
+  }
+  return bus.subscribe(subject, (data, _subject, respond) => {
+    if (respond !== undefined) answer(data, respond).catch(onGarbage)
+  })
+}

@@ -1,0 +1,166 @@
+// All-reduce of the flat gradient over the bus: every worker sends each bucket to its owner, owners add the parts in slot
+// order and publish the mean, everybody collects the means in the arena. Bytes in flight are bounded by the bus's credit;
+// damaged or stale messages are counted and dropped (the step is then replayed, see coordinator/state.ts).
+import { decodeWire, encodeWire } from '../shared/gradients/bf16.js'
+import { ownerOf, planBuckets, wireBytes, type Bucket } from '../shared/gradients/buckets.js'
+import { OwnedBuckets } from '../shared/gradients/owner.js'
+import type { ReduceConfig } from '../shared/config/run-config.js'
+import type { Bus } from '../shared/bus/bus.js'
+import type { Epoch, Step, WorkerId } from '../shared/ids.js'
+import { decode, encode } from '../shared/protocol/codec.js'
+import { crc32 } from '../shared/protocol/crc32.js'
+import type { Subjects } from '../shared/protocol/subjects.js'
+import { WireError } from '../shared/errors.js'
+
+export type Dropped = 'stale' | 'duplicate' | 'damaged' | 'garbage'
+
+export interface GradientBuffers {
+  /** f32 [layout.elements]: what this worker contributes, and where the mean of all arrives. */
+  readonly grad: Float32Array
+  readonly mean: Float32Array
+}
+
+export class AllReduce {
+  private readonly buckets: readonly Bucket[]
+  private readonly owned: OwnedBuckets
+  private readonly scratch: Uint8Array
+  private team: readonly WorkerId[] = []
+  private epoch = 0 as Epoch
+  private step = 0 as Step
+  private arrived = new Set<number>()
+  private complete: (() => void) | undefined
+  private readonly subscriptions: { close(): void }[]
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly subjects: Subjects,
+    private readonly me: WorkerId,
+    private readonly reduce: ReduceConfig,
+    private readonly buffers: GradientBuffers,
+    private readonly onDropped: (why: Dropped) => void,
+  ) {
+    this.buckets = planBuckets(buffers.grad.length, reduce)
+    this.scratch = new Uint8Array(Math.max(0, ...this.buckets.map((b) => b.to - b.from)) * wireBytes(reduce.wire))
+    this.owned = new OwnedBuckets(me, this.buckets, reduce, (bucket, bytes) => this.publishMean(bucket, bytes))
+    this.subscriptions = [
+      bus.subscribe(subjects.partsFor(me), (data) => this.onPart(data)),
+      bus.subscribe(subjects.means, (data) => this.onMean(data)),
+    ]
+  }
+
+  /** A new membership; `step` is the last committed one. */
+  assign(epoch: Epoch, step: Step, team: readonly WorkerId[]): void {
+    this.epoch = epoch
+    this.team = team
+    this.begin((step + 1) as Step)
+    this.owned.assign(epoch, step, team)
+  }
+
+  /**
+   * Contributes this worker's gradient of a step and resolves when the mean of all is in place, or never, if the step is
+   * discarded: the caller starts the next one and drops this promise.
+   */
+  async run(epoch: Epoch, step: Step): Promise<void> {
+    if (epoch !== this.epoch) return new Promise(() => undefined)
+    if (step !== this.step) this.begin(step)
+    const finished = new Promise<void>((resolve) => (this.complete = resolve))
+    const mine = this.team.indexOf(this.me)
+    // Everyone begins with the buckets it owns itself, so that no owner is hit by all at once.
+    const from = Math.max(0, mine)
+    for (let i = 0; i < this.buckets.length; i++) {
+      const bucket = this.buckets[(i + from) % this.buckets.length]!
+      if (epoch !== this.epoch || step !== this.step) break
+      this.contribute(bucket)
+      await this.bus.credit()
+    }
+    this.checkComplete()
+    return finished
+  }
+
+  close(): void {
+    for (const subscription of this.subscriptions) subscription.close()
+  }
+
+  private begin(step: Step): void {
+    this.step = step
+    this.arrived = new Set()
+    this.complete = undefined
+  }
+
+  private contribute(bucket: Bucket): void {
+    const values = this.buffers.grad.subarray(bucket.from, bucket.to)
+    const data = this.scratch.subarray(0, values.length * wireBytes(this.reduce.wire))
+    encodeWire(values, this.reduce.wire, data)
+    const owner = ownerOf(bucket, this.team, this.reduce.topology)
+    if (owner === this.me) {
+      this.owned.offer(this.epoch, this.step, bucket.index, this.me, data)
+      return
+    }
+    const { epoch, step, me: source } = this
+    const part = encode('gradients', {
+      type: 'part',
+      epoch,
+      step,
+      bucket: bucket.index,
+      source,
+      crc: crc32(data),
+      data,
+    })
+    this.bus.publish(this.subjects.part(owner, source), part)
+  }
+
+  private publishMean(bucket: Bucket, data: Uint8Array): void {
+    this.place(bucket, data)
+    if (this.team.length === 1) return
+    const { epoch, step } = this
+    const mean = encode('gradients', { type: 'mean', epoch, step, bucket: bucket.index, crc: crc32(data), data })
+    this.bus.publish(this.subjects.mean(this.me), mean)
+  }
+
+  private onPart(bytes: Uint8Array): void {
+    this.guarded(bytes, (message) => {
+      if (message.type !== 'part') return 'garbage'
+      const offered = this.owned.offer(message.epoch, message.step, message.bucket, message.source, message.data)
+      if (offered === 'stale' || offered === 'duplicate') return offered
+      return offered === 'unknown' ? 'garbage' : undefined
+    })
+  }
+
+  private onMean(bytes: Uint8Array): void {
+    this.guarded(bytes, (message) => {
+      if (message.type !== 'mean') return 'garbage'
+      const bucket = this.buckets[message.bucket]
+      if (bucket === undefined) return 'garbage'
+      if (message.epoch !== this.epoch || message.step !== this.step) return 'stale'
+      // Our own means come back to us too.
+      if (this.arrived.has(bucket.index))
+        return ownerOf(bucket, this.team, this.reduce.topology) === this.me ? undefined : 'duplicate'
+      this.place(bucket, message.data)
+      return undefined
+    })
+  }
+
+  private guarded(
+    bytes: Uint8Array,
+    handle: (message: ReturnType<typeof decode<'gradients'>>) => Dropped | undefined,
+  ): void {
+    try {
+      const message = decode('gradients', bytes)
+      const dropped = crc32(message.data) === message.crc ? handle(message) : 'damaged'
+      if (dropped !== undefined) this.onDropped(dropped)
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error
+      this.onDropped('garbage')
+    }
+  }
+
+  private place(bucket: Bucket, data: Uint8Array): void {
+    decodeWire(data, this.reduce.wire, this.buffers.mean.subarray(bucket.from, bucket.to))
+    this.arrived.add(bucket.index)
+    this.checkComplete()
+  }
+
+  private checkComplete(): void {
+    if (this.arrived.size === this.buckets.length) this.complete?.()
+  }
+}

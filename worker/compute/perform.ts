@@ -1,0 +1,130 @@
+// The commands of the compute thread, performed on a replica. No network, no waiting; time only through the given clock.
+import type { RunConfig } from '../../shared/config/run-config.js'
+import { firstNonFinite } from '../../shared/gradients/finite.js'
+import { fingerprint } from '../../shared/gradients/fingerprint.js'
+import type { Layout } from '../../shared/gradients/layout.js'
+import type { StepPhase } from '../../shared/protocol/messages.js'
+import type { Arena } from '../arena.js'
+import { carryElements } from './carry.js'
+import { Replica, type CarryState, type Example } from '../train/replica.js'
+import type { Begin, Command, PhaseTimes, Reply } from './port.js'
+
+export interface Performer {
+  readonly config: RunConfig
+  readonly layout: Layout
+  readonly arena: Arena
+  /** Made by the first `adopt`. */
+  replica: Replica | undefined
+  readonly clock: () => number
+}
+
+const exampleOf = ({ draw, puzzle, inputs, labels }: Begin): Example => ({ draw, puzzle, inputs, labels })
+
+export function performCommand(performer: Performer, command: Command): Reply {
+  if (command.type === 'adopt') return adopt(performer, command)
+  const { replica, arena, config } = performer
+  if (replica === undefined) throw new Error(`${command.type} before adopt`)
+  switch (command.type) {
+    case 'slots':
+      replica.setSlots(loadOrders(performer, command))
+      return { type: 'done' }
+    case 'step':
+      return step(performer, replica, command)
+    case 'check': {
+      const before = performer.clock()
+      const finite = firstNonFinite(arena.mean) < 0
+      return {
+        type: 'checked',
+        finite,
+        mean: fingerprint(arena.mean),
+        params: fingerprint(arena.params),
+        ms: performer.clock() - before,
+      }
+    }
+    case 'commit': {
+      const before = performer.clock()
+      replica.commit(command.step)
+      return { type: 'committed', ms: performer.clock() - before }
+    }
+    case 'discard':
+      replica.discard()
+      return { type: 'done' }
+    case 'snapshot':
+      return {
+        type: 'snapshot',
+        dense: command.dense ? copyDense(arena) : null,
+        carries: copyCarries(replica.carries(), carryElements(config)),
+      }
+    case 'evaluate': {
+      const rows = command.inputs.length / config.model.seqLen
+      const { preds, qHalt } = replica.evaluate(command.rows, command.inputs, rows)
+      return { type: 'evaluated', preds, q: qHalt }
+    }
+    default:
+      return command satisfies never
+  }
+}
+
+function adopt(performer: Performer, { hInit, lInit }: Extract<Command, { type: 'adopt' }>): Reply {
+  const { config, layout, arena } = performer
+  performer.replica?.dispose()
+  performer.replica = new Replica({ model: config.model, train: config.train, seed: config.run.seed }, layout, arena, {
+    hInit,
+    lInit,
+  })
+  return { type: 'done' }
+}
+
+function loadOrders(
+  { config }: Performer,
+  { orders, carries }: Extract<Command, { type: 'slots' }>,
+): Parameters<Replica['setSlots']>[0] {
+  const elements = carryElements(config)
+  let at = 0
+  return orders.map((order) => {
+    if (order.carry !== 'load') return { slot: order.slot, carry: order.carry }
+    const zH = carries.subarray(at, at + elements / 2)
+    const zL = carries.subarray(at + elements / 2, at + elements)
+    at += elements
+    const { slot, steps } = order
+    return { slot, carry: { slot, steps, halted: false, example: exampleOf(order.example), zH, zL } }
+  })
+}
+
+function step(performer: Performer, replica: Replica, command: Extract<Command, { type: 'step' }>): Reply {
+  const { arena, clock } = performer
+  const phases: PhaseTimes = {}
+  let since = clock()
+  const mark = (phase: StepPhase): void => {
+    const now = clock()
+    phases[phase] = (phases[phase] ?? 0) + now - since
+    since = now
+  }
+  const takes = new Map(command.takes.map((take) => [take.slot, exampleOf(take)]))
+  const result = replica.step(command.step, arena.rows, takes, mark)
+  arena.rowGradients.set(result.rowGrads)
+  return {
+    type: 'stepped',
+    sums: result.sums,
+    halted: Uint8Array.from(result.halted, Number),
+    steps: Uint8Array.from(result.steps),
+    finite: result.finite,
+    phases,
+  }
+}
+
+function copyDense({ params, ema, m, v }: Arena): Float32Array {
+  const parts = [params, ema, m, v]
+  const copy = new Float32Array(new SharedArrayBuffer(parts.reduce((sum, part) => sum + part.byteLength, 0)))
+  parts.forEach((part, i) => copy.set(part, i * params.length))
+  return copy
+}
+
+function copyCarries(carries: readonly CarryState[], elements: number): Float32Array {
+  const copy = new Float32Array(new SharedArrayBuffer(carries.length * elements * Float32Array.BYTES_PER_ELEMENT))
+  carries.forEach(({ zH, zL }, i) => {
+    copy.set(zH, i * elements)
+    copy.set(zL, i * elements + elements / 2)
+  })
+  return copy
+}

@@ -1,0 +1,291 @@
+// The worker's side of the protocol, on the I/O thread: assignments, steps, votes, snapshots, evaluation. It never computes;
+// it passes work to the compute thread and bytes to the bus. A message that belongs to no current (epoch, step) is stale:
+// counted and dropped. A step that is discarded while under way leaves nothing behind.
+import type { RunConfig } from '../shared/config/run-config.js'
+import { RunError } from '../shared/errors.js'
+import type { Draw, Epoch, Millis, SlotId, Step, WorkerId } from '../shared/ids.js'
+import { bytesOf, encode, floatsOf } from '../shared/protocol/codec.js'
+import {
+  STEP_PHASES,
+  type CoordinatorMessage,
+  type SnapshotId,
+  type WorkerMessage,
+  type WorkerPhase,
+} from '../shared/protocol/messages.js'
+import type { Subjects } from '../shared/protocol/subjects.js'
+import type { Bus } from '../shared/bus/bus.js'
+import { chunkBytes, pull } from '../shared/bus/transfer.js'
+import type { Owner } from '../shared/gradients/buckets.js'
+import type { AllReduce } from './allreduce.js'
+import type { Arena } from './arena.js'
+import type { Compute } from './compute/client.js'
+import { carryElements } from './compute/carry.js'
+import type { PhaseTimes, SlotOrder } from './compute/port.js'
+import { ExampleQueue } from './examples.js'
+import { Snapshots } from './snapshots.js'
+
+type MessageTo<T extends CoordinatorMessage['type']> = Extract<CoordinatorMessage, { type: T }>
+
+export interface WorkerPorts {
+  readonly config: RunConfig
+  readonly me: WorkerId
+  readonly bus: Bus
+  readonly subjects: Subjects
+  readonly compute: Compute
+  readonly arena: Arena
+  readonly allreduce: AllReduce
+  readonly now: () => Millis
+  /** A step was committed; phases in milliseconds. */
+  readonly onCommit: (step: Step, phases: PhaseTimes, slots: number) => void
+  readonly onStale: () => void
+  readonly onRejoin: (why: string) => void
+  readonly onStop: (why: string, finished: boolean) => void
+  readonly onTrouble: (error: unknown) => void
+}
+
+export class WorkerLoop {
+  readonly snapshots = new Snapshots()
+  phase: WorkerPhase = 'starting'
+  epoch = 0 as Epoch
+  step = 0 as Step
+  /** Seconds spent waiting for examples. */
+  starvedMs = 0
+  private readonly examples = new ExampleQueue()
+  private slots: readonly SlotId[] = []
+  private states = { hInit: new Float32Array(0), lInit: new Float32Array(0) }
+  /** Floats of `rows` that have arrived for the step to come. */
+  private rowsIn = 0
+  private rowsAwaited: (() => void) | undefined
+  /** Changes whenever what is under way becomes void. */
+  private attempt = 0
+  private phases: PhaseTimes = {}
+  private begun: readonly { slot: SlotId; draw: Draw }[] = []
+
+  constructor(private readonly ports: WorkerPorts) {}
+
+  get queued(): number {
+    return this.examples.size
+  }
+
+  handle(message: CoordinatorMessage): void {
+    switch (message.type) {
+      case 'assign':
+        return this.guard(this.onAssign(message))
+      case 'examples':
+        return this.onExamples(message)
+      case 'rows':
+        return this.onRows(message)
+      case 'begin':
+        return this.guard(this.onBegin(message))
+      case 'commit':
+        return this.guard(this.onCommit(message))
+      case 'discard':
+        return this.guard(this.onDiscard(message))
+      case 'snapshot':
+        return this.guard(this.onSnapshot(message))
+      case 'release':
+        return this.snapshots.release(message.snapshot)
+      case 'evaluate':
+        return this.guard(this.onEvaluate(message))
+      case 'rejoin':
+        return this.ports.onRejoin(message.why)
+      case 'stop':
+        return this.ports.onStop(message.why, message.finished)
+      default:
+        return message satisfies never
+    }
+  }
+
+  send(message: WorkerMessage): void {
+    const { bus, subjects, me } = this.ports
+    bus.publish(subjects.toCoordinator(me), encode('worker', message))
+  }
+
+  private guard(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (error instanceof RunError) {
+        const { code, message, remedy } = error
+        this.send({ type: 'trouble', code, message, remedy })
+      }
+      this.ports.onTrouble(error)
+    })
+  }
+
+  private async onAssign(message: MessageTo<'assign'>): Promise<void> {
+    const { compute, allreduce } = this.ports
+    const attempt = ++this.attempt
+    this.phase = 'syncing'
+    this.epoch = message.epoch
+    this.step = message.step
+    this.rowsIn = 0
+    allreduce.assign(message.epoch, message.step, message.members)
+    if (message.source !== 'self') await this.pullDense(message.source as Owner, message.snapshot)
+    if (attempt !== this.attempt) return
+    const orders = this.ordersOf(message)
+    const carries = await this.pullCarries(message)
+    if (attempt !== this.attempt) return
+    await compute.call({ type: 'slots', orders, carries })
+    const { params } = await compute.call({ type: 'check' })
+    if (attempt !== this.attempt) return
+    this.slots = message.slots
+    this.examples.keepOnly(message.slots)
+    this.phase = 'idle'
+    this.send({ type: 'ready', epoch: message.epoch, params })
+  }
+
+  private async pullDense(source: Owner, snapshot: SnapshotId): Promise<void> {
+    const { arena, bus, subjects, config, compute } = this.ports
+    const subject = subjects.state(source)
+    const range = { snapshot, slot: 0 as SlotId, offset: 0 }
+    for (const segment of ['params', 'ema', 'm', 'v'] as const)
+      await pull(bus, subject, { ...range, segment, length: arena[segment].byteLength }, bytesOf(arena[segment]))
+    const states = {
+      hInit: new Float32Array(config.model.hidden),
+      lInit: new Float32Array(config.model.hidden),
+    }
+    for (const segment of ['hInit', 'lInit'] as const)
+      await pull(bus, subject, { ...range, segment, length: states[segment].byteLength }, bytesOf(states[segment]))
+    this.states = states
+    await compute.call({ type: 'adopt', ...states })
+  }
+
+  private ordersOf({ slots, carry, draws, steps }: MessageTo<'assign'>): SlotOrder[] {
+    return slots.map((slot, i) => {
+      if (carry[i] !== 'pull') return { slot, carry: carry[i] ?? 'reset' }
+      const example = this.examples.find(slot, draws[i]!)
+      // Sent ahead of the assignment; without it the slot can only begin its example again.
+      return example === undefined ? { slot, carry: 'reset' } : { slot, carry: 'load', steps: steps[i] ?? 0, example }
+    })
+  }
+
+  private async pullCarries(message: MessageTo<'assign'>): Promise<Float32Array> {
+    const { bus, subjects, config } = this.ports
+    const wanted = message.slots.filter((_, i) => message.carry[i] === 'pull')
+    const elements = carryElements(config)
+    const carries = new Float32Array(new SharedArrayBuffer(wanted.length * elements * 4))
+    const subject = subjects.state('coordinator')
+    for (const [i, slot] of wanted.entries()) {
+      const into = bytesOf(carries.subarray(i * elements, (i + 1) * elements))
+      await pull(
+        bus,
+        subject,
+        { snapshot: message.snapshot, segment: 'carry', slot, offset: 0, length: into.length },
+        into,
+      )
+    }
+    return carries
+  }
+
+  private onExamples({ slots, draws, puzzles, inputs, labels }: MessageTo<'examples'>): void {
+    const { seqLen } = this.ports.config.model
+    slots.forEach((slot, i) =>
+      this.examples.add({
+        slot,
+        draw: draws[i]!,
+        puzzle: puzzles[i]!,
+        inputs: inputs.slice(i * seqLen, (i + 1) * seqLen),
+        labels: labels.slice(i * seqLen, (i + 1) * seqLen),
+      }),
+    )
+  }
+
+  private onRows({ epoch, step, first, data }: MessageTo<'rows'>): void {
+    if (epoch !== this.epoch || step !== this.step + 1) return this.ports.onStale()
+    const floats = floatsOf(data)
+    this.ports.arena.rows.set(floats, first * this.ports.config.model.puzzleEmbDim)
+    this.rowsIn += floats.length
+    this.rowsAwaited?.()
+  }
+
+  private async onBegin({ epoch, step, slots, draws }: MessageTo<'begin'>): Promise<void> {
+    if (epoch !== this.epoch || step !== this.step + 1) return this.ports.onStale()
+    const { compute, allreduce, config, now } = this.ports
+    const attempt = ++this.attempt
+    const began = now()
+    this.phase = 'waiting-for-data'
+    this.begun = slots.map((slot, i) => ({ slot, draw: draws[i]! }))
+    const takes = await this.examples.await(this.begun)
+    while (this.rowsIn < this.slots.length * config.model.puzzleEmbDim)
+      await new Promise<void>((resolve) => (this.rowsAwaited = resolve))
+    if (attempt !== this.attempt) return
+    this.rowsIn = 0
+    const started = now()
+    this.starvedMs += started - began
+    this.phase = 'computing'
+    const stepped = await compute.call({ type: 'step', step, takes })
+    if (attempt !== this.attempt) return
+    this.phase = 'reducing'
+    const computed = now()
+    this.sendResult(epoch, step, stepped)
+    await allreduce.run(epoch, step)
+    if (attempt !== this.attempt) return
+    const reduced = now()
+    this.phase = 'voting'
+    const checked = await compute.call({ type: 'check' })
+    if (attempt !== this.attempt) return
+    const { mean, params } = checked
+    this.phases = { data: started - began, ...stepped.phases, reduce: reduced - computed, check: checked.ms }
+    const phases = STEP_PHASES.map((phase) => this.phases[phase] ?? 0)
+    this.send({ type: 'vote', epoch, step, finite: checked.finite && stepped.finite, mean, params, phases })
+  }
+
+  private sendResult(
+    epoch: Epoch,
+    step: Step,
+    {
+      sums,
+      halted,
+      steps,
+    }: { sums: Extract<WorkerMessage, { type: 'result' }>['sums']; halted: Uint8Array; steps: Uint8Array },
+  ): void {
+    const { arena, bus, config } = this.ports
+    const dim = config.model.puzzleEmbDim
+    if (dim > 0) {
+      const perMessage = Math.max(1, Math.floor(chunkBytes(bus) / (dim * 4)))
+      for (let first = 0; first < this.slots.length; first += perMessage) {
+        const last = Math.min(first + perMessage, this.slots.length)
+        const data = bytesOf(arena.rowGradients.subarray(first * dim, last * dim))
+        this.send({ type: 'rowGradients', epoch, step, first, data })
+      }
+    }
+    this.send({ type: 'result', epoch, step, sums, halted, steps })
+  }
+
+  private async onCommit({ epoch, step }: MessageTo<'commit'>): Promise<void> {
+    if (epoch !== this.epoch || step !== this.step + 1) return this.ports.onStale()
+    const attempt = ++this.attempt
+    this.step = step
+    for (const { slot, draw } of this.begun) this.examples.forget(slot, draw)
+    this.phase = 'committing'
+    const { ms } = await this.ports.compute.call({ type: 'commit', step })
+    this.ports.onCommit(step, { ...this.phases, commit: ms }, this.slots.length)
+    if (attempt === this.attempt) this.phase = 'idle'
+  }
+
+  private async onDiscard({ epoch, step }: MessageTo<'discard'>): Promise<void> {
+    if (epoch !== this.epoch || step !== this.step + 1) return this.ports.onStale()
+    this.attempt++
+    this.phase = 'idle'
+    await this.ports.compute.call({ type: 'discard' })
+  }
+
+  private async onSnapshot({ snapshot, step, dense }: MessageTo<'snapshot'>): Promise<void> {
+    const slots = this.slots
+    const copy = this.ports.compute
+      .call({ type: 'snapshot', snapshot, dense })
+      .then((reply) => ({ dense: reply.dense, carries: reply.carries, slots, ...this.states }))
+    this.snapshots.add(snapshot, copy)
+    await copy
+    this.send({ type: 'snapshotReady', snapshot, step })
+  }
+
+  private async onEvaluate({ evaluation, unit, inputs, rows }: MessageTo<'evaluate'>): Promise<void> {
+    this.phase = 'evaluating'
+    const { preds, q } = await this.ports.compute.call({
+      type: 'evaluate',
+      inputs: inputs.slice(),
+      rows: floatsOf(rows),
+    })
+    this.send({ type: 'evaluated', evaluation, unit, preds, q: bytesOf(q) })
+  }
+}

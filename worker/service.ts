@@ -1,0 +1,280 @@
+// A worker as a service: finds the run on the bus, says hello, starts its compute thread, trains until told to stop. If the
+// coordinator is replaced, or has given this worker up, it begins again with a new identity; nothing of a replica survives
+// that the coordinator would not hand out anyway.
+import { hostname } from 'node:os'
+import { randomUUID } from 'node:crypto'
+import { compileConfig } from '../shared/config/compile.js'
+import type { RunConfig } from '../shared/config/run-config.js'
+import { ConfigError, describe, JoinRefused, RunError, RunHalted, WireError } from '../shared/errors.js'
+import { layoutOf, layoutText } from '../shared/gradients/layout.js'
+import { millis, runId, workerId, type Millis, type RunId, type WorkerId } from '../shared/ids.js'
+import { sha256 } from '../shared/hash.js'
+import type { WorkerOptions } from '../shared/ports.js'
+import { connectBus, type Bus } from '../shared/bus/bus.js'
+import { serveState } from '../shared/bus/transfer.js'
+import { decode, encode } from '../shared/protocol/codec.js'
+import { PROTOCOL_VERSION, type Beacon } from '../shared/protocol/messages.js'
+import { anyBeacon, subjectsOf } from '../shared/protocol/subjects.js'
+import { AllReduce } from './allreduce.js'
+import { arenaOf } from './arena.js'
+import { startCompute, type Compute } from './compute/client.js'
+import { WorkerLoop } from './loop.js'
+import { WorkerMetrics } from './metrics.js'
+
+/** How a session ended: for good, or to be begun again. */
+type Ending = { readonly type: 'over'; readonly why: string } | { readonly type: 'again'; readonly why: string }
+
+const BEACON_SILENT_MS = 10_000
+const HELLO_TIMEOUT_MS = 5_000
+
+const now = (): Millis => millis(performance.now())
+
+/** Resolves when the run is over or the signal asks to stop. @throws RunError with a remedy. */
+export async function serveWorker(options: WorkerOptions): Promise<void> {
+  const { out, signal } = options
+  const label = options.label ?? `${hostname()}-${process.pid}`
+  const bus = await connectBus({
+    url: options.busUrl,
+    credentials: options.credentials,
+    name: `trmesh worker ${label}`,
+    inFlightBytes: 8 << 20,
+  })
+  try {
+    while (!signal.requested) {
+      const beacon = await findRun(bus, options)
+      if (beacon === undefined) return
+      const ending = await new Session(bus, options, label, beacon).run()
+      out.line(
+        ending.type === 'over' ? `worker ${label}: ${ending.why}` : `worker ${label} starts again: ${ending.why}`,
+      )
+      if (ending.type === 'over') return
+    }
+  } finally {
+    await bus.close()
+  }
+}
+
+/** Listens for beacons until a run is found; undefined if asked to stop first. @throws ConfigError if several runs are led here. */
+async function findRun(bus: Bus, { runId: wanted, out, signal, busUrl }: WorkerOptions): Promise<Beacon | undefined> {
+  const found = new Map<string, Beacon>()
+  const subject = wanted === undefined ? anyBeacon : subjectsOf(runId(wanted)).beacon
+  const subscription = bus.subscribe(subject, (data) => {
+    try {
+      const beacon = decode('beacon', data)
+      found.set(beacon.run, beacon)
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error
+    }
+  })
+  try {
+    for (let waited = 0; !signal.requested; waited++) {
+      await pause(wanted === undefined ? 1500 : 300)
+      if (found.size > 1)
+        throw new ConfigError(
+          `several runs are led at ${busUrl}: ${[...found.keys()].join(', ')}`,
+          'name one with --run NAME',
+        )
+      const [beacon] = found.values()
+      if (beacon !== undefined) return beacon
+      if (waited % 20 === 2)
+        out.line(`waiting for a coordinator${wanted === undefined ? '' : ` of run ${wanted}`} at ${busUrl}`)
+    }
+    return undefined
+  } finally {
+    subscription.close()
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+class Session {
+  private readonly me: WorkerId = workerId(`w-${randomUUID().slice(0, 8)}`)
+  private readonly run_: RunId
+  private readonly closers: (() => void | Promise<void>)[] = []
+  private end: (ending: Ending) => void = () => undefined
+  private fail: (error: unknown) => void = () => undefined
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly options: WorkerOptions,
+    private readonly label: string,
+    private readonly beacon: Beacon,
+  ) {
+    this.run_ = runId(beacon.run)
+  }
+
+  async run(): Promise<Ending> {
+    const ended = new Promise<Ending>((resolve, reject) => {
+      this.end = resolve
+      this.fail = reject
+    })
+    // Whoever ends the session early, `start` may still be under way; its failure then is of no interest.
+    const started = this.start()
+    try {
+      await Promise.race([started, ended])
+      return await ended
+    } finally {
+      for (const close of this.closers.reverse()) await close()
+      started.catch(() => undefined)
+    }
+  }
+
+  private async start(): Promise<void> {
+    const { bus, options, me } = this
+    const subjects = subjectsOf(this.run_)
+    const metrics = await WorkerMetrics.serve({
+      host: options.metricsHost,
+      port: options.metricsPort,
+      run: this.run_,
+      worker: this.label,
+    })
+    this.closers.push(() => metrics.close())
+    const config = await this.hello(metrics.url)
+    if (config === undefined) return
+    this.options.out.line(`worker ${this.label}: run ${this.run_}, building the replica`)
+    const compute = await startCompute(
+      { config, backend: options.backend, gpu: options.gpu, threads: options.threads, root: options.root },
+      this.fail,
+    )
+    this.closers.push(() => compute.close())
+    this.options.out.line(`worker ${this.label}: backend ${compute.backend} (${compute.device}); ${compute.why}`)
+    metrics.backend(compute.backend, compute.device)
+    this.join(config, compute, metrics)
+    const { backend, device, precision } = compute
+    const layout = sha256(layoutText(layoutOf(config.model)))
+    bus.publish(
+      subjects.toCoordinator(me),
+      encode('worker', { type: 'prepared', layout, backend, device: device.slice(0, 256), precision }),
+    )
+  }
+
+  /** undefined when the run needs nobody any more. */
+  private async hello(metricsUrl: string): Promise<RunConfig | undefined> {
+    const request = encode('hello', {
+      type: 'hello',
+      worker: this.me,
+      run: this.run_,
+      protocol: PROTOCOL_VERSION,
+      label: this.label.slice(0, 64),
+      host: hostname(),
+      pid: process.pid,
+      metrics: metricsUrl,
+    })
+    const reply = decode('helloReply', await this.bus.request(subjectsOf(this.run_).hello, request, HELLO_TIMEOUT_MS))
+    if (reply.type === 'welcome')
+      return compileConfig({
+        preset: 'tiny',
+        file: { path: `the coordinator of run ${this.run_}`, text: reply.config },
+        env: {},
+        flags: {},
+      })
+    if (reply.refusal === 'run-is-over') {
+      this.end({ type: 'over', why: reply.why })
+      return undefined
+    }
+    throw new JoinRefused(
+      `run ${this.run_} does not take this worker: ${reply.why}`,
+      'start coordinator and workers from one version and run',
+    )
+  }
+
+  private join(config: RunConfig, compute: Compute, metrics: WorkerMetrics): void {
+    const { bus, me, options } = this
+    const subjects = subjectsOf(this.run_)
+    const layout = layoutOf(config.model)
+    const arena = arenaOf(layout, config.train.slots, config.model.puzzleEmbDim, compute.arena)
+    const allreduce = new AllReduce(bus, subjects, me, config.reduce, arena, (why) => metrics.dropped(why))
+    const loop: WorkerLoop = new WorkerLoop({
+      config,
+      me,
+      bus,
+      subjects,
+      compute,
+      arena,
+      allreduce,
+      now,
+      onCommit: (step, phases, slots) => metrics.committed(step, phases, slots),
+      onStale: () => metrics.dropped('stale'),
+      onRejoin: (why) => this.end({ type: 'again', why }),
+      onStop: (why, finished) => this.end({ type: 'over', why: finished ? `the run is finished: ${why}` : why }),
+      onTrouble: (error) =>
+        this.fail(error instanceof RunError ? error : new RunHalted(describe(error), 'this is a bug')),
+    })
+    this.closers.push(() => allreduce.close())
+    const inbox = bus.subscribe(subjects.toWorker(me), (data) => {
+      try {
+        loop.handle(decode('coordinator', data))
+      } catch (error) {
+        if (!(error instanceof WireError)) throw error
+        metrics.dropped('garbage')
+      }
+    })
+    const state = serveState(
+      bus,
+      subjects.state(me),
+      (range) => loop.snapshots.provide(range),
+      () => metrics.dropped('garbage'),
+    )
+    this.closers.push(
+      () => inbox.close(),
+      () => state.close(),
+    )
+    this.watchBeacon(loop)
+    this.beat(config, loop, metrics)
+    options.signal.onStop(() => {
+      loop.send({ type: 'leaving', why: 'asked to stop' })
+      void bus.flush().then(() => this.end({ type: 'over', why: 'stopped' }))
+    })
+  }
+
+  /** Another coordinator means another run state: begin again. A silent one is waited for. */
+  private watchBeacon(loop: WorkerLoop): void {
+    let heard = now()
+    let told = false
+    const { out } = this.options
+    const beacon = this.bus.subscribe(subjectsOf(this.run_).beacon, (data) => {
+      try {
+        const { coordinator } = decode('beacon', data)
+        heard = now()
+        told = false
+        if (coordinator !== this.beacon.coordinator)
+          this.end({ type: 'again', why: 'another coordinator leads the run' })
+      } catch (error) {
+        if (!(error instanceof WireError)) throw error
+      }
+    })
+    const timer = setInterval(() => {
+      if (now() - heard < BEACON_SILENT_MS || told) return
+      told = true
+      out.line(`worker ${this.label}: the coordinator is silent; waiting with the state of step ${loop.step}`)
+    }, 1000)
+    this.closers.push(
+      () => beacon.close(),
+      () => clearInterval(timer),
+    )
+  }
+
+  /** Heartbeats of this thread, which never computes; they tell the longest pause of its event loop too. */
+  private beat(config: RunConfig, loop: WorkerLoop, metrics: WorkerMetrics): void {
+    const period = config.cluster.heartbeatMs
+    let last = now()
+    let gapMs = 0
+    const gap = setInterval(() => {
+      const at = now()
+      gapMs = Math.max(gapMs, at - last - 20)
+      last = at
+    }, 20)
+    const timer = setInterval(() => {
+      const { bytesIn, bytesOut } = this.bus.stats()
+      const rss = process.memoryUsage.rss()
+      const { epoch, step, phase } = loop
+      loop.send({ type: 'beat', epoch, step, phase, rss, gapMs, wireIn: bytesIn, wireOut: bytesOut })
+      metrics.beat({ phase, step, rss, gapMs, bytesIn, bytesOut, queued: loop.queued, starvedMs: loop.starvedMs })
+      gapMs = 0
+    }, period)
+    this.closers.push(
+      () => clearInterval(gap),
+      () => clearInterval(timer),
+    )
+  }
+}

@@ -1,0 +1,57 @@
+// Snapshots: copies of the replica's state at a step boundary, kept until released, from which others pull what they need
+// while training goes on. A pull that comes before the copy is made waits for it.
+import type { SlotId } from '../shared/ids.js'
+import type { SnapshotId } from '../shared/protocol/messages.js'
+import type { StateRange } from '../shared/bus/transfer.js'
+
+export interface Snapshot {
+  /** params, ema, m, v one after the other, f32; null in a snapshot of carries only. */
+  readonly dense: Float32Array | null
+  /** f32 [slots, 2, S, D]. */
+  readonly carries: Float32Array
+  readonly slots: readonly SlotId[]
+  readonly hInit: Float32Array
+  readonly lInit: Float32Array
+}
+
+const DENSE = ['params', 'ema', 'm', 'v'] as const
+
+export class Snapshots {
+  private readonly kept = new Map<SnapshotId, Promise<Snapshot>>()
+
+  add(id: SnapshotId, copy: Promise<Snapshot>): void {
+    this.kept.set(id, copy)
+  }
+
+  release(id: SnapshotId): void {
+    this.kept.delete(id)
+  }
+
+  clear(): void {
+    this.kept.clear()
+  }
+
+  /** The bytes of a range, or the reason why there are none. */
+  async provide(range: StateRange): Promise<Uint8Array | string> {
+    const copy = this.kept.get(range.snapshot)
+    if (copy === undefined) return 'it was released, or never taken here'
+    const segment = this.segment(await copy, range)
+    if (segment === undefined) return `this snapshot has no ${range.segment} of slot ${range.slot}`
+    if (range.offset + range.length > segment.byteLength) return `it ends at byte ${segment.byteLength}`
+    return new Uint8Array(segment.buffer, segment.byteOffset + range.offset, range.length)
+  }
+
+  private segment(snapshot: Snapshot, { segment, slot }: StateRange): Float32Array | undefined {
+    if (segment === 'hInit') return snapshot.hInit
+    if (segment === 'lInit') return snapshot.lInit
+    if (segment === 'carry') {
+      const index = snapshot.slots.indexOf(slot)
+      const elements = snapshot.carries.length / Math.max(1, snapshot.slots.length)
+      return index < 0 ? undefined : snapshot.carries.subarray(index * elements, (index + 1) * elements)
+    }
+    if (snapshot.dense === null) return undefined
+    const elements = snapshot.dense.length / DENSE.length
+    const index = DENSE.indexOf(segment)
+    return snapshot.dense.subarray(index * elements, (index + 1) * elements)
+  }
+}
