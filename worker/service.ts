@@ -7,7 +7,7 @@ import { compileConfig } from '../shared/config/compile.js'
 import type { RunConfig } from '../shared/config/run-config.js'
 import { ConfigError, describe, JoinRefused, RunError, RunHalted, WireError } from '../shared/errors.js'
 import { layoutOf, layoutText } from '../shared/gradients/layout.js'
-import { millis, runId, workerId, type Millis, type RunId, type WorkerId } from '../shared/ids.js'
+import { epochOf, millis, runId, stepOf, workerId, type Millis, type RunId, type WorkerId } from '../shared/ids.js'
 import { sha256 } from '../shared/hash.js'
 import type { WorkerOptions } from '../shared/ports.js'
 import { connectBus, type Bus } from '../shared/bus/bus.js'
@@ -25,6 +25,8 @@ import { WorkerMetrics } from './metrics.js'
 type Ending = { readonly type: 'over'; readonly why: string } | { readonly type: 'again'; readonly why: string }
 
 const BEACON_SILENT_MS = 10_000
+/** How often the I/O thread looks whether its event loop was held up. */
+const GAP_PERIOD_MS = 20
 const HELLO_TIMEOUT_MS = 5_000
 
 const now = (): Millis => millis(performance.now())
@@ -90,6 +92,8 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 class Session {
   private readonly me: WorkerId = workerId(`w-${randomUUID().slice(0, 8)}`)
   private readonly run_: RunId
+  /** Once the replica is built. */
+  private loop: WorkerLoop | undefined
   private readonly closers: (() => void | Promise<void>)[] = []
   private end: (ending: Ending) => void = () => undefined
   private fail: (error: unknown) => void = () => undefined
@@ -131,6 +135,7 @@ class Session {
     this.closers.push(() => metrics.close())
     const config = await this.hello(metrics.url)
     if (config === undefined) return
+    this.beat(config, metrics)
     this.options.out.line(`worker ${this.label}: run ${this.run_}, building the replica`)
     const compute = await startCompute(
       { config, backend: options.backend, gpu: options.gpu, threads: options.threads, root: options.root },
@@ -184,7 +189,7 @@ class Session {
     const layout = layoutOf(config.model)
     const arena = arenaOf(layout, config.train.slots, config.model.puzzleEmbDim, compute.arena)
     const allreduce = new AllReduce(bus, subjects, me, config.reduce, arena, (why) => metrics.dropped(why))
-    const loop: WorkerLoop = new WorkerLoop({
+    const loop = new WorkerLoop({
       config,
       me,
       bus,
@@ -200,6 +205,7 @@ class Session {
       onTrouble: (error) =>
         this.fail(error instanceof RunError ? error : new RunHalted(describe(error), 'this is a bug')),
     })
+    this.loop = loop
     this.closers.push(() => allreduce.close())
     const inbox = bus.subscribe(subjects.toWorker(me), (data) => {
       try {
@@ -220,7 +226,6 @@ class Session {
       () => state.close(),
     )
     this.watchBeacon(loop)
-    this.beat(config, loop, metrics)
     options.signal.onStop(() => {
       loop.send({ type: 'leaving', why: 'asked to stop' })
       void bus.flush().then(() => this.end({ type: 'over', why: 'stopped' }))
@@ -255,23 +260,32 @@ class Session {
   }
 
   /** Heartbeats of this thread, which never computes; they tell the longest pause of its event loop too. */
-  private beat(config: RunConfig, loop: WorkerLoop, metrics: WorkerMetrics): void {
-    const period = config.cluster.heartbeatMs
+  private beat(config: RunConfig, metrics: WorkerMetrics): void {
     let last = now()
     let gapMs = 0
     const gap = setInterval(() => {
       const at = now()
-      gapMs = Math.max(gapMs, at - last - 20)
+      gapMs = Math.max(gapMs, at - last - GAP_PERIOD_MS)
       last = at
-    }, 20)
+    }, GAP_PERIOD_MS)
+    const subject = subjectsOf(this.run_).toCoordinator(this.me)
     const timer = setInterval(() => {
-      const { bytesIn, bytesOut } = this.bus.stats()
+      const { bytesIn: wireIn, bytesOut: wireOut } = this.bus.stats()
       const rss = process.memoryUsage.rss()
-      const { epoch, step, phase } = loop
-      loop.send({ type: 'beat', epoch, step, phase, rss, gapMs, wireIn: bytesIn, wireOut: bytesOut })
-      metrics.beat({ phase, step, rss, gapMs, bytesIn, bytesOut, queued: loop.queued, starvedMs: loop.starvedMs })
+      const { epoch, step, phase } = this.loop ?? { epoch: epochOf(0), step: stepOf(0), phase: 'starting' as const }
+      this.bus.publish(subject, encode('worker', { type: 'beat', epoch, step, phase, rss, gapMs, wireIn, wireOut }))
+      metrics.beat({
+        phase,
+        step,
+        rss,
+        gapMs,
+        wireIn,
+        wireOut,
+        queued: this.loop?.queued ?? 0,
+        starvedMs: this.loop?.starvedMs ?? 0,
+      })
       gapMs = 0
-    }, period)
+    }, config.cluster.heartbeatMs)
     this.closers.push(
       () => clearInterval(gap),
       () => clearInterval(timer),
