@@ -109,7 +109,7 @@ function readFile(file: { path: string; text: string }, problems: string[]): [st
       problems.push(`${file.path} must be a JSON object such as {"preset": "tiny", "model": {"hidden": 64}}`)
       return []
     }
-    return Object.entries(tree).flatMap(([section, node]): [string, unknown][] => {
+    return Object.entries(tree as Record<string, unknown>).flatMap(([section, node]): [string, unknown][] => {
       const isSection = typeof node === 'object' && node !== null && !Array.isArray(node)
       if (isSection) return Object.entries(node).map(([key, value]): [string, unknown] => [`${section}.${key}`, value])
       if (!sections.has(section) || byKey.has(section)) return [[section, node]]

@@ -31,7 +31,7 @@ test('print and feed back: the same configuration, the same identity', () => {
   fc.assert(
     fc.property(anyConfig, ({ preset, flags }) => {
       const present = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
-      const config = compileConfig({ preset, env: {}, flags: present as Record<string, string> })
+      const config = compileConfig({ preset, env: {}, flags: present })
       const again = compileConfig({
         preset: 'tiny',
         file: { path: 'f', text: printConfig(config) },
