@@ -51,3 +51,43 @@ export interface WorkerOptions {
   readonly signal: StopSignal
   readonly out: Terminal
 }
+
+/** `trmesh start`: NATS, a coordinator and workers on this machine. */
+export interface LocalOptions extends CoordinatorOptions {
+  readonly workers: number
+  readonly backend: WorkerOptions['backend']
+  /** Compute threads per worker; undefined: the cores, shared out. */
+  readonly threads: number | undefined
+}
+
+/** `trmesh workers`: one worker per GPU found, or `cpu` of them. */
+export interface WorkersOptions extends Omit<WorkerOptions, 'gpu' | 'label'> {
+  /** Number of CPU workers; undefined: one per GPU. */
+  readonly cpu: number | undefined
+}
+
+/** `trmesh data NAME`. */
+export interface DownloadOptions {
+  readonly name: 'arc-agi-1' | 'arc-agi-2' | 'concept-arc'
+  /** Folder to put it in; undefined: under `root`, where `--data NAME` finds it. */
+  readonly to: string | undefined
+  readonly root: string
+  readonly signal: StopSignal
+  readonly out: Terminal
+}
+
+/** `trmesh data verify`: rebuilds the official pools and compares their counts and hashes (spec 4.2). */
+export interface VerifyOptions {
+  /** Folder of the official files; undefined: what `trmesh data` downloaded. */
+  readonly from: string | undefined
+  readonly root: string
+  readonly signal: StopSignal
+  readonly out: Terminal
+}
+
+/** `trmesh doctor`. */
+export interface DoctorOptions {
+  readonly root: string
+  readonly busUrl: string
+  readonly out: Terminal
+}

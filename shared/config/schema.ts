@@ -31,6 +31,7 @@ interface Leaf {
   readonly kind: 'integer' | 'number' | 'text' | 'path' | 'source'
   /** The allowed values in words, for help and messages. */
   readonly allowed: string
+  readonly choices?: readonly string[]
   /** Extra flag beside `--section.key`, without dashes. */
   readonly alias?: string
 }
@@ -70,6 +71,7 @@ function choice(doc: string, value: string, values: readonly string[], options: 
     default: value,
     kind: 'text',
     allowed,
+    choices: values,
     format: (x) => refuseUnless(values.includes(x as string), allowed),
     ...options,
   }

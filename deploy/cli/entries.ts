@@ -1,0 +1,50 @@
+// What the commands hand over to. Each part is loaded when its command runs, so that `worker` never loads the coordinator
+// and nobody but a worker loads a tensor library.
+import type {
+  CoordinatorOptions,
+  DoctorOptions,
+  DownloadOptions,
+  LocalOptions,
+  VerifyOptions,
+  WorkerOptions,
+  WorkersOptions,
+} from '../../shared/ports.js'
+
+type Entry<Name extends string, Options> = Record<Name, (options: Options) => Promise<void>>
+
+const load = async <Module>(path: string): Promise<Module> => (await import(path)) as Module
+
+export async function serveCoordinator(options: CoordinatorOptions): Promise<void> {
+  const part = await load<Entry<'serveCoordinator', CoordinatorOptions>>('../../coordinator/service.js')
+  await part.serveCoordinator(options)
+}
+
+export async function serveWorker(options: WorkerOptions): Promise<void> {
+  const part = await load<Entry<'serveWorker', WorkerOptions>>('../../worker/service.js')
+  await part.serveWorker(options)
+}
+
+export async function startLocal(options: LocalOptions): Promise<void> {
+  const part = await load<Entry<'startLocal', LocalOptions>>('../local/cluster.js')
+  await part.startLocal(options)
+}
+
+export async function startWorkers(options: WorkersOptions): Promise<void> {
+  const part = await load<Entry<'startWorkers', WorkersOptions>>('../local/cluster.js')
+  await part.startWorkers(options)
+}
+
+export async function downloadData(options: DownloadOptions): Promise<void> {
+  const part = await load<Entry<'downloadData', DownloadOptions>>('../../coordinator/data/download.js')
+  await part.downloadData(options)
+}
+
+export async function verifyData(options: VerifyOptions): Promise<void> {
+  const part = await load<Entry<'verifyData', VerifyOptions>>('../../coordinator/data/verify.js')
+  await part.verifyData(options)
+}
+
+export async function runDoctor(options: DoctorOptions): Promise<void> {
+  const part = await load<Entry<'runDoctor', DoctorOptions>>('../doctor/doctor.js')
+  await part.runDoctor(options)
+}

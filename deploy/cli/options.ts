@@ -1,0 +1,31 @@
+// Options that are no settings of a run but of this machine: which device, how many processes.
+import type { Command } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
+import type { Setting } from '../../shared/config/schema.js'
+import type { WorkerOptions } from '../../shared/ports.js'
+
+export type Backend = WorkerOptions['backend']
+const BACKENDS: readonly Backend[] = ['auto', 'tensorflow', 'wasm', 'native']
+
+/** Parses a count or an index typed by the user. */
+export function wholeNumber(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < min) throw new InvalidArgumentError(`It must be an integer of at least ${min}.`)
+    return value
+  }
+}
+
+export const addBackend = (command: Command): Command =>
+  command.addOption(
+    new Option('--backend <NAME>', 'tensor library; auto takes the best that works here, and says which')
+      .choices(BACKENDS)
+      .default('auto'),
+  )
+
+export const addThreads = (command: Command): Command =>
+  command.option('--threads <N>', 'compute threads of each worker (default: its share of the cores)', wholeNumber(1))
+
+/** Settings that a worker may be told; the rest it learns from the coordinator. */
+export const isWorkerSetting = ({ key, section }: Setting): boolean =>
+  section === 'bus' || section === 'metrics' || key === 'run.id'
