@@ -2,7 +2,7 @@
 // The bootstrap: installs the node modules if they are missing or old, compiles TypeScript if a source is newer than
 // the build, then runs one compiled module: `node deploy/run.mjs test/run.js ARGS`. It needs Node and npm, nothing else.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -22,9 +22,19 @@ function fail(message, remedy) {
   process.exit(1)
 }
 
-function installModules() {
+/** True if node_modules holds the versions that the lock file names; optional packages may be absent. */
+function modulesAreInstalled() {
   const installed = join(root, 'node_modules', '.package-lock.json')
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs) return
+  if (!existsSync(installed)) return false
+  const packagesOf = (path) => JSON.parse(readFileSync(path, 'utf8')).packages
+  const have = packagesOf(installed)
+  return Object.entries(packagesOf(join(root, 'package-lock.json'))).every(
+    ([path, { version, optional }]) => path === '' || optional === true || have[path]?.version === version,
+  )
+}
+
+function installModules() {
+  if (modulesAreInstalled()) return
   process.stderr.write('trmesh: installing node modules (npm ci)\n')
   const npm = spawnSync('npm', ['ci', '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel', 'error'], {
     cwd: root,

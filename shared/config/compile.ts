@@ -131,7 +131,10 @@ function fromText(setting: Setting, text: string): SettingValue {
 
 function absolutePath(setting: Setting, value: SettingValue, layers: Layers): SettingValue {
   const isPath = setting.kind === 'path' || (setting.kind === 'source' && !isNamedSource(String(value)))
-  return isPath && value !== '' && layers.absolute !== undefined ? layers.absolute(String(value)) : value
+  // The default is relative to the checkout, wherever it is given: so what is printed feeds back.
+  return isPath && value !== '' && value !== setting.default && layers.absolute !== undefined
+    ? layers.absolute(String(value))
+    : value
 }
 
 const presetOf = (value: unknown, otherwise: PresetName): PresetName =>

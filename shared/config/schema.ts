@@ -96,7 +96,7 @@ function text(
 }
 
 const MANY = Number.MAX_SAFE_INTEGER
-const isBusUrl = (x: string): boolean => /^(nats|tls|ws|wss):\/\/[^\s/]+$/.test(x)
+const isBusUrl = (x: string): boolean => x.split(',').every((url) => /^(nats|tls|ws|wss):\/\/[^\s/]+$/.test(url))
 
 const SCHEMA = {
   preset: choice('Recipe that the other settings start from.', 'tiny', PRESET_NAMES, { alias: 'preset' }),
@@ -220,7 +220,13 @@ const SCHEMA = {
     maxPairs: integer('Test pairs at most; 0: all.', 0, 0, MANY),
   },
   bus: {
-    url: text('NATS server.', 'nats://127.0.0.1:4222', 'a URL such as nats://HOST:4222', isBusUrl, { alias: 'nats' }),
+    url: text(
+      'NATS server; several of one cluster with commas.',
+      'nats://127.0.0.1:4222',
+      'a URL such as nats://HOST:4222',
+      isBusUrl,
+      { alias: 'nats' },
+    ),
     credentials: text('NATS credentials file; empty: none.', '', 'a file, or empty', () => true, {
       kind: 'path',
       alias: 'credentials',

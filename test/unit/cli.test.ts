@@ -70,7 +70,7 @@ const mistakes: [string[], RegExp][] = [
   [['coordinator', '--config', 'absent.json'], /absent\.json: ENOENT\n {2}-> name a file that exists/],
   [
     ['start', '--steps', '0', '--canvas', '31'],
-    /2 problems[^]*train\.steps is 0 \(--train\.steps\)[^]*data\.canvas is 31/,
+    /2 problems[^]*data\.canvas is 31 \(--data\.canvas\)[^]*train\.steps is 0/,
   ],
 ]
 for (const [args, expected] of mistakes) {
