@@ -1,0 +1,71 @@
+// What a checkpoint holds and where: three files of tensors. The dense file repeats the layout four times (raw weights,
+// their average, both moments), so each of the four is one contiguous range, equal to the flat buffer of a replica.
+import type { ModelConfig } from '../config/run-config.js'
+import { positionsOf, type Layout } from '../gradients/layout.js'
+import type { TensorSpec } from './safetensors.js'
+
+export const DENSE_FILE = 'dense.safetensors'
+export const CARRY_FILE = 'carry.safetensors'
+export const PUZZLE_FILE = 'puzzles.safetensors'
+
+/** Copies of the layout, in the order of the file: [segment, prefix of the tensor names]. */
+export const DENSE_COPIES = [
+  ['params', 'inner.'],
+  ['ema', 'ema.'],
+  ['m', 'adam.m.'],
+  ['v', 'adam.v.'],
+] as const
+export type DenseSegment = (typeof DENSE_COPIES)[number][0] | 'hInit' | 'lInit'
+
+/** Bytes of the data of a file, from its first tensor on. */
+export interface ByteRange {
+  readonly offset: number
+  readonly length: number
+}
+
+const F32 = Float32Array.BYTES_PER_ELEMENT
+
+/** dense.safetensors: raw weights under their official names (spec 1.2), `ema.*`, `adam.m.*`, `adam.v.*`, H_init, L_init; all F32. */
+export function denseTensors(layout: Layout, hidden: number): TensorSpec[] {
+  const copies = DENSE_COPIES.flatMap(([, prefix]) =>
+    layout.entries.map(({ name, shape }): TensorSpec => ({ name: prefix + name, dtype: 'F32', shape })),
+  )
+  const states = ['inner.H_init', 'inner.L_init'].map((name): TensorSpec => ({ name, dtype: 'F32', shape: [hidden] }))
+  return [...copies, ...states]
+}
+
+/** Where a segment of replica state lies in the dense file. */
+export function denseRange(layout: Layout, hidden: number, segment: DenseSegment): ByteRange {
+  const copy = layout.elements * F32
+  const afterCopies = DENSE_COPIES.length * copy
+  if (segment === 'hInit') return { offset: afterCopies, length: hidden * F32 }
+  if (segment === 'lInit') return { offset: afterCopies + hidden * F32, length: hidden * F32 }
+  return { offset: DENSE_COPIES.findIndex(([name]) => name === segment) * copy, length: copy }
+}
+
+/** carry.safetensors: the ACT state of every slot (spec 1.8), and the example it works on. */
+export function carryTensors(model: ModelConfig, slots: number): TensorSpec[] {
+  const latent = [slots, positionsOf(model), model.hidden]
+  return [
+    { name: 'zH', dtype: 'F32', shape: latent },
+    { name: 'zL', dtype: 'F32', shape: latent },
+    { name: 'steps', dtype: 'I32', shape: [slots] },
+    { name: 'draw', dtype: 'I32', shape: [slots] },
+    { name: 'puzzle', dtype: 'I32', shape: [slots] },
+    { name: 'halted', dtype: 'U8', shape: [slots] },
+    { name: 'inputs', dtype: 'U8', shape: [slots, model.seqLen] },
+    { name: 'labels', dtype: 'U8', shape: [slots, model.seqLen] },
+  ]
+}
+
+/** Where the carry of one slot lies in the tensor zH or zL. */
+export function carryRange(model: ModelConfig, slot: number): ByteRange {
+  const length = positionsOf(model) * model.hidden * F32
+  return { offset: slot * length, length }
+}
+
+/** puzzles.safetensors: the touched rows, ids ascending; every other row is zero. */
+export const puzzleTensors = (rows: number, dim: number): TensorSpec[] => [
+  { name: 'ids', dtype: 'I32', shape: [rows] },
+  { name: 'rows', dtype: 'F32', shape: [rows, dim] },
+]
