@@ -35,7 +35,12 @@ export async function publish(root: string, from: string, name: string): Promise
   const old = join(root, passingName(name, 'old'))
   await rm(old, { recursive: true, force: true })
   const replaced = await moveAside(dir, old)
-  await rename(from, dir)
+  try {
+    await rename(from, dir)
+  } catch (error) {
+    if (replaced) await rename(old, dir)
+    throw error
+  }
   await syncFolder(root)
   if (replaced) await rm(old, { recursive: true, force: true })
   return dir
