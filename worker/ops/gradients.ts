@@ -1,0 +1,33 @@
+// Where the backward pass leaves the gradients of the weights: one running sum per piece of the flat buffer. A weight used
+// by several network calls is summed in f32 in the order of the calls (spec 1.9).
+import * as tf from '@tensorflow/tfjs-core'
+
+export class Gradients {
+  private readonly sums = new Map<number, tf.Tensor>()
+
+  /** Adds to the gradient of the piece that starts at `offset`. Consumes `gradient`; survives an enclosing tidy. */
+  add(offset: number, gradient: tf.Tensor): void {
+    const before = this.sums.get(offset)
+    if (before === undefined) {
+      this.sums.set(offset, tf.keep(gradient))
+      return
+    }
+    this.sums.set(offset, tf.keep(tf.add(before, gradient)))
+    before.dispose()
+    gradient.dispose()
+  }
+
+  /** Adds every sum to `flat` (which the caller cleared) and lets the tensors go. */
+  addTo(flat: Float32Array): void {
+    for (const [offset, tensor] of this.sums) {
+      const values = tensor.dataSync<'float32'>()
+      for (let i = 0; i < values.length; i++) flat[offset + i] = (flat[offset + i] as number) + (values[i] as number)
+    }
+    this.dispose()
+  }
+
+  dispose(): void {
+    for (const tensor of this.sums.values()) tensor.dispose()
+    this.sums.clear()
+  }
+}

@@ -1,0 +1,38 @@
+// Which implementation of an op runs. Every op has a reference made of plain tfjs ops, which runs on any backend; a
+// backend may register a faster kernel for an op, held against the reference by test/parity. The model never asks.
+import * as tf from '@tensorflow/tfjs-core'
+import type { AddNormKernel } from './add-norm.js'
+import type { AttentionKernel } from './attention.js'
+import type { BatchMatMulKernel } from './batch-matmul.js'
+import type { EmbeddingKernel } from './embedding.js'
+import type { LinearKernel } from './linear.js'
+import type { NetworkKernel } from './network.js'
+import type { SwigluKernel } from './swiglu.js'
+
+export interface Kernels {
+  linear: LinearKernel
+  batchMatMul: BatchMatMulKernel
+  embedding: EmbeddingKernel
+  addNorm: AddNormKernel
+  swiglu: SwigluKernel
+  attention: AttentionKernel
+  network: NetworkKernel
+}
+export type OpName = keyof Kernels
+
+const fused = new Map<string, Kernels[OpName]>()
+
+/** From now on `op` runs as `kernel` where `backend` is the tfjs backend. */
+export function registerKernel<Op extends OpName>(op: Op, backend: string, kernel: Kernels[Op]): void {
+  fused.set(`${backend} ${op}`, kernel)
+}
+
+/** The kernel of the current backend, or the reference. */
+export function kernelFor<Op extends OpName>(op: Op, reference: Kernels[Op]): Kernels[Op] {
+  return (fused.get(`${tf.getBackend()} ${op}`) as Kernels[Op] | undefined) ?? reference
+}
+
+/** Ops that a backend runs in its own way, for the line printed at start. */
+export function fusedOps(backend: string): string[] {
+  return [...fused.keys()].filter((key) => key.startsWith(`${backend} `)).map((key) => key.slice(backend.length + 1))
+}

@@ -1,0 +1,79 @@
+// The carry of the owned slots (spec 1.8): per slot the ACT state and its example, and both states of the recursion on the
+// device, in chunks of one micro-batch each.
+import * as tf from '@tensorflow/tfjs-core'
+import type { Draw, SlotId } from '../../shared/ids.js'
+import type { Thought } from '../model/trm.js'
+import type { ActState } from './act.js'
+
+/** One training example as it comes over the wire. */
+export interface Example {
+  readonly draw: Draw
+  /** Row of the puzzle table. */
+  readonly puzzle: number
+  /** (S0) tokens. */
+  readonly inputs: Uint8Array
+  /** (S0) tokens; 0 (PAD) carries no loss. */
+  readonly labels: Uint8Array
+}
+
+/** The carry of one slot, as a snapshot holds it. zH, zL: (S * D), f32. */
+export interface CarryState extends ActState {
+  readonly slot: SlotId
+  readonly example: Example | null
+  readonly zH: Float32Array
+  readonly zL: Float32Array
+}
+
+/** A slot without its states on the device. */
+export interface Lane extends ActState {
+  readonly slot: SlotId
+  readonly example: Example | null
+}
+
+/** Slots [from, to) of the owned ones, and their states (rows * S, D). */
+export interface Chunk {
+  readonly from: number
+  readonly to: number
+  readonly thought: Thought
+}
+
+/** Cuts `count` slots into chunks of at most `size`. */
+export function chunkBounds(count: number, size: number): { from: number; to: number }[] {
+  const step = Math.max(1, Math.min(size, count))
+  return Array.from({ length: Math.ceil(count / step) }, (_, i) => ({
+    from: i * step,
+    to: Math.min(count, (i + 1) * step),
+  }))
+}
+
+/** The states a fresh slot starts from, one row (1, S * D) each. */
+export interface FreshRows {
+  readonly h: tf.Tensor2D
+  readonly l: tf.Tensor2D
+}
+
+export function freshRows(states: { hInit: Float32Array; lInit: Float32Array }, positions: number): FreshRows {
+  const row = (state: Float32Array): tf.Tensor2D => {
+    const all = new Float32Array(positions * state.length)
+    for (let s = 0; s < positions; s++) all.set(state, s * state.length)
+    return tf.tensor2d(all, [1, all.length])
+  }
+  return { h: row(states.hInit), l: row(states.lInit) }
+}
+
+/**
+ * The states a step starts from, (rows * S, D): those of `before`, but fresh where `reset`. Rows are picked whole, so that
+ * whatever a halted slot left behind (even NaN) cannot reach its next example. The caller disposes the result.
+ */
+export function startOf(reset: readonly boolean[], fresh: FreshRows, hidden: number, before?: Thought): Thought {
+  if (before !== undefined && !reset.includes(true)) return { y: tf.clone(before.y), z: tf.clone(before.z) }
+  const rows = reset.length
+  const index = Int32Array.from(reset, (isReset, i) => (isReset ? 0 : i + 1))
+  const pick = (freshRow: tf.Tensor2D, state?: tf.Tensor2D): tf.Tensor2D =>
+    tf.tidy(() => {
+      const width = freshRow.shape[1]
+      const source = state === undefined ? freshRow : tf.concat([freshRow, tf.reshape(state, [rows, width])], 0)
+      return tf.reshape(tf.gather(source, tf.tensor1d(index, 'int32')), [(rows * width) / hidden, hidden])
+    })
+  return { y: pick(fresh.h, before?.y), z: pick(fresh.l, before?.z) }
+}

@@ -1,0 +1,115 @@
+// The loss head (spec 2): stablemax cross-entropy per row divided by its valid cells, binary cross-entropy of the halting
+// logits, and the sums that the metrics are made of. On the host, in doubles; the rows come as the device left them.
+import { argmax, bceGradient, bceWithLogits, stablemaxCrossEntropy } from '../ops/stablemax.js'
+
+/** Where the logit of (row, cell, 0) stands in the buffer: start + row * rowStride + cell * cellStride. */
+export interface Strides {
+  readonly start: number
+  readonly rowStride: number
+  readonly cellStride: number
+}
+
+export interface LossInput {
+  readonly rows: number
+  readonly cells: number
+  readonly vocab: number
+  readonly logits: Float32Array | Float64Array
+  readonly at: Strides
+  /** (rows, cells); `ignoreLabel` marks cells without loss. */
+  readonly labels: ArrayLike<number>
+  readonly ignoreLabel: number
+  readonly qHalt: ArrayLike<number>
+  /** After the transition of this step; `null`: nothing halts here (no metrics). */
+  readonly halted: readonly boolean[]
+  readonly steps: readonly number[]
+  /** HRM only. */
+  readonly qContinue?: ArrayLike<number>
+  readonly targetContinue?: ArrayLike<number>
+}
+
+/** Gradients of weight * total loss are written here; cells without loss are left alone (clear them first). */
+export interface LossGradients {
+  readonly weight: number
+  readonly logits: Float32Array | Float64Array
+  readonly qHalt: Float32Array | Float64Array
+  readonly qContinue?: Float32Array | Float64Array
+}
+
+/** Undivided sums: the losses over all rows, the rest over rows that halted and have valid cells. */
+export interface StepSums {
+  readonly lossTotal: number
+  readonly lmLoss: number
+  readonly qHaltLoss: number
+  readonly count: number
+  readonly accuracy: number
+  readonly exactAccuracy: number
+  readonly qHaltAccuracy: number
+  readonly steps: number
+}
+
+export interface LossResult {
+  readonly sums: StepSums
+  readonly qContinueLoss: number
+  /** (rows, cells) */
+  readonly preds: Uint16Array
+  readonly rowExact: boolean[]
+  readonly validCells: number[]
+  /** (rows, cells), before any division; 0 where ignored. */
+  readonly tokenLoss: Float64Array
+}
+
+export function lossHead(input: LossInput, gradients: LossGradients | null): LossResult {
+  const { rows, cells, vocab, logits, at, labels, ignoreLabel, qHalt, halted, steps } = input
+  const preds = new Uint16Array(rows * cells)
+  const tokenLoss = new Float64Array(rows * cells)
+  const rowExact: boolean[] = []
+  const validCells: number[] = []
+  const sums = { lmLoss: 0, qHaltLoss: 0, count: 0, accuracy: 0, exactAccuracy: 0, qHaltAccuracy: 0, steps: 0 }
+  let qContinueLoss = 0
+
+  for (let row = 0; row < rows; row++) {
+    let valid = 0
+    let right = 0
+    for (let cell = row * cells; cell < (row + 1) * cells; cell++) if (labels[cell] !== ignoreLabel) valid++
+    const divisor = Math.max(valid, 1)
+    for (let cell = 0; cell < cells; cell++) {
+      const from = at.start + row * at.rowStride + cell * at.cellStride
+      const pred = argmax(logits, from, vocab)
+      const i = row * cells + cell
+      preds[i] = pred
+      const label = labels[i] as number
+      if (label === ignoreLabel) continue
+      if (!(label >= 0 && label < vocab)) throw new RangeError(`label ${label} of row ${row} is not below ${vocab}`)
+      if (pred === label) right++
+      const weight = gradients === null ? 0 : gradients.weight / divisor
+      const loss = stablemaxCrossEntropy(logits, from, vocab, label, weight, gradients?.logits ?? null)
+      tokenLoss[i] = loss
+      sums.lmLoss += loss / divisor
+    }
+
+    // A row without valid cells counts as right.
+    const exact = right === valid
+    const target = exact ? 1 : 0
+    const q = qHalt[row] as number
+    rowExact.push(exact)
+    validCells.push(valid)
+    sums.qHaltLoss += bceWithLogits(q, target)
+    if (gradients !== null) gradients.qHalt[row] = gradients.weight * 0.5 * bceGradient(q, target)
+    if (input.qContinue !== undefined && input.targetContinue !== undefined) {
+      const qc = input.qContinue[row] as number
+      const target = input.targetContinue[row] as number
+      qContinueLoss += bceWithLogits(qc, target)
+      if (gradients?.qContinue !== undefined)
+        gradients.qContinue[row] = gradients.weight * 0.5 * bceGradient(qc, target)
+    }
+
+    if (halted[row] !== true || valid === 0) continue
+    sums.count++
+    sums.accuracy += right / valid
+    sums.exactAccuracy += target
+    sums.qHaltAccuracy += q >= 0 === exact ? 1 : 0
+    sums.steps += steps[row] as number
+  }
+  const lossTotal = sums.lmLoss + 0.5 * (sums.qHaltLoss + qContinueLoss)
+  return { sums: { lossTotal, ...sums }, qContinueLoss, preds, rowExact, validCells, tokenLoss }
+}
