@@ -21,13 +21,13 @@ export function encode(
   const { hidden: D, puzzleEmbLen: P, puzzleEmbDim, seqLen } = model
   const S = positionsOf(model)
   return tf.tidy(() => {
-    const grid = tf.reshape(embedding().forward(parameters.tokens.table, tokens), [batch, seqLen * D])
+    const grid: tf.Tensor2D = tf.reshape(embedding().forward(parameters.tokens.table, tokens), [batch, seqLen * D])
     const puzzle = (): tf.Tensor2D => {
       const padded = new Float32Array(batch * P * D)
       for (let b = 0; b < batch; b++) padded.set(rows.subarray(b * puzzleEmbDim, (b + 1) * puzzleEmbDim), b * P * D)
       return tf.tensor2d(padded, [batch, P * D])
     }
-    let e: tf.Tensor = P > 0 ? tf.concat([puzzle(), grid as tf.Tensor2D], 1) : grid
+    let e: tf.Tensor = P > 0 ? tf.concat([puzzle(), grid], 1) : grid
     if (parameters.positions !== null) {
       const positions = tf.reshape(parameters.positions.table, [1, S * D])
       e = tf.mul(tf.add(e, positions), LEARNED_SCALE)
@@ -53,7 +53,7 @@ export function encodeBackward(
       de = tf.mul(de, LEARNED_SCALE)
       gradients.add(parameters.positions.offset, tf.reshape(tf.sum(de, 0), [S, D]))
     }
-    const dGrid = tf.reshape(tf.slice(de, [0, P * D], [batch, seqLen * D]), [batch * seqLen, D]) as tf.Tensor2D
+    const dGrid: tf.Tensor2D = tf.reshape(tf.slice(de, [0, P * D], [batch, seqLen * D]), [batch * seqLen, D])
     gradients.add(parameters.tokens.offset, embedding().gradTable(tokens, vocab, dGrid))
     return tf.slice(de, [0, 0], [batch, puzzleEmbDim])
   })

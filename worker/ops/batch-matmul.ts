@@ -22,7 +22,9 @@ const oneByOne: BatchMatMulKernel = (a, b, transposeA = false, transposeB = fals
   tf.tidy(() => {
     const left = transposeA ? tf.transpose(a, [0, 2, 1]) : a
     const right = transposeB ? tf.transpose(b, [0, 2, 1]) : b
-    const products = Array.from({ length: left.shape[0] }, (_, i) => tf.matMul<tf.Tensor2D>(nth(left, i), nth(right, i)))
+    const products = Array.from({ length: left.shape[0] }, (_, i) =>
+      tf.matMul<tf.Tensor2D>(nth(left, i), nth(right, i)),
+    )
     return tf.reshape(tf.concat(products, 0), [left.shape[0], left.shape[1], right.shape[2]])
   })
 registerKernel('batchMatMul', 'wasm', oneByOne)

@@ -14,7 +14,8 @@ import { swiglu } from './swiglu.js'
 
 export interface LayerWeights {
   readonly mixer:
-    { readonly kind: 'attention'; readonly weights: AttentionWeights } | { readonly kind: 'mlp'; readonly weights: SwigluWeights }
+    | { readonly kind: 'attention'; readonly weights: AttentionWeights }
+    | { readonly kind: 'mlp'; readonly weights: SwigluWeights }
   readonly mlp: SwigluWeights
 }
 

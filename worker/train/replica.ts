@@ -2,6 +2,7 @@
 // device. A step only proposes (a gradient, a candidate carry); commit adopts it, discard forgets it. Nothing here waits.
 import * as tf from '@tensorflow/tfjs-core'
 import type { ModelConfig, TrainConfig } from '../../shared/config/run-config.js'
+import { firstNonFinite } from '../../shared/gradients/finite.js'
 import type { Layout } from '../../shared/gradients/layout.js'
 import { learningRate } from '../../shared/gradients/schedule.js'
 import type { SlotId, Step } from '../../shared/ids.js'
@@ -78,13 +79,6 @@ interface Candidate {
   readonly chunks: Chunk[]
 }
 
-const allFinite = (values: Float32Array): boolean => {
-  // One sum per block instead of one test per element: anything not finite makes the sum not finite.
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += (values[i] as number) * 0
-  return sum === 0
-}
-
 function addSums(a: StepSums, b: StepSums): StepSums {
   return {
     lossTotal: a.lossTotal + b.lossTotal,
@@ -125,9 +119,9 @@ export class Replica {
     states: { hInit: Float32Array; lInit: Float32Array },
     private readonly options: ReplicaOptions = {},
   ) {
-    for (const [name, values] of Object.entries(arena) as [string, Float32Array][])
-      if (values.length !== layout.elements)
-        throw new RangeError(`arena.${name} has ${values.length} elements, the layout ${layout.elements}`)
+    for (const name of ['params', 'ema', 'm', 'v', 'grad', 'mean'] as const)
+      if (arena[name].length !== layout.elements)
+        throw new RangeError(`arena.${name} has ${arena[name].length} elements, the layout ${layout.elements}`)
     const { recompute, observe } = options
     this.trm = new Trm(config.model, {
       ...(recompute === undefined ? {} : { recompute }),
@@ -211,7 +205,7 @@ export class Replica {
     return {
       sums,
       halted: after.map((lane) => lane.halted),
-      finite: Number.isFinite(sums.lossTotal) && allFinite(grad) && allFinite(rowGrads),
+      finite: Number.isFinite(sums.lossTotal) && firstNonFinite(grad) < 0 && firstNonFinite(rowGrads) < 0,
       rowGrads,
     }
   }

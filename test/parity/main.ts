@@ -1,0 +1,29 @@
+// npm run parity -- [FOLDER] [--backend auto|tensorflow|wasm]: our numbers against the reference's, file by file.
+// Exits 1 if any value misses its tolerance.
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { describe } from '../../shared/errors.js'
+import type { BackendAsked } from '../../worker/backends/choose.js'
+import { selectBackend } from '../../worker/backends/choose.js'
+import { checkFolder } from './run.js'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { backend: { type: 'string', default: 'auto' } },
+})
+
+try {
+  const folder = resolve(positionals[0] ?? '../shared/parity')
+  const backend = await selectBackend(values.backend as BackendAsked, { root: process.cwd() })
+  console.log(`${folder}\non ${backend.name}, ${backend.device}: ${backend.detail} (${backend.why})`)
+  let missed = 0
+  for (const { name, outcome, line } of checkFolder(folder)) {
+    if (outcome === 'missed') missed++
+    console.log(`${outcome === 'missed' ? 'MISS' : outcome === 'passed' ? 'ok  ' : '--  '} ${name.padEnd(24)} ${line}`)
+  }
+  if (missed > 0) console.log(`${missed} file${missed === 1 ? '' : 's'} missed`)
+  process.exitCode = missed > 0 ? 1 : 0
+} catch (error) {
+  console.error(describe(error))
+  process.exitCode = 1
+}
