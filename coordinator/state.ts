@@ -6,6 +6,8 @@ import type { WorkerPhase } from '../shared/protocol/messages.js'
 
 export interface Policy {
   readonly minWorkers: number
+  /** No more workers than slots: the rest stand by. */
+  readonly maxWorkers: number
   readonly deadAfter: Millis
   /** When every member has waited for the network this long, messages were lost: discard and replay. */
   readonly stallAfter: Millis
@@ -44,6 +46,8 @@ export interface RunState {
   readonly epoch: Epoch
   /** Last committed step. */
   readonly step: Step
+  /** The step whose state the coordinator itself can hand out: 0, or that of the checkpoint resumed from. */
+  readonly origin: Step
   readonly members: ReadonlyMap<WorkerId, Member>
   /** Members of this epoch, in the order that fixes slots and sums. */
   readonly team: readonly WorkerId[]
@@ -88,6 +92,10 @@ export type Effect =
   | { readonly type: 'discard'; readonly epoch: Epoch; readonly step: Step; readonly reason: DiscardReason }
   | { readonly type: 'lost'; readonly worker: WorkerId; readonly why: string }
   | { readonly type: 'snapshot' }
+  /** All copies of the boundary are made: pull and write them while training goes on. */
+  | { readonly type: 'save' }
+  /** Nobody holds the state of the last step any more: go back to the last checkpoint. */
+  | { readonly type: 'rewind'; readonly why: string }
   | { readonly type: 'evaluate' }
   | { readonly type: 'abandonEvaluation' }
   | { readonly type: 'finish'; readonly why: string; readonly finished: boolean }
@@ -104,6 +112,7 @@ export const initialState = (step: Step, epoch: Epoch): RunState => ({
   phase: 'gathering',
   epoch,
   step,
+  origin: step,
   members: new Map(),
   team: [],
   assigned: [],
@@ -156,7 +165,8 @@ export function transition(state: RunState, event: RunEvent, now: Millis, policy
       if (heard.phase !== 'snapshotting' || event.step !== heard.step) return stay(heard)
       const snapshots = new Set(heard.snapshots).add(event.worker)
       if (snapshots.size < heard.team.length) return stay({ ...heard, snapshots })
-      return boundary({ ...heard, snapshots: new Set(), writing: true, phase: 'training' }, policy)
+      const onwards = boundary({ ...heard, snapshots: new Set(), writing: true, phase: 'training' }, policy)
+      return { ...onwards, effects: [{ type: 'save' }, ...onwards.effects] }
     }
     case 'checkpointed':
       if (heard.phase !== 'closing') return stay({ ...heard, writing: false })
@@ -206,25 +216,29 @@ function hear(state: RunState, worker: WorkerId, now: Millis): RunState {
 }
 
 /** Everyone who may be in the next epoch: old team first, in its order, so that slots move as little as possible. */
-function candidates(state: RunState): WorkerId[] {
+function candidates(state: RunState, policy: Policy): WorkerId[] {
   const able = (id: WorkerId): boolean => {
     const phase = state.members.get(id)?.phase
     return phase === 'ready' || phase === 'syncing' || phase === 'prepared'
   }
   const newcomers = [...state.members.keys()].filter((id) => !state.team.includes(id) && able(id))
-  return [...state.team.filter(able), ...newcomers]
+  return [...state.team.filter(able), ...newcomers].slice(0, policy.maxWorkers)
 }
 
 /** Forms a team if there are enough workers and nothing is under way. */
 function gather(state: RunState, policy: Policy): Transition {
   if (state.phase !== 'gathering') return stay(state, 'a worker is prepared; it joins at the next boundary')
-  const team = candidates(state)
+  const team = candidates(state, policy)
   if (team.length < policy.minWorkers)
     return stay(state, `${team.length} of ${policy.minWorkers} workers are here; waiting`)
   return assign(state, team, `${team.length} workers are here`)
 }
 
 function assign(state: RunState, team: readonly WorkerId[], why: string): Transition {
+  if (state.step !== state.origin && !team.some((id) => state.members.get(id)?.holdsState)) {
+    const rewind = `nobody holds the state of step ${state.step} any more; going back to the last checkpoint`
+    return { state: { ...state, phase: 'finished' }, effects: [{ type: 'rewind', why: rewind }], why: rewind }
+  }
   const epoch = (state.epoch + 1) as Epoch
   const members = new Map(state.members)
   for (const id of team) {
@@ -284,7 +298,7 @@ function boundary(state: RunState, policy: Policy): Transition {
       why: `checkpoint of step ${state.step}`,
     }
   if (ending) return close(state, state.stopping ?? 'all steps are done')
-  const team = candidates(state)
+  const team = candidates(state, policy)
   if (team.join() !== state.assigned.join())
     return assign(state, team, `${team.length} workers from step ${next(state.step)} on`)
   return {
@@ -367,7 +381,7 @@ function lose(
   const sentence = `${known.join(', ')} ${reason === 'member-died' ? 'died' : 'left'}: ${why}`
   const then = ((): Transition => {
     if (team.length === state.team.length) return stay(smaller)
-    if (state.phase === 'training') return replay(smaller, candidates(smaller), reason, policy)
+    if (state.phase === 'training') return replay(smaller, candidates(smaller, policy), reason, policy)
     if (state.phase === 'syncing') return gather({ ...smaller, phase: 'gathering' }, policy)
     if (state.phase === 'snapshotting')
       return boundary({ ...smaller, phase: 'training', checkpointAt: 0 as Step }, policy)

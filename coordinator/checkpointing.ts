@@ -1,0 +1,181 @@
+// Saving and resuming. A checkpoint is of one step boundary: the workers copied their state there (and hand it out while
+// training goes on), the table is frozen, the slots' book is noted down. Pulling and writing then take the time they take.
+import type { RunConfig } from '../shared/config/run-config.js'
+import { printConfig } from '../shared/config/compile.js'
+import {
+  CARRY_FILE,
+  carryRange,
+  carryTensors,
+  DENSE_FILE,
+  denseRange,
+  denseTensors,
+  PUZZLE_FILE,
+  puzzleTensors,
+} from '../shared/checkpoint/contents.js'
+import type { ManifestInput } from '../shared/checkpoint/manifest.js'
+import type { Layout } from '../shared/gradients/layout.js'
+import type { SlotId, WorkerId } from '../shared/ids.js'
+import type { Bus } from '../shared/bus/bus.js'
+import { chunkBytes, pull } from '../shared/bus/transfer.js'
+import type { SnapshotId } from '../shared/protocol/messages.js'
+import type { Subjects } from '../shared/protocol/subjects.js'
+import type { EncodedExample } from './courier.js'
+import type { PuzzleTable, TableSnapshot } from './puzzle-table.js'
+import type { SlotRecord } from './slots.js'
+import type { Checkpoint } from './store/checkpoint-reader.js'
+import { CheckpointWriter } from './store/checkpoint-writer.js'
+
+/** Everything of the boundary that is not on the workers. */
+export interface BoundaryState {
+  readonly snapshot: SnapshotId
+  readonly step: number
+  readonly epoch: number
+  readonly slots: readonly SlotRecord[]
+  /** Of the example each slot works on, in slot order; null before its first. */
+  readonly examples: readonly (EncodedExample | null)[]
+  readonly table: TableSnapshot
+  /** Who holds which slots; the first also hands out the dense state. */
+  readonly holders: ReadonlyMap<WorkerId, readonly SlotId[]>
+  readonly evaluation: ManifestInput['evaluation']
+  readonly metrics: ManifestInput['metrics']
+}
+
+export interface CheckpointPlace {
+  readonly config: RunConfig
+  readonly layout: Layout
+  readonly hashes: Pick<ManifestInput, 'identityHash' | 'layoutHash' | 'dataHash'>
+  readonly folder: string
+  readonly created: () => string
+}
+
+const ROWS_AT_ONCE = 4096
+const DENSE_SEGMENTS = ['params', 'ema', 'm', 'v', 'hInit', 'lInit'] as const
+
+/** Pulls what the workers hold and writes the whole. @returns the checkpoint's folder @throws SystemRefused, BusUnreachable */
+export async function saveCheckpoint(
+  bus: Bus,
+  subjects: Subjects,
+  place: CheckpointPlace,
+  state: BoundaryState,
+): Promise<string> {
+  const { config, layout } = place
+  const writer = await CheckpointWriter.begin(place.folder, state.step, [
+    { name: DENSE_FILE, tensors: denseTensors(layout, config.model.hidden) },
+    { name: CARRY_FILE, tensors: carryTensors(config.model, config.train.slots) },
+    { name: PUZZLE_FILE, tensors: puzzleTensors(state.table.ids.length, config.model.puzzleEmbDim) },
+  ])
+  try {
+    await writeDense(bus, subjects, place, state, writer)
+    await writeCarries(bus, subjects, place, state, writer)
+    await writePuzzles(config.model.puzzleEmbDim, state.table, writer)
+    return await writer.finish({
+      run: config.run.id,
+      step: state.step,
+      epoch: state.epoch,
+      config: JSON.parse(printConfig(config)) as object,
+      ...place.hashes,
+      created: place.created(),
+      slots: state.slots.map(({ slot, draw, next, steps, halted }) => ({ slot, draw: draw ?? 0, next, steps, halted })),
+      evaluation: state.evaluation,
+      metrics: state.metrics,
+    })
+  } catch (error) {
+    await writer.abort()
+    throw error
+  }
+}
+
+async function writeDense(
+  bus: Bus,
+  subjects: Subjects,
+  { config, layout }: CheckpointPlace,
+  { snapshot, holders }: BoundaryState,
+  writer: CheckpointWriter,
+): Promise<void> {
+  const [lead] = holders.keys()
+  if (lead === undefined) throw new RangeError('a checkpoint needs a worker to pull from')
+  const subject = subjects.state(lead)
+  const atOnce = chunkBytes(bus) * 8
+  for (const segment of DENSE_SEGMENTS) {
+    const place = denseRange(layout, config.model.hidden, segment)
+    for (let offset = 0; offset < place.length; offset += atOnce) {
+      const bytes = new Uint8Array(Math.min(atOnce, place.length - offset))
+      await pull(bus, subject, { snapshot, segment, slot: 0 as SlotId, offset, length: bytes.length }, bytes)
+      await writer.writeData(DENSE_FILE, place.offset + offset, bytes)
+    }
+  }
+}
+
+async function writeCarries(
+  bus: Bus,
+  subjects: Subjects,
+  { config }: CheckpointPlace,
+  { snapshot, holders, slots, examples }: BoundaryState,
+  writer: CheckpointWriter,
+): Promise<void> {
+  for (const [worker, owned] of holders)
+    for (const slot of owned) {
+      const place = carryRange(config.model, slot)
+      const bytes = new Uint8Array(2 * place.length)
+      const range = { snapshot, segment: 'carry', slot, offset: 0, length: bytes.length } as const
+      await pull(bus, subjects.state(worker), range, bytes)
+      await writer.write(CARRY_FILE, 'zH', place.offset, bytes.subarray(0, place.length))
+      await writer.write(CARRY_FILE, 'zL', place.offset, bytes.subarray(place.length))
+    }
+  const { seqLen } = config.model
+  const none = new Uint8Array(seqLen)
+  const int32 = (values: readonly number[]): Uint8Array => new Uint8Array(Int32Array.from(values).buffer)
+  await writer.write(CARRY_FILE, 'steps', 0, int32(slots.map((slot) => slot.steps)))
+  await writer.write(CARRY_FILE, 'draw', 0, int32(slots.map((slot) => slot.draw ?? 0)))
+  await writer.write(CARRY_FILE, 'puzzle', 0, int32(examples.map((example) => example?.puzzle ?? 0)))
+  await writer.write(
+    CARRY_FILE,
+    'halted',
+    0,
+    Uint8Array.from(slots, (slot) => Number(slot.halted)),
+  )
+  for (const tensor of ['inputs', 'labels'] as const)
+    await writer.write(CARRY_FILE, tensor, 0, Buffer.concat(examples.map((example) => example?.[tensor] ?? none)))
+}
+
+async function writePuzzles(dim: number, table: TableSnapshot, writer: CheckpointWriter): Promise<void> {
+  const count = table.ids.length
+  if (count === 0) return
+  await writer.write(
+    PUZZLE_FILE,
+    'ids',
+    0,
+    new Uint8Array(table.ids.buffer, table.ids.byteOffset, table.ids.byteLength),
+  )
+  if (dim === 0) return
+  for (let from = 0; from < count; from += ROWS_AT_ONCE) {
+    const rows = new Float32Array(Math.min(ROWS_AT_ONCE, count - from) * dim)
+    table.copyRows(from, rows)
+    await writer.write(PUZZLE_FILE, 'rows', from * dim * 4, new Uint8Array(rows.buffer))
+    table.passed(Math.min(count, from + ROWS_AT_ONCE))
+  }
+}
+
+/** Fills the table from a checkpoint, and returns the slots' book. @throws CheckpointRefused if shapes differ */
+export async function restore(
+  checkpoint: Checkpoint,
+  config: RunConfig,
+  layout: Layout,
+  table: PuzzleTable,
+): Promise<SlotRecord[]> {
+  const dim = config.model.puzzleEmbDim
+  const count = checkpoint.tensors(PUZZLE_FILE).find(({ name }) => name === 'ids')?.shape[0] ?? 0
+  checkpoint.expect(DENSE_FILE, denseTensors(layout, config.model.hidden))
+  checkpoint.expect(CARRY_FILE, carryTensors(config.model, config.train.slots))
+  checkpoint.expect(PUZZLE_FILE, puzzleTensors(count, dim))
+  for (let from = 0; from < count; from += ROWS_AT_ONCE) {
+    const n = Math.min(ROWS_AT_ONCE, count - from)
+    const ids = await checkpoint.readRange(PUZZLE_FILE, 'ids', from * 4, n * 4)
+    const rows = await checkpoint.readRange(PUZZLE_FILE, 'rows', from * dim * 4, n * dim * 4)
+    table.restore(new Int32Array(ids.buffer), new Float32Array(rows.buffer))
+  }
+  return checkpoint.manifest.slots.map(
+    ({ slot, draw, next, steps, halted }) =>
+      ({ slot, draw, next, steps, halted, restart: false }) as unknown as SlotRecord,
+  )
+}

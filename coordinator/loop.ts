@@ -1,0 +1,413 @@
+// The coordinator's loop: feeds events to the state machine and performs the effects it returns. It holds the parts that a
+// decision needs (slots' book, puzzle table, examples, contributions) and talks to the workers; every part has its own file.
+import type { RunConfig } from '../shared/config/run-config.js'
+import { RunHalted, WireError } from '../shared/errors.js'
+import type { Layout } from '../shared/gradients/layout.js'
+import { learningRate } from '../shared/gradients/schedule.js'
+import type { Epoch, Millis, SlotId, Step, WorkerId } from '../shared/ids.js'
+import { bytesOf, decode, encode } from '../shared/protocol/codec.js'
+import type { CoordinatorMessage, Hello, HelloReply, SnapshotId, WorkerMessage } from '../shared/protocol/messages.js'
+import { PROTOCOL_VERSION, STEP_PHASES } from '../shared/protocol/messages.js'
+import { senderOf, type Subjects } from '../shared/protocol/subjects.js'
+import type { Bus } from '../shared/bus/bus.js'
+import { chunkBytes } from '../shared/bus/transfer.js'
+import { addSums, Contributions } from './contributions.js'
+import type { Courier } from './courier.js'
+import type { EvaluationDesk } from './evaluate/desk.js'
+import type { PuzzleTable } from './puzzle-table.js'
+import type { Observer } from './observer.js'
+import type { SlotBook, SlotRecord, Take } from './slots.js'
+import type { BoundaryState } from './checkpointing.js'
+import { initialState, transition, type Effect, type Policy, type RunEvent, type RunState } from './state.js'
+
+export interface CoordinatorPorts {
+  readonly config: RunConfig
+  readonly layoutHash: string
+  readonly layout: Layout
+  readonly bus: Bus
+  readonly subjects: Subjects
+  /** This life of the coordinator, as told in beacons. */
+  readonly incarnation: string
+  readonly configText: string
+  readonly dataHash: string
+  readonly origin: { readonly step: Step; readonly epoch: Epoch; readonly snapshot: SnapshotId }
+  readonly book: SlotBook
+  readonly table: PuzzleTable
+  readonly courier: Courier
+  readonly desk: EvaluationDesk
+  readonly observer: Observer
+  /** Star topology: a new membership for the buckets that the coordinator owns. */
+  readonly assignOwned: (epoch: Epoch, step: Step, team: readonly WorkerId[]) => void
+  readonly save: (state: BoundaryState) => Promise<void>
+  readonly now: () => Millis
+}
+
+export type Outcome =
+  | { readonly type: 'finished'; readonly why: string; readonly finished: boolean; readonly step: Step }
+  | { readonly type: 'rewind'; readonly why: string }
+
+/** How long lost messages may stall a step before it is replayed. */
+const STALL_MS = 15_000 as Millis
+
+export class CoordinatorLoop {
+  state: RunState
+  private readonly policy: Policy
+  private readonly contributions: Contributions
+  /** Puzzle of every slot in the step under way. */
+  private puzzles = new Int32Array(0)
+  private joining: { readonly lead: WorkerId; readonly snapshot: SnapshotId } | undefined
+  private boundary: Promise<BoundaryState> | undefined
+  private saving: BoundaryState | undefined
+  private settle: (outcome: Outcome) => void = () => undefined
+  private reject: (error: unknown) => void = () => undefined
+  readonly outcome: Promise<Outcome>
+
+  constructor(private readonly ports: CoordinatorPorts) {
+    const { config, origin } = ports
+    this.policy = {
+      minWorkers: config.cluster.minWorkers,
+      maxWorkers: config.train.slots,
+      deadAfter: config.cluster.deadAfterMs as Millis,
+      stallAfter: STALL_MS,
+      steps: config.train.steps,
+      checkpointEvery: config.checkpoint.everySteps,
+      evaluateEvery: config.evaluate.everySteps,
+    }
+    this.state = initialState(origin.step, origin.epoch)
+    this.contributions = new Contributions(config.model.puzzleEmbDim)
+    this.outcome = new Promise((resolve, reject) => {
+      this.settle = resolve
+      this.reject = reject
+    })
+  }
+
+  dispatch(event: RunEvent): void {
+    const before = this.state
+    const { state, effects, why } = transition(before, event, this.ports.now(), this.policy)
+    this.state = state
+    if (why !== '') this.ports.observer.decision(why)
+    if (state.phase !== before.phase || state.members !== before.members) this.ports.observer.membership(state)
+    for (const effect of effects) this.perform(effect)
+  }
+
+  onHello(data: Uint8Array, respond: ((reply: Uint8Array) => void) | undefined): void {
+    if (respond === undefined) return
+    const hello = decode('hello', data)
+    const reply = this.welcome(hello)
+    respond(encode('helloReply', reply))
+    if (reply.type === 'refused') return this.ports.observer.decision(`${hello.worker} is refused: ${reply.why}`)
+    this.ports.observer.introduced(hello)
+    this.dispatch({ type: 'hello', worker: hello.worker })
+  }
+
+  private welcome(hello: Hello): HelloReply {
+    const { config, incarnation, configText, dataHash } = this.ports
+    const refused = (refusal: Extract<HelloReply, { type: 'refused' }>['refusal'], why: string): HelloReply => ({
+      type: 'refused',
+      refusal,
+      why,
+    })
+    if (hello.protocol !== PROTOCOL_VERSION)
+      return refused('protocol-differs', `you speak protocol ${hello.protocol}, I speak ${PROTOCOL_VERSION}`)
+    if (hello.run !== config.run.id)
+      return refused('run-differs', `you ask for run ${hello.run}, I lead ${config.run.id}`)
+    if (this.state.phase === 'finished' || this.state.phase === 'halted')
+      return refused('run-is-over', 'nothing left to do')
+    if (this.state.members.has(hello.worker)) return refused('name-taken', 'you are already here')
+    return { type: 'welcome', coordinator: incarnation, run: config.run.id, config: configText, data: dataHash }
+  }
+
+  onWorkerMessage(data: Uint8Array, subject: string): void {
+    const worker = senderOf(subject)
+    const message = decode('worker', data)
+    if (!this.state.members.has(worker)) {
+      if (message.type === 'beat' && this.state.phase !== 'finished' && this.state.phase !== 'halted')
+        this.send(worker, { type: 'rejoin', why: 'I had given you up' })
+      return
+    }
+    this.handle(worker, message)
+  }
+
+  private handle(worker: WorkerId, message: WorkerMessage): void {
+    const { observer, layoutHash, desk } = this.ports
+    switch (message.type) {
+      case 'prepared':
+        if (message.layout !== layoutHash) {
+          this.send(worker, {
+            type: 'stop',
+            why: 'we would be averaging two different networks (layouts differ)',
+            finished: false,
+          })
+          return this.dispatch({ type: 'left', worker, why: 'its layout differs from ours' })
+        }
+        observer.prepared(worker, message)
+        return this.dispatch({ type: 'prepared', worker })
+      case 'ready':
+        this.ports.book.held(worker)
+        return this.dispatch({ type: 'ready', worker, epoch: message.epoch, params: message.params })
+      case 'beat':
+        observer.beat(worker, message)
+        return this.dispatch({ type: 'beat', worker, step: message.step, activity: message.phase })
+      case 'rowGradients':
+        if (!this.isCurrent(message)) return observer.dropped('stale')
+        return this.contributions.addRows(worker, this.owned(worker).length, message)
+      case 'result':
+        if (!this.isCurrent(message)) return observer.dropped('stale')
+        this.contributions.addResult(worker, this.owned(worker).length, message)
+        return this.dispatch({ type: 'result', worker, epoch: message.epoch, step: message.step })
+      case 'vote': {
+        const { epoch, step, finite, mean, params } = message
+        if (this.isCurrent(message))
+          observer.phases(worker, Object.fromEntries(STEP_PHASES.map((phase, i) => [phase, message.phases[i] ?? 0])))
+        return this.dispatch({ type: 'vote', worker, epoch, step, vote: { finite, mean, params } })
+      }
+      case 'snapshotReady':
+        return this.dispatch({ type: 'snapshotReady', worker, step: message.step })
+      case 'evaluated':
+        desk.answer(worker, message)
+        return this.evaluateOn()
+      case 'leaving':
+        return this.dispatch({ type: 'left', worker, why: message.why })
+      case 'trouble':
+        observer.decision(`${worker}: ${message.message} -> ${message.remedy}`)
+        return this.dispatch({ type: 'left', worker, why: message.message })
+      default:
+        return message satisfies never
+    }
+  }
+
+  private isCurrent({ epoch, step }: { epoch: Epoch; step: Step }): boolean {
+    return this.state.phase === 'training' && epoch === this.state.epoch && step === this.state.step + 1
+  }
+
+  private owned(worker: WorkerId): readonly SlotId[] {
+    return this.ports.book.ownedBy(worker)
+  }
+
+  private send(worker: WorkerId, message: CoordinatorMessage): void {
+    this.ports.bus.publish(this.ports.subjects.toWorker(worker), encode('coordinator', message))
+  }
+
+  private perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'assign':
+        return this.guard(this.assign(effect.epoch, effect.team))
+      case 'begin':
+        return this.guard(this.begin(effect.epoch, effect.step))
+      case 'commit':
+        return this.commit(effect.epoch, effect.step)
+      case 'discard':
+        for (const worker of this.state.team)
+          this.send(worker, { type: 'discard', epoch: effect.epoch, step: effect.step, why: effect.reason })
+        return this.ports.observer.discarded(effect.reason)
+      case 'lost':
+        this.ports.book.dropped(effect.worker)
+        this.ports.courier.forgetWorker(effect.worker)
+        this.ports.desk.lost(effect.worker)
+        this.ports.observer.lost(effect.worker)
+        return this.state.phase === 'evaluating' ? this.evaluateOn() : undefined
+      case 'snapshot':
+        return this.snapshot()
+      case 'save':
+        return this.guard(this.save())
+      case 'evaluate':
+        this.ports.desk.begin(this.state.step)
+        return this.evaluateOn()
+      case 'abandonEvaluation':
+        return this.ports.desk.abandon()
+      case 'finish':
+        return this.close(effect.why, {
+          type: 'finished',
+          why: effect.why,
+          finished: effect.finished,
+          step: this.state.step,
+        })
+      case 'rewind':
+        return this.settle({ type: 'rewind', why: effect.why })
+      case 'halt':
+        this.close(effect.why)
+        return this.reject(new RunHalted(effect.why, effect.remedy))
+      default:
+        return effect satisfies never
+    }
+  }
+
+  private close(why: string, outcome?: Outcome): void {
+    for (const worker of this.state.members.keys())
+      this.send(worker, { type: 'stop', why, finished: outcome?.type === 'finished' && outcome.finished })
+    if (outcome !== undefined) this.settle(outcome)
+  }
+
+  private guard(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      this.close('the coordinator failed')
+      this.reject(error)
+    })
+  }
+
+  /** Deals the slots. Newcomers pull the state from the first who has it, or from us. */
+  private async assign(epoch: Epoch, team: readonly WorkerId[]): Promise<void> {
+    const { book, courier, origin, config } = this.ports
+    const step = this.state.step
+    const lead = team.find((id) => this.state.members.get(id)?.holdsState)
+    const newcomers = team.filter((id) => !this.state.members.get(id)?.holdsState)
+    const joining = `join-${epoch}` as SnapshotId
+    this.joining = undefined
+    if (lead !== undefined && newcomers.length > 0) {
+      this.joining = { lead, snapshot: joining }
+      this.send(lead, { type: 'snapshot', snapshot: joining, step, dense: true })
+    }
+    const deals = book.deal(team)
+    if (config.reduce.topology === 'star') this.ports.assignOwned(epoch, step, team)
+    for (const [worker, { slots, carry }] of deals) {
+      const records = slots.map((slot) => book.all()[slot]!)
+      courier.forgetWorker(worker)
+      const pulled = records.filter((_, i) => carry[i] === 'pull').map(({ slot, draw }) => ({ slot, draw: draw! }))
+      await courier.deliver(worker, pulled)
+      if (epoch !== this.state.epoch) return
+      const holdsState = this.state.members.get(worker)?.holdsState ?? false
+      this.send(worker, {
+        type: 'assign',
+        epoch,
+        step,
+        members: [...team],
+        slots: [...slots],
+        carry: [...carry],
+        draws: records.map(({ draw }) => draw ?? (0 as Take['draw'])),
+        steps: records.map(({ steps }) => steps),
+        source: holdsState ? 'self' : (lead ?? 'coordinator'),
+        snapshot: lead === undefined ? origin.snapshot : joining,
+      })
+    }
+  }
+
+  private async begin(epoch: Epoch, step: Step): Promise<void> {
+    const { book, courier, table, config, bus } = this.ports
+    if (this.joining !== undefined) this.send(this.joining.lead, { type: 'release', snapshot: this.joining.snapshot })
+    this.joining = undefined
+    this.contributions.begin()
+    const { team } = this.state
+    const puzzles = new Int32Array(config.train.slots)
+    const dim = config.model.puzzleEmbDim
+    const perMessage = Math.max(1, Math.floor(chunkBytes(bus) / Math.max(1, dim * 4)))
+    for (const worker of team) {
+      const working = book.working(worker, step)
+      const takes = book.takes(worker, step)
+      const examples = await courier.fetch(working)
+      await courier.deliver(worker, takes)
+      if (epoch !== this.state.epoch || step !== this.state.step + 1) return
+      working.forEach(({ slot }, i) => (puzzles[slot] = examples[i]!.puzzle))
+      for (let first = 0; dim > 0 && first < working.length; first += perMessage) {
+        const ids = examples.slice(first, first + perMessage).map(({ puzzle }) => puzzle)
+        const rows = new Float32Array(ids.length * dim)
+        table.gather(ids, rows)
+        this.send(worker, { type: 'rows', epoch, step, first, data: bytesOf(rows) })
+      }
+      const [slots, draws] = [takes.map(({ slot }) => slot), takes.map(({ draw }) => draw)]
+      this.send(worker, { type: 'begin', epoch, step, slots, draws })
+    }
+    this.puzzles = puzzles
+    this.lookAhead(step)
+  }
+
+  /** While the workers compute: encode, and send, what their slots will begin next. */
+  private lookAhead(step: Step): void {
+    const { book, courier, config } = this.ports
+    for (const worker of this.state.team) {
+      const beginning = new Set(book.takes(worker, step).map(({ slot }) => slot))
+      const next = this.owned(worker).map((slot): Take => {
+        const record = book.all()[slot]!
+        if (config.data.sampler === 'official') return { slot, draw: (step + 1) as Take['draw'] }
+        const drawsNow = beginning.has(slot) && !record.restart
+        return { slot, draw: (drawsNow ? record.next + 1 : record.next) as Take['draw'] }
+      })
+      // The official order has an example for every slot and step, most of them never begun: encode those, send on demand.
+      if (config.data.sampler === 'official') void courier.fetch(next).catch(this.reject)
+      else courier.ahead(worker, next)
+    }
+  }
+
+  private commit(epoch: Epoch, step: Step): void {
+    const { book, courier, table, config, observer } = this.ports
+    const { team } = this.state
+    for (const worker of team) this.send(worker, { type: 'commit', epoch, step })
+    const contributions = team.map((worker) => this.contributions.of(worker))
+    team.forEach((worker, i) => {
+      const { halted, steps } = contributions[i]!
+      book.settle(worker, step, halted, steps)
+      for (const slot of this.owned(worker)) courier.settled(worker, slot, book.all()[slot]!.draw!)
+    })
+    const { lr, puzzleLr, warmupSteps, steps: totalSteps, lrMinRatio: minRatio, puzzleWeightDecay } = config.train
+    const schedule = { warmupSteps, totalSteps, minRatio }
+    if (config.model.puzzleEmbDim > 0) {
+      const gradients = new Float32Array(config.train.slots * config.model.puzzleEmbDim)
+      let at = 0
+      for (const { rowGradients } of contributions) {
+        gradients.set(rowGradients, at)
+        at += rowGradients.length
+      }
+      table.apply(this.puzzles, gradients, learningRate({ base: puzzleLr, ...schedule }, step), puzzleWeightDecay)
+    }
+    observer.committed({
+      step,
+      sums: addSums(contributions.map(({ sums }) => sums)),
+      workers: team.length,
+      lr: learningRate({ base: lr, ...schedule }, step),
+      queue: courier.queue,
+      table: table.memory,
+    })
+  }
+
+  /** The workers copy their state now; what is ours is noted down now too. */
+  private snapshot(): void {
+    const { book, courier, table, desk, observer } = this.ports
+    const { step, epoch, team } = this.state
+    const snapshot = `step-${step}-${epoch}` as SnapshotId
+    team.forEach((worker, i) => this.send(worker, { type: 'snapshot', snapshot, step, dense: i === 0 }))
+    const slots: readonly SlotRecord[] = [...book.all()]
+    const frozen = table.freeze()
+    const holders = new Map(team.map((worker) => [worker, this.owned(worker)]))
+    const { evaluation, metrics } = { evaluation: desk.resultOf(step), metrics: observer.lastMetrics() }
+    const working = slots.map(({ slot, draw }) => (draw === null ? null : { slot, draw }))
+    this.boundary = Promise.all(
+      working.map(async (take) => (take === null ? null : ((await courier.fetch([take]))[0] ?? null))),
+    ).then((examples) => ({ snapshot, step, epoch, slots, examples, table: frozen, holders, evaluation, metrics }))
+    // A snapshot that is never saved (a worker died over it) must not fail unseen.
+    this.boundary.catch(this.reject)
+  }
+
+  private async save(): Promise<void> {
+    const boundary = await this.boundary
+    if (boundary === undefined) return
+    this.saving = boundary
+    let ok = true
+    try {
+      await this.ports.save(boundary)
+    } catch (error) {
+      ok = false
+      this.ports.observer.checkpointFailed(error)
+    }
+    boundary.table.release()
+    for (const worker of boundary.holders.keys()) this.send(worker, { type: 'release', snapshot: boundary.snapshot })
+    this.saving = undefined
+    this.dispatch({ type: 'checkpointed', ok })
+  }
+
+  private evaluateOn(): void {
+    const { desk, table } = this.ports
+    if (this.state.phase !== 'evaluating') return
+    const ready = this.state.team.filter((id) => this.state.members.get(id)?.phase === 'ready')
+    for (const { worker, message } of desk.hand(ready, table)) this.send(worker, message)
+    if (desk.over) this.dispatch({ type: 'evaluated' })
+  }
+}
+
+/** Runs a handler of bus bytes; what is not a message of ours is counted and dropped. */
+export function tolerant(handle: () => void, onGarbage: (why: string) => void): void {
+  try {
+    handle()
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error
+    onGarbage(error.message)
+  }
+}

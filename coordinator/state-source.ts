@@ -1,0 +1,61 @@
+// Where workers pull state from when nobody trains yet: the initial values of a fresh run, or a checkpoint. Answers byte
+// ranges; the caller puts them on the bus.
+import type { RunConfig } from '../shared/config/run-config.js'
+import { carryRange, CARRY_FILE, DENSE_FILE, denseRange } from '../shared/checkpoint/contents.js'
+import { initialParams, initialStates } from '../shared/gradients/init.js'
+import type { Layout } from '../shared/gradients/layout.js'
+import type { StateRange } from '../shared/bus/transfer.js'
+import type { Checkpoint } from './store/checkpoint-reader.js'
+
+export interface StateSource {
+  /** The bytes, or the reason why there are none. */
+  provide(range: StateRange): Promise<Uint8Array | string>
+  /** Nobody will ask any more. */
+  close(): Promise<void>
+}
+
+const bytesOf = (values: Float32Array): Uint8Array =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+
+/** Step 0: drawn from the seed; moments are zero, the average is the parameters. */
+export function freshState(config: RunConfig, layout: Layout): StateSource {
+  const params = initialParams(layout, config.run.seed)
+  const zeros = new Float32Array(layout.elements)
+  const { hInit, lInit } = initialStates(config.model, config.run.seed)
+  const segments = { params, ema: params, m: zeros, v: zeros, hInit, lInit }
+  return {
+    provide({ segment, offset, length }) {
+      if (segment === 'carry') return Promise.resolve('a fresh run has no carries')
+      const bytes = bytesOf(segments[segment])
+      const fits = offset + length <= bytes.length
+      return Promise.resolve(fits ? bytes.subarray(offset, offset + length) : `it ends at byte ${bytes.length}`)
+    },
+    close: () => Promise.resolve(),
+  }
+}
+
+export function checkpointState(checkpoint: Checkpoint, config: RunConfig, layout: Layout): StateSource {
+  const dense = (range: StateRange): Promise<Uint8Array> | string => {
+    if (range.segment === 'carry') return 'not dense'
+    const place = denseRange(layout, config.model.hidden, range.segment)
+    if (range.offset + range.length > place.length) return `it ends at byte ${place.length}`
+    return checkpoint.readData(DENSE_FILE, place.offset + range.offset, range.length)
+  }
+  /** A carry on the bus is zH then zL of one slot; in the file they are two tensors. A range may reach over both. */
+  const carry = async ({ slot, offset, length }: StateRange): Promise<Uint8Array | string> => {
+    if (slot >= config.train.slots) return `there are ${config.train.slots} slots`
+    const place = carryRange(config.model, slot)
+    if (offset + length > 2 * place.length) return `it ends at byte ${2 * place.length}`
+    const parts: Uint8Array[] = []
+    for (const [index, tensor] of ['zH', 'zL'].entries()) {
+      const from = Math.max(0, offset - index * place.length)
+      const to = Math.min(place.length, offset + length - index * place.length)
+      if (to > from) parts.push(await checkpoint.readRange(CARRY_FILE, tensor, place.offset + from, to - from))
+    }
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+  }
+  return {
+    provide: async (range) => (range.segment === 'carry' ? carry(range) : dense(range)),
+    close: () => checkpoint.close(),
+  }
+}
