@@ -22,6 +22,8 @@ import { answersOf } from './evaluate.js'
 import type { StepSums } from './loss.js'
 import { lossHead } from './loss.js'
 
+export type { CarryState, Example } from './carry.js'
+
 /** Flat buffers of layout.elements each; the caller owns their memory. */
 export interface Arena {
   readonly params: Float32Array
@@ -52,8 +54,6 @@ export interface ReplicaOptions {
   readonly recompute?: boolean
   /** Label of cells without loss. Default 0 (PAD). */
   readonly ignoreLabel?: number
-  /** Called as each phase of a step ends. */
-  readonly mark?: (phase: Phase) => void
   readonly inspect?: (view: StepView) => void
   readonly observe?: PassObserver
 }
@@ -68,6 +68,8 @@ export interface StepResult {
   /** Sums over this replica's slots. */
   readonly sums: StepSums
   readonly halted: boolean[]
+  /** Supervision steps spent on each slot's example, this one included. */
+  readonly steps: number[]
   /** False if the loss or any gradient is not a finite number. */
   readonly finite: boolean
   /** (slots, puzzleEmbDim), already divided by the global number of slots. */
@@ -168,9 +170,15 @@ export class Replica {
 
   /**
    * One supervision step over all owned slots. `rows` (slots, puzzleEmbDim): the puzzle vectors of the examples that the
-   * slots work on in this step; `takes`: an example for every halted slot. Writes arena.grad; nothing else changes.
+   * slots work on in this step (what follows them is ignored); `takes`: an example for every halted slot; `mark` is
+   * called as each phase ends. Writes arena.grad; nothing else changes until commit.
    */
-  step(step: Step, rows: Float32Array, takes: ReadonlyMap<SlotId, Example>): StepResult {
+  step(
+    step: Step,
+    rows: Float32Array,
+    takes: ReadonlyMap<SlotId, Example>,
+    mark: (phase: Phase) => void = () => undefined,
+  ): StepResult {
     if (this.candidate !== null) throw new Error(`step ${step} began before the one before was committed or discarded`)
     const lanes = this.lanes.map((lane): Lane & { readonly example: Example } => {
       const example = lane.halted ? (takes.get(lane.slot) ?? null) : lane.example
@@ -178,18 +186,25 @@ export class Replica {
       return { ...lane, example }
     })
     const width = this.config.model.puzzleEmbDim
-    if (rows.length !== lanes.length * width)
+    if (rows.length < lanes.length * width)
       throw new RangeError(`${rows.length} puzzle values do not make ${lanes.length} rows of ${width}`)
 
     const gradients = new Gradients()
-    const rowGrads = new Float32Array(rows.length)
+    const rowGrads = new Float32Array(lanes.length * width)
     const bias = { halt: 0 }
     const after: Lane[] = []
     const chunks: Chunk[] = []
     let sums = NOTHING
     for (const chunk of this.chunks) {
       const part = lanes.slice(chunk.from, chunk.to)
-      const done = this.stepChunk(step, chunk, part, rows.subarray(chunk.from * width, chunk.to * width), gradients)
+      const done = this.stepChunk(
+        step,
+        chunk,
+        part,
+        rows.subarray(chunk.from * width, chunk.to * width),
+        gradients,
+        mark,
+      )
       rowGrads.set(done.rowGrads, chunk.from * width)
       bias.halt += done.biasGrad
       after.push(...done.lanes)
@@ -200,11 +215,12 @@ export class Replica {
     grad.fill(0)
     gradients.addTo(grad)
     grad[this.parameters.qBias.offset] = bias.halt
-    this.options.mark?.('read')
+    mark('read')
     this.candidate = { lanes: after, chunks }
     return {
       sums,
       halted: after.map((lane) => lane.halted),
+      steps: after.map((lane) => lane.steps),
       finite: Number.isFinite(sums.lossTotal) && firstNonFinite(grad) < 0 && firstNonFinite(rowGrads) < 0,
       rowGrads,
     }
@@ -216,6 +232,7 @@ export class Replica {
     lanes: readonly (Lane & { readonly example: Example })[],
     rows: Float32Array,
     gradients: Gradients,
+    mark: (phase: Phase) => void,
   ): { sums: StepSums; lanes: Lane[]; thought: Thought; rowGrads: Float32Array; biasGrad: number } {
     const { model, train } = this.config
     const { parameters, trm, options } = this
@@ -231,13 +248,13 @@ export class Replica {
     const resets = lanes.map((lane) => lane.halted)
     const start = startOf(resets, this.fresh, hidden, chunk.thought)
     const x = encode(model, parameters, tokens, rows, batch)
-    options.mark?.('upload')
+    mark('upload')
     const { thought, graded } = trm.thinkGraded(parameters, x, start, batch)
     tf.dispose([start.y, start.z, x])
     const out = trm.heads(parameters, thought.y)
     const values = out.dataSync<'float32'>()
     out.dispose()
-    options.mark?.('forward')
+    mark('forward')
 
     const columns = vocab + 2
     const rowStride = trm.positions * columns
@@ -279,7 +296,7 @@ export class Replica {
     const dx = trm.thinkBackward(parameters, graded, dy, batch, gradients)
     const rowGrads = encodeBackward(model, parameters, tokens, batch, dx, gradients)
     dx.dispose()
-    options.mark?.('backward')
+    mark('backward')
     return { sums: loss.sums, lanes: next, thought, rowGrads, biasGrad: dHalt.reduce((a, b) => a + b, 0) }
   }
 
