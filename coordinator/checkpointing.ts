@@ -37,7 +37,6 @@ export interface BoundaryState {
   /** Who holds which slots; the first also hands out the dense state. */
   readonly holders: ReadonlyMap<WorkerId, readonly SlotId[]>
   readonly evaluation: ManifestInput['evaluation']
-  readonly metrics: ManifestInput['metrics']
 }
 
 export interface CheckpointPlace {
@@ -77,7 +76,6 @@ export async function saveCheckpoint(
       created: place.created(),
       slots: state.slots.map(({ slot, draw, next, steps, halted }) => ({ slot, draw: draw ?? 0, next, steps, halted })),
       evaluation: state.evaluation,
-      metrics: state.metrics,
     })
   } catch (error) {
     await writer.abort()

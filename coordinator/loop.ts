@@ -57,7 +57,6 @@ export class CoordinatorLoop {
   private puzzles = new Int32Array(0)
   private joining: { readonly lead: WorkerId; readonly snapshot: SnapshotId } | undefined
   private boundary: Promise<BoundaryState> | undefined
-  private saving: BoundaryState | undefined
   private settle: (outcome: Outcome) => void = () => undefined
   private reject: (error: unknown) => void = () => undefined
   readonly outcome: Promise<Outcome>
@@ -360,18 +359,20 @@ export class CoordinatorLoop {
 
   /** The workers copy their state now; what is ours is noted down now too. */
   private snapshot(): void {
-    const { book, courier, table, desk, observer } = this.ports
+    const { book, courier, table, desk } = this.ports
     const { step, epoch, team } = this.state
+    // The boundary before was never saved if a worker died over it.
+    void this.boundary?.then((unsaved) => unsaved.table.release())
     const snapshot = `step-${step}-${epoch}` as SnapshotId
     team.forEach((worker, i) => this.send(worker, { type: 'snapshot', snapshot, step, dense: i === 0 }))
     const slots: readonly SlotRecord[] = [...book.all()]
     const frozen = table.freeze()
     const holders = new Map(team.map((worker) => [worker, this.owned(worker)]))
-    const { evaluation, metrics } = { evaluation: desk.resultOf(step), metrics: observer.lastMetrics() }
+    const evaluation = desk.resultOf(step)
     const working = slots.map(({ slot, draw }) => (draw === null ? null : { slot, draw }))
     this.boundary = Promise.all(
       working.map(async (take) => (take === null ? null : ((await courier.fetch([take]))[0] ?? null))),
-    ).then((examples) => ({ snapshot, step, epoch, slots, examples, table: frozen, holders, evaluation, metrics }))
+    ).then((examples) => ({ snapshot, step, epoch, slots, examples, table: frozen, holders, evaluation }))
     // A snapshot that is never saved (a worker died over it) must not fail unseen.
     this.boundary.catch(this.reject)
   }
@@ -379,7 +380,7 @@ export class CoordinatorLoop {
   private async save(): Promise<void> {
     const boundary = await this.boundary
     if (boundary === undefined) return
-    this.saving = boundary
+    this.boundary = undefined
     let ok = true
     try {
       await this.ports.save(boundary)
@@ -389,7 +390,6 @@ export class CoordinatorLoop {
     }
     boundary.table.release()
     for (const worker of boundary.holders.keys()) this.send(worker, { type: 'release', snapshot: boundary.snapshot })
-    this.saving = undefined
     this.dispatch({ type: 'checkpointed', ok })
   }
 
