@@ -20,7 +20,17 @@ describe('golden files', { skip: existsSync(folder) ? false : `${folder} is not 
       [],
     )
     const passed = reports.filter((report) => report.outcome === 'passed').map((report) => report.name)
-    for (const name of ['act', 'loss', 'optim', 'model-att', 'model-att-b', 'model-mlp', 'model-mlp-b'])
+    for (const name of [
+      'act',
+      'loss',
+      'optim',
+      'model-att',
+      'model-att-b',
+      'model-mlp',
+      'model-mlp-b',
+      'arc-data',
+      'evaluation',
+    ])
       assert.ok(passed.includes(`${name}.json`), `${name}.json was not checked`)
   })
 })

@@ -4,6 +4,10 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ActGolden } from './act.js'
 import { checkAct } from './act.js'
+import type { ArcDataGolden } from './arc-data.js'
+import { checkArcData } from './arc-data.js'
+import type { EvaluationGolden } from './evaluation.js'
+import { checkEvaluation } from './evaluation.js'
 import type { GoldenFile } from './golden.js'
 import { readJson } from './golden.js'
 import type { LossGolden } from './loss.js'
@@ -27,6 +31,9 @@ const CHECKERS: Readonly<Record<string, Checker>> = {
   'trm-parity-act/1': (file, comparison) => void checkAct(file as GoldenFile<ActGolden>, comparison),
   'trm-parity-loss/1': (file, comparison) => void checkLoss(file as GoldenFile<LossGolden>, comparison),
   'trm-parity-optim/1': (file, comparison) => void checkOptim(file as GoldenFile<OptimGolden>, comparison),
+  'trm-parity-arc-data/1': (file, comparison) => void checkArcData(file as GoldenFile<ArcDataGolden>, comparison),
+  'trm-parity-evaluation/1': (file, comparison) =>
+    void checkEvaluation(file as GoldenFile<EvaluationGolden>, comparison),
   'trm-parity-tensors/1': ({ content }) => `read together with ${(content as { of?: string }).of ?? 'its main file'}`,
 }
 

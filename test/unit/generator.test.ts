@@ -5,7 +5,7 @@ import { hashGrid, sameGrid } from '../../shared/arc/grid.js'
 import { FAMILIES, generateTask, generateTasks } from '../../shared/arc/generator/generate.js'
 import { extent } from '../../shared/arc/task.js'
 import { DataError } from '../../shared/errors.js'
-import { streamOf } from '../../shared/rng/stream.js'
+import { rngFor, type Rng } from '../../shared/rng/counter.js'
 
 const config = (canvas: number): Parameters<typeof generateTask>[2] => ({
   seed: 1,
@@ -15,7 +15,7 @@ const config = (canvas: number): Parameters<typeof generateTask>[2] => ({
   trainPairs: 4,
   testPairs: 2,
 })
-const words = (family: number, task: number): ReturnType<typeof streamOf> => streamOf(1, 'test', family, task)
+const words = (family: number, task: number): Rng => rngFor(1, 'test', family, task)
 
 test('there are many families, each with its own name', () => {
   assert.ok(FAMILIES.length >= 24)
