@@ -11,11 +11,14 @@ export interface DownloadOptions {
   sha256: string
   /** Milliseconds without a single byte (or an answer) until it is given up. */
   stallMs?: number
+  /** Milliseconds the whole may take. */
+  limitMs?: number
   /** Called now and then with bytes so far and the total, where the server says it. */
   onProgress?: (bytes: number, total: number | undefined) => void
 }
 
 const DEFAULT_STALL_MS = 10_000
+const DEFAULT_LIMIT_MS = 3_600_000
 const PROGRESS_BYTES = 32 * 1024 * 1024
 
 /** @throws SystemRefused if the server cannot be reached, refuses, stalls, or the bytes are not the expected ones */
@@ -49,6 +52,10 @@ async function stream(url: string, path: string, options: DownloadOptions): Prom
   const patience = (): NodeJS.Timeout =>
     setTimeout(() => stall.abort(new Error('nothing arrives')), options.stallMs ?? DEFAULT_STALL_MS)
   let timer = patience()
+  const limit = setTimeout(
+    () => stall.abort(new Error(`not done in ${options.limitMs} ms`)),
+    options.limitMs ?? DEFAULT_LIMIT_MS,
+  )
   const hash = createHash('sha256')
   let bytes = 0
   let told = 0
@@ -75,6 +82,7 @@ async function stream(url: string, path: string, options: DownloadOptions): Prom
     throw unreachable(url, cause)
   } finally {
     clearTimeout(timer)
+    clearTimeout(limit)
   }
 }
 

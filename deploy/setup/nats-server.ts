@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { RunError, SystemRefused } from '../../shared/errors.js'
+import { aptInstall } from './apt.js'
 import { run } from './command.js'
 import { download } from './download.js'
 import { fileFromTarGz } from './tar.js'
@@ -66,7 +67,7 @@ export async function ensureNatsServer(options: NatsInstallOptions): Promise<Nat
   if (found !== undefined) return found
   const tried: string[] = []
   const ways: [string, () => Promise<void>][] = [
-    ['installing nats-server with apt-get', installPackage],
+    ['installing nats-server with apt-get', () => aptInstall('nats-server', REMEDY)],
     ['unpacking the nats-server package of this system', () => unpackPackage(root)],
     [`downloading nats-server ${RELEASE.version}`, () => downloadRelease(root, options.releaseBase ?? RELEASE_BASE)],
   ]
@@ -84,26 +85,6 @@ export async function ensureNatsServer(options: NatsInstallOptions): Promise<Nat
     tried.push(`${what}: done, but it does not start`)
   }
   throw new SystemRefused(`nats-server is missing and could not be installed (${tried.join('; ')})`, REMEDY)
-}
-
-async function installPackage(): Promise<void> {
-  if (process.getuid?.() !== 0) throw new SystemRefused('apt-get needs root', REMEDY)
-  // Debian starts a service for every daemon it installs; a training run must not leave one listening on port 4222.
-  // /usr/sbin/policy-rc.d is Debian's own switch for this. One that is there already is left alone.
-  const policy = '/usr/sbin/policy-rc.d'
-  const ours = existsSync('/usr/sbin') && !existsSync(policy)
-  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
-  try {
-    // A failed update may only mean that one of several sources is out of reach: the install decides.
-    await run('apt-get', ['update'], { timeoutMs: APT_MS })
-    const install = await run('apt-get', ['install', '-y', '--no-install-recommends', 'nats-server'], {
-      timeoutMs: APT_MS,
-      env: { DEBIAN_FRONTEND: 'noninteractive' },
-    })
-    if (install.failure !== undefined) throw new SystemRefused(install.failure, REMEDY)
-  } finally {
-    if (ours) rmSync(policy, { force: true })
-  }
 }
 
 async function unpackPackage(root: string): Promise<void> {

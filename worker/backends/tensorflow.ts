@@ -77,9 +77,11 @@ function loadBinding(install: TensorflowInstall, options: ContextOptions): Tenso
   const library = join(install.folder, 'libtrmesh_tensorflow.so')
   try {
     const loader = createRequire(import.meta.url)(join(install.folder, 'trmesh_tensorflow.node')) as {
-      open(library: string, config: Uint8Array): TensorflowBinding
+      open(library: string, config: Uint8Array, first: string[]): TensorflowBinding
     }
-    return loader.open(library, configProto(options))
+    const cuda = join(install.folder, 'cuda')
+    const first = existsSync(cuda) && options.gpu !== 'none' ? readdirSync(cuda).map((name) => join(cuda, name)) : []
+    return loader.open(library, configProto(options), first)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new BackendUnavailable(

@@ -1,0 +1,94 @@
+// Compiles the binding between Node and libtensorflow: the package's own C++ sources behind our door (tensorflow-binding.cc) and
+// the Node module that opens it (tensorflow-loader.cc). Needs g++; Node's headers come from node-api-headers.
+import { createHash } from 'node:crypto'
+import { readFileSync, renameSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
+import { SystemRefused } from '../../shared/errors.js'
+import { aptInstall } from './apt.js'
+import { run } from './command.js'
+
+const COMPILE_MS = 300_000
+const NEED_COMPILER = 'run `apt-get install g++` as root'
+const LIBRARY = 'libtrmesh_tensorflow.so'
+const MODULE = 'trmesh_tensorflow.node'
+
+interface Sources {
+  binding: string
+  loader: string
+  packageFolder: string
+  nodeHeaders: string
+}
+
+function sources(root: string): Sources {
+  const require = createRequire(join(root, 'package.json'))
+  return {
+    binding: join(root, 'deploy', 'setup', 'tensorflow-binding.cc'),
+    loader: join(root, 'deploy', 'setup', 'tensorflow-loader.cc'),
+    packageFolder: dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json')),
+    nodeHeaders: join(dirname(require.resolve('node-api-headers/package.json')), 'include'),
+  }
+}
+
+/** Changes when the sources do: an installation with another fingerprint is built again. */
+export function bindingFingerprint(root: string): string {
+  const { binding, loader, packageFolder } = sources(root)
+  const hash = createHash('sha256')
+  for (const path of [binding, loader, join(packageFolder, 'package.json')]) hash.update(readFileSync(path))
+  return hash.digest('hex').slice(0, 16)
+}
+
+/** The compiler's version; installs it where we are root. @throws SystemRefused with the command that gets it */
+export async function ensureCompiler(log: (line: string) => void): Promise<string> {
+  const version = async (): Promise<string | undefined> => {
+    const { status, stdout } = await run('g++', ['-dumpfullversion'], { timeoutMs: 10_000 })
+    return status === 0 ? stdout.trim() : undefined
+  }
+  const found = await version()
+  if (found !== undefined) return found
+  log('installing g++ with apt-get')
+  await aptInstall('g++', NEED_COMPILER)
+  const installed = await version()
+  if (installed === undefined) throw new SystemRefused('g++ is missing', NEED_COMPILER)
+  return installed
+}
+
+/**
+ * Builds both files into `folder`, which holds the two libraries and `include/`. Each appears whole or not at all.
+ * @throws SystemRefused with the first compiler error
+ */
+export async function buildBinding(root: string, folder: string): Promise<void> {
+  const { binding, loader, packageFolder, nodeHeaders } = sources(root)
+  const common = ['-std=c++17', '-O2', '-fPIC', '-shared', '-DNAPI_VERSION=8', `-I${nodeHeaders}`]
+  const outputs: [string, string[]][] = [
+    [
+      LIBRARY,
+      [
+        `-I${join(packageFolder, 'binding')}`,
+        `-I${join(folder, 'include')}`,
+        binding,
+        `-L${folder}`,
+        '-l:libtensorflow_cc.so.2',
+        '-l:libtensorflow_framework.so.2',
+        // Beside itself, so that the folder may be moved.
+        '-Wl,-rpath,$ORIGIN',
+      ],
+    ],
+    [MODULE, [loader, '-ldl']],
+  ]
+  const compile = async ([name, args]: [string, string[]]): Promise<void> => {
+    const temporary = join(folder, `.${name}.${process.pid}`)
+    const result = await run('g++', [...common, ...args, '-o', temporary], { timeoutMs: COMPILE_MS })
+    if (result.failure !== undefined) {
+      const first = /^.*error:.*$/m.exec(result.stderr)?.[0] ?? result.failure
+      throw new SystemRefused(
+        `the TensorFlow binding does not compile: ${first}`,
+        'use g++ 9 or newer; `g++ --version` tells yours',
+      )
+    }
+    renameSync(temporary, join(folder, name))
+  }
+  if (availableParallelism() > 1) await Promise.all(outputs.map(compile))
+  else for (const output of outputs) await compile(output)
+}
