@@ -22,6 +22,7 @@ export const DISCARD_REASONS = ['member-died', 'member-left', 'not-finite', 'sta
 export const DROP_REASONS = ['stale', 'duplicate', 'damaged', 'garbage'] as const
 /** What bytes on the wire are: parts and means of gradients, ranges of state, everything else. */
 export const WIRE_KINDS = ['parts', 'means', 'state', 'messages'] as const
+export type WireKind = (typeof WIRE_KINDS)[number]
 export const PASS_AT = ['1', '2', '5', '10', '100', '1000'] as const
 
 const C = ['coordinator'] as const

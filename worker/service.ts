@@ -270,17 +270,16 @@ class Session {
     }, GAP_PERIOD_MS)
     const subject = subjectsOf(this.run_).toCoordinator(this.me)
     const timer = setInterval(() => {
-      const { bytesIn: wireIn, bytesOut: wireOut } = this.bus.stats()
+      const { bytesIn: wireIn, bytesOut: wireOut, wire, reconnects } = this.bus.stats()
       const rss = process.memoryUsage.rss()
       const { epoch, step, phase } = this.loop ?? { epoch: epochOf(0), step: stepOf(0), phase: 'starting' as const }
       this.bus.publish(subject, encode('worker', { type: 'beat', epoch, step, phase, rss, gapMs, wireIn, wireOut }))
       metrics.beat({
         phase,
         step,
-        rss,
         gapMs,
-        wireIn,
-        wireOut,
+        wire,
+        reconnects,
         queued: this.loop?.queued ?? 0,
         starvedMs: this.loop?.starvedMs ?? 0,
       })

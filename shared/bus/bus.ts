@@ -3,9 +3,14 @@
 // reconnects for ever, telling its owner, because core NATS loses what was in flight.
 import { connect, credsAuthenticator, Events, type NatsConnection, type Subscription as NatsSubscription } from 'nats'
 import { BusUnreachable } from '../errors.js'
+import type { WireKind } from '../metrics.js'
+import { wireKindOf } from '../protocol/subjects.js'
 
 export type BusStatus =
   { readonly type: 'disconnected' | 'reconnected' } | { readonly type: 'error'; readonly why: string }
+
+/** Payload bytes by kind. */
+export type WireBytes = Readonly<Record<'in' | 'out', Readonly<Record<WireKind, number>>>>
 
 export interface BusStats {
   readonly bytesIn: number
@@ -13,6 +18,7 @@ export interface BusStats {
   readonly messagesIn: number
   readonly messagesOut: number
   readonly reconnects: number
+  readonly wire: WireBytes
 }
 
 /** `respond` is there when the sender waits for a reply. The data is only valid during the call: copy what you keep. */
@@ -71,6 +77,11 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
   let unflushed = 0
   let flushing: Promise<void> | undefined
   let reconnects = 0
+  const noBytes = (): Record<WireKind, number> => ({ parts: 0, means: 0, state: 0, messages: 0 })
+  const wire = { in: noBytes(), out: noBytes() }
+  const went = (direction: 'in' | 'out', subject: string, data: Uint8Array): void => {
+    wire[direction][wireKindOf(subject)] += data.byteLength
+  }
   const watchers: ((status: BusStatus) => void)[] = []
   const tell = (status: BusStatus): void => watchers.forEach((watcher) => watcher(status))
   const watch = async (): Promise<void> => {
@@ -101,8 +112,13 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
   const deliver = (subscription: { handler: Handler }): ((error: Error | null, message: NatsMessage) => void) => {
     return (error, message) => {
       if (error !== null) return tell({ type: 'error', why: error.message })
-      const respond = message.reply === undefined ? undefined : (reply: Uint8Array) => void message.respond(reply)
-      subscription.handler(message.data, message.subject, respond)
+      const { data, subject, reply } = message
+      went('in', subject, data)
+      const respond = (answer: Uint8Array): void => {
+        went('out', subject, answer)
+        message.respond(answer)
+      }
+      subscription.handler(data, subject, reply === undefined ? undefined : respond)
     }
   }
 
@@ -111,6 +127,7 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
     publish(subject, data) {
       if (connection.isClosed()) return
       unflushed += data.byteLength
+      went('out', subject, data)
       connection.publish(subject, data)
     },
     credit: () => (unflushed < options.inFlightBytes ? Promise.resolve() : flush()),
@@ -121,7 +138,10 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
     },
     async request(subject, data, timeoutMs) {
       try {
-        return (await connection.request(subject, data, { timeout: timeoutMs })).data
+        went('out', subject, data)
+        const reply = (await connection.request(subject, data, { timeout: timeoutMs })).data
+        went('in', subject, reply)
+        return reply
       } catch (cause) {
         throw new BusUnreachable(`nobody answers on ${subject}`, 'start the coordinator, and check --run and --nats', {
           cause,
@@ -131,7 +151,7 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
     onStatus: (handler) => void watchers.push(handler),
     stats: () => {
       const { inBytes, outBytes, inMsgs, outMsgs } = connection.stats()
-      return { bytesIn: inBytes, bytesOut: outBytes, messagesIn: inMsgs, messagesOut: outMsgs, reconnects }
+      return { bytesIn: inBytes, bytesOut: outBytes, messagesIn: inMsgs, messagesOut: outMsgs, reconnects, wire }
     },
     async close() {
       if (connection.isClosed()) return

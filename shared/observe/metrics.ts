@@ -4,8 +4,17 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { SystemRefused } from '../errors.js'
-import { METRICS } from '../metrics.js'
-import type { CounterName, GaugeName, HistogramName, LabelsOf, MetricName, MetricSpec, Role } from '../metrics.js'
+import { METRICS, WIRE_KINDS } from '../metrics.js'
+import type {
+  CounterName,
+  GaugeName,
+  HistogramName,
+  LabelsOf,
+  MetricName,
+  MetricSpec,
+  Role,
+  WireKind,
+} from '../metrics.js'
 
 type Instrument = Counter | Gauge | Histogram
 
@@ -54,7 +63,7 @@ export class Recorder {
     }
     const gauge = new Gauge(common)
     // A gauge that was never set is absent, not 0.
-    gauge.remove()
+    if (common.labelNames.length === 0) gauge.remove()
     return gauge
   }
 
@@ -104,6 +113,15 @@ export class Recorder {
   get contentType(): string {
     return this.registry.contentType
   }
+}
+
+/** The traffic of a bus, by direction and kind. */
+export function recordWire(
+  recorder: Recorder,
+  wire: Readonly<Record<'in' | 'out', Readonly<Record<WireKind, number>>>>,
+): void {
+  for (const direction of ['in', 'out'] as const)
+    for (const kind of WIRE_KINDS) recorder.total('trmesh_wire_bytes_total', { direction, kind }, wire[direction][kind])
 }
 
 export interface Health {

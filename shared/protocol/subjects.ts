@@ -2,6 +2,7 @@
 // publishes on, so that server permissions can pin it.
 import type { RunId, WorkerId } from '../ids.js'
 import type { Owner } from '../gradients/buckets.js'
+import type { WireKind } from '../metrics.js'
 
 const PREFIX = 'trmesh'
 
@@ -43,3 +44,8 @@ export function subjectsOf(run: RunId): Subjects {
 
 /** The worker named at the end of a subject that it published on. */
 export const senderOf = (subject: string): WorkerId => subject.slice(subject.lastIndexOf('.') + 1) as WorkerId
+
+const WIRE_KIND: Readonly<Record<string, WireKind>> = { part: 'parts', mean: 'means', state: 'state' }
+
+/** What the bytes of a subject are, for the count of traffic. */
+export const wireKindOf = (subject: string): WireKind => WIRE_KIND[subject.split('.', 3)[2] ?? ''] ?? 'messages'
