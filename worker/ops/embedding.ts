@@ -1,6 +1,7 @@
 // Rows of a table by token (spec 1.3). The gradient is a product with the transposed one-hot matrix: unlike scatter-add it
 // sums in the same order everywhere, and V is small.
 import * as tf from '@tensorflow/tfjs-core'
+import { gatherRows } from './gather-rows.js'
 import { kernelFor } from './registry.js'
 
 export interface EmbeddingKernel {
@@ -11,7 +12,7 @@ export interface EmbeddingKernel {
 }
 
 const reference: EmbeddingKernel = {
-  forward: (table, tokens) => tf.tidy(() => tf.gather(table, tf.tensor1d(Int32Array.from(tokens), 'int32'))),
+  forward: (table, tokens) => gatherRows(table, Int32Array.from(tokens)),
   gradTable: (tokens, vocab, dy) =>
     tf.tidy(() => {
       const oneHot = new Float32Array(vocab * tokens.length)

@@ -5,14 +5,18 @@ import type { AddNormKernel } from './add-norm.js'
 import type { AttentionKernel } from './attention.js'
 import type { BatchMatMulKernel } from './batch-matmul.js'
 import type { EmbeddingKernel } from './embedding.js'
+import type { GatherRowsKernel } from './gather-rows.js'
 import type { LinearKernel } from './linear.js'
 import type { NetworkKernel } from './network.js'
+import type { RopeKernel } from './rope.js'
 import type { SwigluKernel } from './swiglu.js'
 
 export interface Kernels {
   linear: LinearKernel
   batchMatMul: BatchMatMulKernel
+  gatherRows: GatherRowsKernel
   embedding: EmbeddingKernel
+  rope: RopeKernel
   addNorm: AddNormKernel
   swiglu: SwigluKernel
   attention: AttentionKernel

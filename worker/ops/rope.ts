@@ -1,6 +1,8 @@
 // Rotary position embedding (spec 1.5): half-split pairing, dimension j with j + hd/2, positions counted from the first
 // puzzle position. x: (G, S, hd), f32.
 import * as tf from '@tensorflow/tfjs-core'
+import { kernelFor, registerKernel } from './registry.js'
+import { fillOnHeap } from './wasm-heap.js'
 
 /** Tables over (1, S, hd); `sin` carries the sign of the rotated half: -sin for the first half, +sin for the second. */
 export interface RopeTables {
@@ -27,14 +29,39 @@ export function ropeTables(positions: number, headDim: number, theta: number): R
   return { cos: tf.tensor3d(cos, shape), sin: tf.tensor3d(sin, shape) }
 }
 
+/** x: (G, S, hd); `direction` 1 rotates, -1 rotates back: the transposed rotation, which gradients go through. */
+export type RopeKernel = (x: tf.Tensor3D, tables: RopeTables, direction: 1 | -1) => tf.Tensor3D
+
 function swapHalves(x: tf.Tensor3D): tf.Tensor3D {
   const half = x.shape[2] / 2
   return tf.concat([tf.slice(x, [0, 0, half], [-1, -1, half]), tf.slice(x, [0, 0, 0], [-1, -1, half])], 2)
 }
 
-export const rotate = (x: tf.Tensor3D, { cos, sin }: RopeTables): tf.Tensor3D =>
-  tf.tidy(() => tf.add(tf.mul(x, cos), tf.mul(swapHalves(x), sin)))
+const reference: RopeKernel = (x, { cos, sin }, direction) =>
+  tf.tidy(() => {
+    const straight = tf.mul<tf.Tensor3D>(x, cos)
+    const crossed = tf.mul<tf.Tensor3D>(swapHalves(x), sin)
+    return direction === 1 ? tf.add(straight, crossed) : tf.sub(straight, crossed)
+  })
 
-/** The transposed rotation: what gradients go through. */
-export const rotateBack = (dy: tf.Tensor3D, { cos, sin }: RopeTables): tf.Tensor3D =>
-  tf.tidy(() => tf.sub(tf.mul(dy, cos), tf.mul(swapHalves(dy), sin)))
+const inOnePass: RopeKernel = (x, { cos, sin }, direction) =>
+  fillOnHeap(x.shape, [x, cos, sin], (out, from, c, s) => {
+    const [, , size] = x.shape
+    const half = size / 2
+    const table = c.length
+    for (let i = 0, t = 0; i < out.length; i += size, t = t + size === table ? 0 : t + size) {
+      for (let j = 0; j < half; j++) {
+        const low = from[i + j] as number
+        const high = from[i + half + j] as number
+        const cosine = c[t + j] as number
+        const sine = direction * (s[t + half + j] as number)
+        out[i + j] = low * cosine - high * sine
+        out[i + half + j] = high * cosine + low * sine
+      }
+    }
+  })
+registerKernel('rope', 'wasm', inOnePass)
+
+export const rotate = (x: tf.Tensor3D, tables: RopeTables): tf.Tensor3D => kernelFor('rope', reference)(x, tables, 1)
+export const rotateBack = (dy: tf.Tensor3D, tables: RopeTables): tf.Tensor3D =>
+  kernelFor('rope', reference)(dy, tables, -1)

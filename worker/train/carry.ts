@@ -3,6 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Draw, SlotId } from '../../shared/ids.js'
 import type { Thought } from '../model/trm.js'
+import { gatherRows } from '../ops/gather-rows.js'
 import type { ActState } from './act.js'
 
 /** One training example as it comes over the wire. */
@@ -72,8 +73,9 @@ export function startOf(reset: readonly boolean[], fresh: FreshRows, hidden: num
   const pick = (freshRow: tf.Tensor2D, state?: tf.Tensor2D): tf.Tensor2D =>
     tf.tidy(() => {
       const width = freshRow.shape[1]
-      const source = state === undefined ? freshRow : tf.concat([freshRow, tf.reshape(state, [rows, width])], 0)
-      return tf.reshape(tf.gather(source, tf.tensor1d(index, 'int32')), [(rows * width) / hidden, hidden])
+      const kept: tf.Tensor2D | undefined = state && tf.reshape(state, [rows, width])
+      const source: tf.Tensor2D = kept === undefined ? freshRow : tf.concat([freshRow, kept], 0)
+      return tf.reshape(gatherRows(source, index), [(rows * width) / hidden, hidden])
     })
   return { y: pick(fresh.h, before?.y), z: pick(fresh.l, before?.z) }
 }
