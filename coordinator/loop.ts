@@ -237,11 +237,14 @@ export class CoordinatorLoop {
     if (outcome !== undefined) this.settle(outcome)
   }
 
+  /** A part of ours failed beyond repair. */
+  fail(error: unknown): void {
+    this.close('the coordinator failed')
+    this.reject(error)
+  }
+
   private guard(work: Promise<void>): void {
-    work.catch((error: unknown) => {
-      this.close('the coordinator failed')
-      this.reject(error)
-    })
+    work.catch((error: unknown) => this.fail(error))
   }
 
   /** Deals the slots. Newcomers pull the state from the first who has it, or from us. */
@@ -321,7 +324,7 @@ export class CoordinatorLoop {
         return { slot, draw: (drawsNow ? record.next + 1 : record.next) as Take['draw'] }
       })
       // The official order has an example for every slot and step, most of them never begun: encode those, send on demand.
-      if (config.data.sampler === 'official') void courier.fetch(next).catch(this.reject)
+      if (config.data.sampler === 'official') courier.fetch(next).catch((error: unknown) => this.fail(error))
       else courier.ahead(worker, next)
     }
   }

@@ -1,0 +1,187 @@
+// What the coordinator tells Prometheus: the numbers of the run, put under the names of the table.
+import type { RunConfig } from '../shared/config/run-config.js'
+import { flopsOf } from '../shared/flops.js'
+import { learningRate } from '../shared/gradients/schedule.js'
+import { PASS_AT } from '../shared/metrics.js'
+import { Recorder, recordWire, serveMetrics, type MetricsServer } from '../shared/observe/metrics.js'
+import { WORKER_PHASES } from '../shared/protocol/messages.js'
+import type { Millis, Step, WorkerId } from '../shared/ids.js'
+import type { BusStats } from '../shared/bus/bus.js'
+import type { EvaluationResult } from './evaluate/desk.js'
+import { meansOf, type CommittedStep, type DroppedWhy, type Observer } from './observer.js'
+import { quietObserver } from './quiet-observer.js'
+import type { DiscardReason, RunState } from './state.js'
+
+const WATCH_MS = 1000
+
+export class CoordinatorMetrics implements Observer {
+  private state: RunState | undefined
+  private readonly began: Millis
+  private committedAt: Millis | undefined
+  private discardedAt: Millis | undefined
+  private evaluationAt: Millis | undefined
+  private useful = 0
+  private readonly flopsPerStep: number
+  private watching: NodeJS.Timeout | undefined
+  readonly decision = quietObserver.decision
+  readonly introduced = quietObserver.introduced
+  readonly prepared = quietObserver.prepared
+  readonly beat = quietObserver.beat
+  readonly phases = quietObserver.phases
+  private server: MetricsServer | undefined
+
+  private constructor(
+    private readonly config: RunConfig,
+    private readonly recorder: Recorder,
+    private readonly now: () => Millis,
+  ) {
+    this.began = now()
+    this.flopsPerStep = flopsOf(config.model).train * config.train.slots
+  }
+
+  /** @throws SystemRefused if the port is taken */
+  static async serve(config: RunConfig, now: () => Millis): Promise<CoordinatorMetrics> {
+    const recorder = new Recorder('coordinator')
+    recorder.constant({ run: config.run.id })
+    const metrics = new CoordinatorMetrics(config, recorder, now)
+    const { host, port } = config.metrics
+    const health = (): { status: 'ok' | 'failing'; run: string; step: number; phase: string } => ({
+      status: metrics.state?.phase === 'halted' ? 'failing' : 'ok',
+      run: config.run.id,
+      step: metrics.state?.step ?? 0,
+      phase: metrics.state?.phase ?? 'starting',
+    })
+    metrics.server = await serveMetrics({ recorder, health, host, port })
+    recorder.set(
+      'trmesh_run_info',
+      { run: config.run.id, preset: config.preset, backend: '', data: config.data.source },
+      1,
+    )
+    recorder.set('trmesh_steps_target', {}, config.train.steps)
+    recorder.set('trmesh_step_flops', {}, metrics.flopsPerStep)
+    return metrics
+  }
+
+  get url(): string {
+    return this.server?.url ?? ''
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.watching)
+    await this.server?.close()
+  }
+
+  /** Looks at what only changes by itself: ages, traffic. */
+  watch(state: () => RunState, stats: () => BusStats): void {
+    this.watching = setInterval(() => {
+      const { wire, reconnects } = stats()
+      recordWire(this.recorder, wire)
+      this.recorder.total('trmesh_bus_reconnects_total', {}, reconnects)
+      for (const { id, heard } of state().members.values())
+        this.recorder.set('trmesh_heartbeat_age_seconds', { worker: id }, (this.now() - heard) / 1000)
+      this.membership(state())
+    }, WATCH_MS)
+    this.watching.unref()
+  }
+
+  membership(state: RunState): void {
+    const before = this.state
+    this.state = state
+    this.recorder.set('trmesh_membership_epoch', {}, state.epoch)
+    this.recorder.set('trmesh_step', {}, state.step)
+    for (const phase of WORKER_PHASES) {
+      const doing = [...state.members.values()].filter(({ activity }) => activity === phase)
+      this.recorder.set('trmesh_workers', { phase }, doing.length)
+    }
+    const joined = [...state.members.keys()].filter((id) => !before?.members.has(id))
+    if (joined.length > 0) this.recorder.count('trmesh_membership_changes_total', { why: 'joined' }, joined.length)
+  }
+
+  lost(worker: WorkerId): void {
+    this.recorder.count('trmesh_membership_changes_total', { why: 'died' })
+    this.recorder.forget('trmesh_heartbeat_age_seconds', { worker })
+  }
+
+  committed({ step, sums, lr, queue, table }: CommittedStep): void {
+    const { recorder, config } = this
+    const { slots, puzzleLr, lr: base, warmupSteps, steps: totalSteps, lrMinRatio: minRatio } = config.train
+    const means = meansOf(sums, slots)
+    const at = this.now()
+    recorder.count('trmesh_steps_committed_total', {})
+    recorder.set('trmesh_step', {}, step)
+    recorder.set('trmesh_loss', { part: 'total' }, means.loss)
+    recorder.set('trmesh_loss', { part: 'lm' }, means.lmLoss)
+    recorder.set('trmesh_loss', { part: 'q_halt' }, means.qHaltLoss)
+    if (means.halted > 0) {
+      recorder.set('trmesh_cell_accuracy_ratio', {}, means.cellAccuracy)
+      recorder.set('trmesh_exact_accuracy_ratio', {}, means.exactAccuracy)
+      recorder.set('trmesh_q_halt_accuracy_ratio', {}, means.qHaltAccuracy)
+      recorder.set('trmesh_halt_steps', {}, means.haltSteps)
+    }
+    recorder.set('trmesh_learning_rate', { group: 'dense' }, lr)
+    const puzzleRate = learningRate({ base: puzzleLr, warmupSteps, totalSteps, minRatio }, step)
+    recorder.set('trmesh_learning_rate', { group: 'puzzle' }, base === 0 ? 0 : puzzleRate)
+    recorder.count('trmesh_samples_total', {}, slots)
+    recorder.count('trmesh_tokens_total', {}, slots * config.model.seqLen)
+    recorder.count('trmesh_flops_total', {}, this.flopsPerStep)
+    recorder.set('trmesh_feed_queue_examples', {}, queue)
+    recorder.set('trmesh_puzzle_rows', {}, table.rows)
+    recorder.set('trmesh_puzzle_table_bytes', {}, table.bytes)
+    this.pace(step, at)
+  }
+
+  private pace(step: Step, at: Millis): void {
+    const { recorder } = this
+    if (this.discardedAt !== undefined) recorder.observe('trmesh_recovery_seconds', {}, (at - this.discardedAt) / 1000)
+    else if (this.committedAt !== undefined) {
+      const seconds = (at - this.committedAt) / 1000
+      this.useful += seconds
+      recorder.observe('trmesh_commit_interval_seconds', {}, seconds)
+      recorder.set('trmesh_goodput_ratio', {}, (this.useful * 1000) / Math.max(1, at - this.began))
+      recorder.set('trmesh_remaining_seconds', {}, (this.config.train.steps - step) * seconds)
+    }
+    this.committedAt = at
+    this.discardedAt = undefined
+  }
+
+  discarded(why: DiscardReason): void {
+    this.recorder.count('trmesh_steps_discarded_total', { why })
+    this.discardedAt ??= this.now()
+  }
+
+  dropped(why: DroppedWhy): void {
+    this.recorder.count('trmesh_messages_dropped_total', { why })
+  }
+
+  checkpointed(step: number, _folder: string, duration: Millis, bytes: number): void {
+    const { recorder } = this
+    recorder.count('trmesh_checkpoints_total', { outcome: 'written' })
+    recorder.set('trmesh_checkpoint_step', {}, step)
+    recorder.set('trmesh_checkpoint_timestamp_seconds', {}, Date.now() / 1000)
+    recorder.set('trmesh_checkpoint_bytes', {}, bytes)
+    recorder.observe('trmesh_checkpoint_seconds', {}, duration / 1000)
+  }
+
+  checkpointFailed(): void {
+    this.recorder.count('trmesh_checkpoints_total', { outcome: 'failed' })
+  }
+
+  evaluating(): void {
+    this.evaluationAt ??= this.now()
+    // An evaluation is no part of a step.
+    this.committedAt = undefined
+  }
+
+  evaluated(step: Step, { accuracies }: EvaluationResult): void {
+    const { recorder } = this
+    recorder.set('trmesh_evaluation_step', {}, step)
+    for (const { name, value } of accuracies) {
+      const k = PASS_AT.find((at) => name === `pass@${at}`)
+      if (k !== undefined) recorder.set('trmesh_evaluation_pass_ratio', { k }, value)
+      if (name === 'exact') recorder.set('trmesh_evaluation_exact_ratio', {}, value)
+    }
+    if (this.evaluationAt !== undefined)
+      recorder.observe('trmesh_evaluation_seconds', {}, (this.now() - this.evaluationAt) / 1000)
+    this.evaluationAt = undefined
+  }
+}

@@ -1,0 +1,175 @@
+// The run on the terminal: a live line while it trains, a line for every decision, a table at the end. Numbers are measured
+// here unless they say otherwise.
+import Table from 'cli-table3'
+import { describe } from '../../shared/errors.js'
+import type { Millis, Step, WorkerId } from '../../shared/ids.js'
+import type { Hello } from '../../shared/protocol/messages.js'
+import type { Terminal } from '../../shared/ports.js'
+import { wilson } from '../../shared/wilson.js'
+import type { EvaluationProgress, EvaluationResult } from '../evaluate/desk.js'
+import { meansOf, type CommittedStep, type Observer, type WorkerBeat, type WorkerPrepared } from '../observer.js'
+import type { DiscardReason, RunState } from '../state.js'
+import { Rolling } from './rolling.js'
+
+export interface ConsoleOptions {
+  readonly out: Terminal
+  readonly now: () => Millis
+  readonly slots: number
+  readonly steps: number
+  /** Bytes the coordinator itself has sent and received. */
+  readonly ownWire: () => number
+}
+
+const percent = (share: number): string => (Number.isNaN(share) ? '-' : `${(100 * share).toFixed(1)} %`)
+
+export const duration = (seconds: number): string => {
+  if (!Number.isFinite(seconds)) return '-'
+  const s = Math.round(seconds)
+  if (s < 90) return `${s} s`
+  const m = Math.floor(s / 60)
+  return m < 90 ? `${m} min ${s % 60} s` : `${Math.floor(m / 60)} h ${m % 60} min`
+}
+
+/** Shares of recent steps: a single step has few halted slots. */
+const SMOOTHING_STEPS = 20
+
+export class ConsoleReport implements Observer {
+  private readonly labels = new Map<WorkerId, string>()
+  private readonly wire = new Map<WorkerId, number>()
+  private readonly stepSeconds = new Rolling(SMOOTHING_STEPS)
+  private readonly loss = new Rolling(SMOOTHING_STEPS)
+  private readonly cells = new Rolling(SMOOTHING_STEPS)
+  private readonly exact = new Rolling(SMOOTHING_STEPS)
+  private lastAt: Millis | undefined
+  private wireAtStart: { step: number; bytes: number } | undefined
+  /** Measured over this process's life, for the closing table. */
+  readonly summary = { firstStep: 0, lastStep: 0, firstLoss: NaN, seconds: 0 }
+  private lastEvaluation: EvaluationResult | undefined
+
+  constructor(private readonly options: ConsoleOptions) {}
+
+  decision(why: string): void {
+    this.options.out.line(this.named(why))
+  }
+
+  membership(_state: RunState): void {
+    // A step that follows a change of members does not measure a step.
+    this.lastAt = undefined
+  }
+
+  introduced({ worker, label }: Hello): void {
+    this.labels.set(worker, label)
+  }
+
+  prepared(worker: WorkerId, { backend, device, precision }: WorkerPrepared): void {
+    this.options.out.line(`${this.labels.get(worker) ?? worker}: backend ${backend}, ${precision}, ${device}`)
+  }
+
+  beat(worker: WorkerId, { wireIn, wireOut }: WorkerBeat): void {
+    this.wire.set(worker, wireIn + wireOut)
+  }
+
+  lost(worker: WorkerId): void {
+    this.wire.delete(worker)
+    this.wireAtStart = undefined
+  }
+
+  phases(): void {
+    // Phases are for metrics; the live line has no room for them.
+  }
+
+  committed({ step, sums, workers }: CommittedStep): void {
+    const { out, now, slots, steps } = this.options
+    const means = meansOf(sums, slots)
+    const at = now()
+    if (this.lastAt !== undefined) {
+      this.stepSeconds.add((at - this.lastAt) / 1000)
+      this.summary.seconds += (at - this.lastAt) / 1000
+    } else if (this.summary.firstStep === 0) {
+      this.summary.firstStep = step
+      this.summary.firstLoss = means.loss
+    }
+    this.summary.lastStep = step
+    this.lastAt = at
+    this.loss.add(means.loss)
+    this.cells.add(sums.accuracy, sums.count)
+    this.exact.add(sums.exactAccuracy, sums.count)
+    const seconds = this.stepSeconds.mean
+    out.status(
+      [
+        `step ${step}/${steps}`,
+        `loss ${this.loss.mean.toFixed(3)}`,
+        `cells ${percent(this.cells.mean)}`,
+        `exact ${percent(this.exact.mean)}`,
+        `${(slots / seconds).toFixed(1)} samples/s`,
+        `${this.wirePerStep(step)} wire`,
+        `${workers} worker${workers === 1 ? '' : 's'}`,
+        `ETA ${duration((steps - step) * seconds)}`,
+      ].join(' | '),
+    )
+  }
+
+  discarded(_reason: DiscardReason): void {
+    // The decision that led to it has been told.
+  }
+
+  dropped(): void {
+    // Counted in the metrics.
+  }
+
+  checkpointed(step: number, folder: string): void {
+    this.options.out.line(`checkpoint of step ${step}: ${folder}`)
+  }
+
+  checkpointFailed(error: unknown): void {
+    this.options.out.line(`the checkpoint could not be written, training goes on: ${describe(error)}`)
+  }
+
+  evaluating({ done, units }: EvaluationProgress): void {
+    this.options.out.status(`evaluating: ${done}/${units} units`)
+  }
+
+  evaluated(step: Step, result: EvaluationResult): void {
+    this.lastEvaluation = result
+    const shown = result.accuracies.map(({ name, value }) => `${name} ${percent(value)}`).join(', ')
+    this.options.out.line(`evaluation after step ${step}: ${shown}`)
+  }
+
+  /** The closing table. */
+  table(facts: readonly (readonly [string, string])[]): string {
+    const table = new Table({ head: ['measured here', '', '95 % interval'], style: { head: [], border: [] } })
+    for (const [name, value] of facts) table.push([name, value, ''])
+    const { firstStep, lastStep, firstLoss, seconds } = this.summary
+    const count = lastStep - firstStep
+    if (count > 0) {
+      table.push(['steps in this session', `${firstStep} to ${lastStep}`, ''])
+      table.push(['training loss', `${firstLoss.toFixed(3)} -> ${this.loss.mean.toFixed(3)}`, ''])
+      table.push(['training cells right', percent(this.cells.mean), interval(this.cells)])
+      table.push(['training exact', percent(this.exact.mean), interval(this.exact)])
+      table.push(['samples/s', ((count * this.options.slots) / seconds).toFixed(1), ''])
+    }
+    for (const { name, value, trials } of this.lastEvaluation?.accuracies ?? []) {
+      const { low, high } = wilson(value * trials, trials)
+      table.push([name, `${percent(value)} of ${trials}`, `${percent(low)} to ${percent(high)}`])
+    }
+    return table.toString()
+  }
+
+  private wirePerStep(step: number): string {
+    const bytes = [...this.wire.values()].reduce((sum, wire) => sum + wire, this.options.ownWire())
+    this.wireAtStart ??= { step, bytes }
+    const steps = step - this.wireAtStart.step
+    // Every byte is counted where it is sent and where it is received.
+    return steps === 0 ? '-' : `${((bytes - this.wireAtStart.bytes) / 2 / steps / 1e6).toFixed(2)} MB/step`
+  }
+
+  /** Worker ids in a sentence, replaced by the labels that people gave. */
+  private named(sentence: string): string {
+    return sentence.replace(/\bw-[0-9a-f]{8}\b/g, (id) => this.labels.get(id as WorkerId) ?? id)
+  }
+}
+
+function interval(rolling: Rolling): string {
+  const { low, high } = wilson(rolling.sum, rolling.weight)
+  return `${percent(low)} to ${percent(high)} (last ${SMOOTHING_STEPS} steps, n=${rolling.weight})`
+}

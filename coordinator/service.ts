@@ -1,0 +1,323 @@
+// The coordinator as a service: data, checkpoint, bus, loop, in that order, so that whatever is wrong is said before a worker
+// can join. If all workers are lost it goes back to the last checkpoint and leads on.
+import { randomUUID } from 'node:crypto'
+import { rm, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { availableParallelism } from 'node:os'
+import { checkMatches } from '../shared/checkpoint/manifest.js'
+import { printConfig } from '../shared/config/compile.js'
+import { identityHash } from '../shared/config/identity.js'
+import type { RunConfig } from '../shared/config/run-config.js'
+import { ConfigError, SystemRefused } from '../shared/errors.js'
+import { planBuckets } from '../shared/gradients/buckets.js'
+import { layoutOf, layoutText, type Layout } from '../shared/gradients/layout.js'
+import { sha256 } from '../shared/hash.js'
+import { epochOf, millis, runId, stepOf, type Millis } from '../shared/ids.js'
+import type { CoordinatorOptions } from '../shared/ports.js'
+import { connectBus, type Bus } from '../shared/bus/bus.js'
+import { chunkBytes, serveState } from '../shared/bus/transfer.js'
+import { decode, encode, ENVELOPE_BYTES } from '../shared/protocol/codec.js'
+import type { SnapshotId } from '../shared/protocol/messages.js'
+import { subjectsOf } from '../shared/protocol/subjects.js'
+import { saveCheckpoint, restore, type BoundaryState } from './checkpointing.js'
+import { Courier } from './courier.js'
+import { openExampleSource, type OpenedData } from './data/open.js'
+import { EvaluationDesk } from './evaluate/desk.js'
+import { CoordinatorLoop, tolerant, type Outcome } from './loop.js'
+import { CoordinatorMetrics } from './metrics.js'
+import { all, type Observer } from './observer.js'
+import { PuzzleTable } from './puzzle-table.js'
+import { ConsoleReport, duration } from './report/console.js'
+import { journal, JOURNAL_FILE } from './report/journal.js'
+import { SlotBook } from './slots.js'
+import { StarOwner } from './star-owner.js'
+import { checkpointState, freshState, type StateSource } from './state-source.js'
+import { latestCheckpoint, type Checkpoint } from './store/checkpoint-reader.js'
+import { cleanLeftovers, removeCheckpoint, listCheckpoints } from './store/folders.js'
+import { applyRetention } from './store/retention.js'
+
+const BEACON_MS = 500
+const TICK_MS = 250
+const now = (): Millis => millis(performance.now())
+const wallClock = (): string => new Date().toISOString()
+
+/** Leads the run to its end, or until asked to stop. @throws RunError with a remedy */
+export async function serveCoordinator(options: CoordinatorOptions): Promise<void> {
+  const { config, out, root } = options
+  const threads = Math.max(1, Math.min(4, availableParallelism() - 1))
+  const data = await openExampleSource(config.data, config.run.seed, config.train.slots, {
+    cacheDir: join(root, '.trmesh', 'data'),
+    threads,
+  })
+  try {
+    out.line(`run ${config.run.id} (preset ${config.preset}); data: ${data.description}`)
+    const bus = await connectBus({
+      url: config.bus.url,
+      credentials: config.bus.credentials,
+      name: `trmesh coordinator ${config.run.id}`,
+      inFlightBytes: config.reduce.inFlightBytes,
+    })
+    try {
+      checkPayload(bus, config)
+      let fresh = options.fresh
+      for (;;) {
+        const outcome = await new Coordinator(options, bus, data, fresh).lead()
+        if (outcome.type === 'finished') return
+        out.line(outcome.why)
+        fresh = false
+      }
+    } finally {
+      await bus.close()
+    }
+  } finally {
+    await data.close()
+  }
+}
+
+function checkPayload(bus: Bus, { reduce }: RunConfig): void {
+  if (reduce.bucketBytes + ENVELOPE_BYTES <= bus.maxPayload) return
+  throw new ConfigError(
+    `reduce.bucketBytes (${reduce.bucketBytes}) does not fit the server's max_payload (${bus.maxPayload})`,
+    `set it to at most ${bus.maxPayload - ENVELOPE_BYTES}, or raise max_payload in the server's configuration`,
+  )
+}
+
+/** One life of the run's leadership: from a checkpoint, or from nothing, to an outcome. */
+class Coordinator {
+  private readonly incarnation = `c-${randomUUID().slice(0, 8)}`
+  private readonly layout: Layout
+  private readonly folder: string
+  private readonly closers: (() => void | Promise<void>)[] = []
+
+  constructor(
+    private readonly options: CoordinatorOptions,
+    private readonly bus: Bus,
+    private readonly data: OpenedData,
+    private readonly fresh: boolean,
+  ) {
+    const { config } = options
+    this.layout = layoutOf(config.model)
+    this.folder = join(config.run.dir, config.run.id)
+  }
+
+  async lead(): Promise<Outcome> {
+    try {
+      await this.refuseSecond()
+      return await this.run()
+    } finally {
+      for (const close of this.closers.reverse()) await close()
+    }
+  }
+
+  /** Two coordinators of one run would tear it apart: the later one does not start. */
+  private async refuseSecond(): Promise<void> {
+    const { config } = this.options
+    let other: string | undefined
+    const listening = this.bus.subscribe(subjectsOf(runId(config.run.id)).beacon, (data) =>
+      tolerant(
+        () => (other = decode('beacon', data).coordinator),
+        () => undefined,
+      ),
+    )
+    await new Promise((resolve) => setTimeout(resolve, 3 * BEACON_MS))
+    listening.close()
+    if (other === undefined) return
+    throw new ConfigError(
+      `run ${config.run.id} already has a coordinator (${other}) at ${config.bus.url}`,
+      'stop it first, or name another run with --run',
+    )
+  }
+
+  private async run(): Promise<Outcome> {
+    const { config, out } = this.options
+    const { bus, layout, data } = this
+    const subjects = subjectsOf(runId(config.run.id))
+    const hashes = {
+      identityHash: identityHash(config),
+      layoutHash: sha256(layoutText(layout)),
+      dataHash: data.dataHash,
+    }
+    const checkpoint = await this.resumable(hashes)
+    const table = new PuzzleTable(data.numPuzzles, config.model.puzzleEmbDim)
+    const records = checkpoint === undefined ? undefined : await restore(checkpoint, config, layout, table)
+    const source = checkpoint === undefined ? freshState(config, layout) : checkpointState(checkpoint, config, layout)
+    this.closers.push(() => source.close())
+    const { report, metrics, observer } = await this.observers()
+    const book = new SlotBook(config.train.slots, config.data.sampler, records)
+    const origin = {
+      step: stepOf(checkpoint?.manifest.step ?? 0),
+      epoch: epochOf(checkpoint?.manifest.epoch ?? 0),
+      snapshot: this.incarnation as SnapshotId,
+    }
+    // Fails late on purpose: the loop exists only after its parts do.
+    const failed = (error: unknown): void => loop.fail(error)
+    const courier = new Courier(
+      data,
+      Math.max(1, Math.floor(chunkBytes(bus) / (2 * config.model.seqLen + 32))),
+      (worker, message) => bus.publish(subjects.toWorker(worker), encode('coordinator', message)),
+      failed,
+    )
+    const desk = new EvaluationDesk(data.evaluation, {
+      batch: config.evaluate.batch,
+      seqLen: config.model.seqLen,
+      onProgress: (progress) => observer.evaluating(progress),
+      onResult: (step, result) => observer.evaluated(step, result),
+    })
+    const star = new StarOwner(bus, subjects, planBuckets(layout.elements, config.reduce), config.reduce, (why) =>
+      observer.dropped(why),
+    )
+    this.closers.push(() => star.close())
+    const loop: CoordinatorLoop = new CoordinatorLoop({
+      config,
+      layout,
+      layoutHash: hashes.layoutHash,
+      bus,
+      subjects,
+      incarnation: this.incarnation,
+      configText: printConfig(config),
+      dataHash: data.dataHash,
+      origin,
+      book,
+      table,
+      courier,
+      desk,
+      observer,
+      assignOwned: (epoch, step, team) => star.assign(epoch, step, team),
+      save: (state) => this.save(state, hashes, observer),
+      now,
+    })
+    out.line(
+      `coordinator of run ${config.run.id} at ${config.bus.url}, metrics at ${metrics.url}/metrics; ` +
+        `waiting for ${config.cluster.minWorkers} worker${config.cluster.minWorkers === 1 ? '' : 's'}`,
+    )
+    this.listen(loop, observer, source)
+    metrics.watch(
+      () => loop.state,
+      () => bus.stats(),
+    )
+    this.options.signal.onStop(() => loop.dispatch({ type: 'stop', why: 'asked to stop' }))
+    const outcome = await loop.outcome
+    await bus.flush()
+    if (outcome.type === 'finished') await this.conclude(outcome, report)
+    return outcome
+  }
+
+  private listen(loop: CoordinatorLoop, observer: Observer, source: StateSource): void {
+    const { bus } = this
+    const { config } = this.options
+    const subjects = subjectsOf(runId(config.run.id))
+    const garbage = (): void => observer.dropped('garbage')
+    const hello = bus.subscribe(subjects.hello, (data, _subject, respond) =>
+      tolerant(() => loop.onHello(data, respond), garbage),
+    )
+    const inbox = bus.subscribe(subjects.anyToCoordinator, (data, subject) =>
+      tolerant(() => loop.onWorkerMessage(data, subject), garbage),
+    )
+    const state = serveState(bus, subjects.state('coordinator'), (range) => source.provide(range), garbage)
+    const announce = (): void => {
+      const { epoch, step } = loop.state
+      const beacon = { type: 'beacon', run: config.run.id, coordinator: this.incarnation, epoch, step } as const
+      bus.publish(subjects.beacon, encode('beacon', beacon))
+    }
+    announce()
+    const beacon = setInterval(announce, BEACON_MS)
+    const tick = setInterval(() => loop.dispatch({ type: 'tick' }), TICK_MS)
+    bus.onStatus((status) => {
+      if (status.type === 'error') return observer.decision(`the bus complains: ${status.why}`)
+      if (status.type === 'disconnected')
+        return observer.decision(`the NATS server at ${config.bus.url} is gone; waiting for it`)
+      loop.dispatch({ type: 'reconnected' })
+    })
+    this.closers.push(
+      () => hello.close(),
+      () => inbox.close(),
+      () => state.close(),
+      () => clearInterval(beacon),
+      () => clearInterval(tick),
+    )
+  }
+
+  private async observers(): Promise<{ report: ConsoleReport; metrics: CoordinatorMetrics; observer: Observer }> {
+    const { config, out } = this.options
+    const { slots, steps } = config.train
+    const ownWire = (): number => {
+      const { bytesIn, bytesOut } = this.bus.stats()
+      return bytesIn + bytesOut
+    }
+    const report = new ConsoleReport({ out, now, slots, steps, ownWire })
+    const metrics = await CoordinatorMetrics.serve(config, now)
+    this.closers.push(() => metrics.close())
+    const lines = journal(this.folder, slots, wallClock, (error) =>
+      out.line(`the journal in ${this.folder} cannot be written: ${String(error)}`),
+    )
+    return { report, metrics, observer: all([report, lines, metrics]) }
+  }
+
+  /** The newest whole checkpoint of this run; undefined to begin at step 0. @throws CheckpointRefused if it is of another run */
+  private async resumable(hashes: Parameters<typeof checkMatches>[1]): Promise<Checkpoint | undefined> {
+    const { out } = this.options
+    for (const name of await cleanLeftovers(this.folder)) out.line(`removed the unfinished ${name}`)
+    if (this.fresh) {
+      const old = await listCheckpoints(this.folder)
+      for (const { dir } of old) await removeCheckpoint(this.folder, basename(dir))
+      await rm(join(this.folder, JOURNAL_FILE), { force: true })
+      if (old.length > 0) out.line(`--fresh: ${old.length} older checkpoints of this run are gone`)
+      return undefined
+    }
+    const { checkpoint, skipped } = await latestCheckpoint(this.folder)
+    for (const { dir, why } of skipped) out.line(`passed over ${dir}: ${why}`)
+    if (checkpoint === undefined) {
+      if (skipped.length > 0)
+        throw new SystemRefused(
+          `no checkpoint in ${this.folder} can be used (${skipped[0]!.why})`,
+          'repair or remove them, or start over with --fresh',
+        )
+      return undefined
+    }
+    checkMatches(checkpoint.manifest, hashes, checkpoint.dir)
+    out.line(`resuming from step ${checkpoint.manifest.step}: ${checkpoint.dir}`)
+    return checkpoint
+  }
+
+  private async save(
+    state: BoundaryState,
+    hashes: Parameters<typeof checkMatches>[1],
+    observer: Observer,
+  ): Promise<void> {
+    const { config } = this.options
+    const began = now()
+    const place = { config, layout: this.layout, hashes, folder: this.folder, created: wallClock }
+    const dir = await saveCheckpoint(this.bus, subjectsOf(runId(config.run.id)), place, state)
+    await applyRetention(this.folder, config.checkpoint)
+    observer.checkpointed(state.step, dir, millis(now() - began), await folderBytes(dir))
+  }
+
+  private async conclude(outcome: Extract<Outcome, { type: 'finished' }>, report: ConsoleReport): Promise<void> {
+    const { config, out } = this.options
+    const { checkpoint } = await latestCheckpoint(this.folder)
+    const dir = checkpoint?.dir ?? 'none'
+    await checkpoint?.close()
+    const { model } = config
+    out.line(
+      report.table([
+        ['data', this.data.description],
+        [
+          'model',
+          `TRM-${model.mixer === 'mlp' ? 'MLP' : 'Att'} ${model.hidden} wide, ${this.layout.elements} dense parameters, ${this.data.numPuzzles * model.puzzleEmbDim} in puzzle rows`,
+        ],
+        ['session', duration(performance.now() / 1000)],
+      ]),
+    )
+    out.line(
+      `${outcome.finished ? 'finished' : 'stopped'} at step ${outcome.step} of ${config.train.steps}: ${outcome.why}`,
+    )
+    out.line(`checkpoint: ${dir}`)
+    if (!outcome.finished) out.line('start again to resume, or with --fresh to start over')
+  }
+}
+
+async function folderBytes(dir: string): Promise<number> {
+  const files = ['dense.safetensors', 'carry.safetensors', 'puzzles.safetensors', 'manifest.json']
+  const sizes = await Promise.all(files.map(async (name) => (await stat(join(dir, name))).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
