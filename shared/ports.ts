@@ -88,6 +88,9 @@ export interface VerifyOptions {
 /** `trmesh doctor`. */
 export interface DoctorOptions {
   readonly root: string
-  readonly busUrl: string
+  /** A NATS server to knock at; undefined: none. */
+  readonly busUrl: string | undefined
+  /** Report as one JSON document. */
+  readonly json?: boolean
   readonly out: Terminal
 }

@@ -19,7 +19,8 @@ export interface ProbeFailure {
 
 export interface ProbeOptions {
   root: string
-  gpu?: number
+  /** As for selectBackend; 'none' keeps TensorFlow off a GPU that is there. */
+  gpu?: number | 'none'
   threads?: number
 }
 

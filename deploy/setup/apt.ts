@@ -6,8 +6,9 @@ import { run } from './command.js'
 const APT_MS = 180_000
 
 /** @throws SystemRefused with `remedy` if it cannot */
-export async function aptInstall(name: string, remedy: string): Promise<void> {
+export async function aptInstall(name: string, remedy: string, log: (line: string) => void): Promise<void> {
   if (process.getuid?.() !== 0) throw new SystemRefused(`apt-get install ${name} needs root`, remedy)
+  log(`installing ${name} with apt-get`)
   // Debian starts a service for every daemon it installs; a training run must not leave one listening.
   // /usr/sbin/policy-rc.d is Debian's own switch for this. One that is there already is left alone.
   const policy = '/usr/sbin/policy-rc.d'

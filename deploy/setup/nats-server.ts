@@ -66,15 +66,14 @@ export async function ensureNatsServer(options: NatsInstallOptions): Promise<Nat
   const found = await findNatsServer(root)
   if (found !== undefined) return found
   const tried: string[] = []
-  const ways: [string, () => Promise<void>][] = [
-    ['installing nats-server with apt-get', () => aptInstall('nats-server', REMEDY)],
-    ['unpacking the nats-server package of this system', () => unpackPackage(root)],
-    [`downloading nats-server ${RELEASE.version}`, () => downloadRelease(root, options.releaseBase ?? RELEASE_BASE)],
+  const ways = [
+    () => aptInstall('nats-server', REMEDY, log),
+    () => unpackPackage(root, log),
+    () => downloadRelease(root, options.releaseBase ?? RELEASE_BASE, log),
   ]
-  for (const [what, way] of ways) {
+  for (const way of ways) {
     try {
       await way()
-      log(what)
     } catch (error) {
       if (!(error instanceof RunError)) throw error
       tried.push(error.message)
@@ -82,12 +81,12 @@ export async function ensureNatsServer(options: NatsInstallOptions): Promise<Nat
     }
     const installed = await findNatsServer(root)
     if (installed !== undefined) return installed
-    tried.push(`${what}: done, but it does not start`)
+    tried.push('it was installed, but does not start')
   }
   throw new SystemRefused(`nats-server is missing and could not be installed (${tried.join('; ')})`, REMEDY)
 }
 
-async function unpackPackage(root: string): Promise<void> {
+async function unpackPackage(root: string, log: (line: string) => void): Promise<void> {
   const work = workFolder(root)
   try {
     const fetched = await run('apt-get', ['download', 'nats-server'], { cwd: work, timeoutMs: APT_MS })
@@ -95,6 +94,7 @@ async function unpackPackage(root: string): Promise<void> {
     if (fetched.failure !== undefined || name === undefined) {
       throw new SystemRefused(fetched.failure ?? 'apt-get download fetched nothing', REMEDY)
     }
+    log('unpacking the nats-server package of this system into .trmesh/bin')
     const unpacked = await run('dpkg-deb', ['-x', name, '.'], { cwd: work, timeoutMs: 30_000 })
     if (unpacked.failure !== undefined) throw new SystemRefused(unpacked.failure, REMEDY)
     place(root, join(work, 'usr', 'sbin', 'nats-server'))
@@ -103,7 +103,7 @@ async function unpackPackage(root: string): Promise<void> {
   }
 }
 
-async function downloadRelease(root: string, base: string): Promise<void> {
+async function downloadRelease(root: string, base: string, log: (line: string) => void): Promise<void> {
   const { arch, platform } = process
   if (platform !== 'linux' || (arch !== 'x64' && arch !== 'arm64')) {
     throw new SystemRefused(`no pinned nats-server release for ${platform} on ${arch}`, REMEDY)
@@ -112,6 +112,7 @@ async function downloadRelease(root: string, base: string): Promise<void> {
   try {
     const archive = join(work, 'release.tar.gz')
     const file = `nats-server-v${RELEASE.version}-linux-${RELEASE.names[arch]}.tar.gz`
+    log(`downloading ${file}`)
     await download(`${base}/v${RELEASE.version}/${file}`, archive, { sha256: RELEASE.sha256[arch] })
     const program = join(work, 'nats-server')
     writeFileSync(program, fileFromTarGz(readFileSync(archive), 'nats-server'), { mode: 0o755 })

@@ -47,8 +47,7 @@ export async function ensureCompiler(log: (line: string) => void): Promise<strin
   }
   const found = await version()
   if (found !== undefined) return found
-  log('installing g++ with apt-get')
-  await aptInstall('g++', NEED_COMPILER)
+  await aptInstall('g++', NEED_COMPILER, log)
   const installed = await version()
   if (installed === undefined) throw new SystemRefused('g++ is missing', NEED_COMPILER)
   return installed

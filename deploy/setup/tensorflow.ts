@@ -77,6 +77,11 @@ export async function installTensorflow(
   })
 }
 
+/** What is installed and up to date, for either kind of device; nothing is tried. */
+export function currentTensorflow(root: string): TensorflowInstall | undefined {
+  return findTensorflow(root).find((each) => isCurrent(root, each))
+}
+
 const wantedVersion = (options: TensorflowInstallOptions): string =>
   options.wheel === undefined ? TENSORFLOW_VERSION : versionOf(options.wheel)
 
@@ -200,7 +205,7 @@ function writeManifest(root: string, { folder, variant, version }: TensorflowIns
 }
 
 async function mustCompute(root: string, variant: 'cpu' | 'gpu'): Promise<ProbeResult> {
-  const result = await probeBackend('tensorflow', { root, ...(variant === 'gpu' ? { gpu: 0 } : {}) })
+  const result = await probeBackend('tensorflow', { root, gpu: variant === 'gpu' ? 0 : 'none' })
   if (result.ok) return result
   throw new SystemRefused(`TensorFlow was built but does not compute here: ${result.message}`, result.remedy)
 }

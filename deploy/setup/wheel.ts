@@ -23,6 +23,8 @@ export interface WheelOptions {
 const DEFAULT_LIMIT_MS = 3_600_000
 /** An index that does not answer must not hold up a start. */
 const ANSWER_S = 5
+/** pip's own limit is also between two packets of a download. */
+const PIP_ANSWER_S = 8
 
 /**
  * The path of the wheel of `name` whose version satisfies `versions` (`==2.21.0`, or bounds such as `<13.0,>=12.5.3.2`).
@@ -69,7 +71,7 @@ async function withPip(
     '--retries',
     '0',
     '--timeout',
-    String(ANSWER_S),
+    String(PIP_ANSWER_S),
     '--progress-bar',
     'off',
   ]

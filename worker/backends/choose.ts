@@ -12,8 +12,8 @@ export type BackendAsked = 'auto' | 'tensorflow' | 'wasm' | 'native'
 export interface BackendOptions {
   /** The project root: TensorFlow is looked for in .trmesh under it. */
   root: string
-  /** Number of the GPU to use. Set: a GPU or an error. Unset: a GPU if there is one. */
-  gpu?: number
+  /** Number of the GPU to use. A number: that GPU or an error. 'none': the CPU. Unset: a GPU if there is one. */
+  gpu?: number | 'none'
   /** Threads one kernel may use (tensorflow on CPU). Unset: all cores. */
   threads?: number
 }
@@ -55,7 +55,7 @@ async function chooseBest(options: BackendOptions): Promise<Backend> {
     return checked(await startTensorflow(options, 'the fastest engine installed here'))
   } catch (error) {
     // A GPU was asked for by number: no other engine can give it.
-    if (!(error instanceof RunError) || options.gpu !== undefined) throw error
+    if (!(error instanceof RunError) || isNumber(options.gpu)) throw error
     return checked(
       await startWasm(
         options,
@@ -65,12 +65,14 @@ async function chooseBest(options: BackendOptions): Promise<Backend> {
   }
 }
 
+const isNumber = (gpu: BackendOptions['gpu']): gpu is number => typeof gpu === 'number'
+
 /** The installation that serves the request: one with CUDA if a GPU is wanted or present, else the plain one. */
 function pickInstall(options: BackendOptions): TensorflowInstall {
   const installs = findTensorflow(options.root)
-  const wantsGpu = options.gpu !== undefined || gpuNames().length > 0
+  const wantsGpu = isNumber(options.gpu) || (options.gpu !== 'none' && gpuNames().length > 0)
   const withGpu = installs.find((install) => install.variant === 'gpu')
-  if (options.gpu !== undefined && withGpu === undefined) {
+  if (isNumber(options.gpu) && withGpu === undefined) {
     const have =
       installs.length > 0 ? 'the TensorFlow installed here is the CPU one' : 'TensorFlow is not installed here'
     throw new BackendUnavailable(`GPU ${options.gpu} was asked for, but ${have}`, 'run `deploy/tensorflow.sh gpu`')
@@ -91,20 +93,20 @@ async function startTensorflow(options: BackendOptions, why: string): Promise<Ba
     ...(threads === undefined ? {} : { threads }),
   })
   const onGpu = binding.isUsingGpuDevice()
-  if (gpu !== undefined && !onGpu) {
+  if (isNumber(gpu) && !onGpu) {
     throw new BackendUnavailable(
       `GPU ${gpu} was asked for, but TensorFlow ${binding.TF_Version} sees no such GPU`,
       'see `nvidia-smi` for the GPUs and the driver of this machine, and `trmesh doctor`',
     )
   }
   const place = onGpu
-    ? (gpuNames()[gpu ?? 0] ?? 'CUDA')
+    ? (gpuNames()[isNumber(gpu) ? gpu : 0] ?? 'CUDA')
     : threads === undefined
       ? 'all cores'
       : `${threads} thread${threads === 1 ? '' : 's'}`
   return {
     name: 'tensorflow',
-    device: onGpu ? `GPU ${gpu ?? 0}` : 'CPU',
+    device: onGpu ? `GPU ${isNumber(gpu) ? gpu : 0}` : 'CPU',
     detail: `TensorFlow ${binding.TF_Version}, ${place}`,
     why,
     precision: 'f32',
@@ -112,7 +114,7 @@ async function startTensorflow(options: BackendOptions, why: string): Promise<Ba
 }
 
 async function startWasm(options: BackendOptions, why: string): Promise<Backend> {
-  if (options.gpu !== undefined) {
+  if (isNumber(options.gpu)) {
     throw new BackendUnavailable(
       `GPU ${options.gpu} was asked for, but wasm runs on the CPU only`,
       'ask for the backend `tensorflow` (deploy/tensorflow.sh gpu), or leave the GPU out',

@@ -1,0 +1,90 @@
+// The doctor: what it reads from a machine, what it calls trainable, and a real look at this one.
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { diagnose } from '../../deploy/doctor/diagnose.js'
+import { canTrain, findingLines, printFindings, type Finding } from '../../deploy/doctor/finding.js'
+import { gpuFindings, parseGpus, vectorUnits } from '../../deploy/doctor/machine.js'
+import { probeBackend } from '../../deploy/doctor/probe.js'
+import { ensureForStart } from '../../deploy/setup/ensure.js'
+import { findNatsServer } from '../../deploy/setup/nats-server.js'
+import { findTensorflow } from '../../worker/backends/tensorflow.js'
+
+const root = process.cwd()
+
+test('reads the vector units of a processor', () => {
+  assert.deepEqual(vectorUnits('processor : 0\nflags\t\t: fpu avx2 avx512f amx_bf16 avx512_bf16\n'), [
+    'AMX bf16',
+    'AVX-512 bf16',
+    'AVX-512',
+    'AVX2',
+  ])
+  assert.deepEqual(vectorUnits('Features\t: fp asimd\n'), ['NEON'])
+  assert.deepEqual(vectorUnits(''), [])
+})
+
+test('reads the rows of nvidia-smi, and remarks on an old driver', () => {
+  const gpus = parseGpus(
+    '0, NVIDIA H200, 143771, 570.86.10\n1, NVIDIA H200, 143771, 470.57\nFailed to initialize NVML\n',
+  )
+  assert.equal(gpus.length, 2)
+  const [current, old] = gpuFindings(gpus)
+  assert.deepEqual(current, { topic: 'gpu 0', state: 'ok', text: 'NVIDIA H200, 140 GiB, driver 570.86.10' })
+  assert.equal(old?.state, 'note')
+  assert.match(old.remedy ?? '', /CUDA 12 needs driver/)
+  assert.equal(gpuFindings([])[0]?.state, 'note')
+})
+
+test('a machine can train unless something needed is missing', () => {
+  const missing: Finding = {
+    topic: 'nats-server',
+    state: 'missing',
+    text: 'not found',
+    remedy: 'install it',
+    needed: true,
+  }
+  const optional: Finding = { ...missing, topic: 'g++', needed: false }
+  assert.equal(canTrain([optional]), true)
+  assert.equal(canTrain([optional, missing]), false)
+  assert.deepEqual(findingLines([missing]), ['missing nats-server  not found', '                     -> install it'])
+  const printed: string[] = []
+  printFindings([missing], (line) => printed.push(line), true)
+  assert.deepEqual(JSON.parse(printed.join('\n')), { canTrain: false, findings: [missing] })
+})
+
+test('a look at this machine measures what is there and gives a remedy for what is not', async () => {
+  const findings = await diagnose(root, 'nats://127.0.0.1:1')
+  const about = (topic: string): Finding | undefined => findings.find((finding) => finding.topic === topic)
+  assert.equal(about('node')?.state, 'ok')
+  assert.match(about('backend wasm')?.text ?? '', /\d GFLOP\/s/)
+  assert.equal(about('backend tensorflow, CPU')?.state, findTensorflow(root).length > 0 ? 'ok' : 'missing')
+  assert.match(about('bus')?.text ?? '', /nothing usable/)
+  for (const finding of findings)
+    if (finding.state === 'missing') assert.ok(finding.remedy, `${finding.topic} has no remedy`)
+})
+
+test('a probe of what is not there says how to get it, and does not throw', async () => {
+  const empty = mkdtempSync(join(tmpdir(), 'trmesh-doctor-'))
+  const result = await probeBackend('tensorflow', { root: empty })
+  assert.ok(!result.ok)
+  assert.match(result.remedy, /deploy\/tensorflow\.sh/)
+  rmSync(empty, { recursive: true })
+})
+
+const server = await findNatsServer(root)
+
+test(
+  'a start without TensorFlow says so and goes on',
+  { skip: server === undefined ? 'no nats-server here' : false },
+  async () => {
+    const empty = mkdtempSync(join(tmpdir(), 'trmesh-ensure-'))
+    const lines: string[] = []
+    const ensured = await ensureForStart({ root: empty, log: (line) => lines.push(line), tensorflow: false })
+    assert.equal(ensured.tensorflow, undefined)
+    assert.ok(ensured.nats.version)
+    assert.match(lines.join('\n'), /training on wasm/)
+    rmSync(empty, { recursive: true })
+  },
+)
