@@ -6,7 +6,8 @@ import type { Layout } from '../../shared/gradients/layout.js'
 import type { StepPhase } from '../../shared/protocol/messages.js'
 import type { Arena } from '../arena.js'
 import { carryElements } from './carry.js'
-import { Replica, type CarryState, type Example } from '../train/replica.js'
+import type { CarryState, Example } from '../train/carry.js'
+import { Replica } from '../train/replica.js'
 import type { Begin, Command, PhaseTimes, Reply } from './port.js'
 
 export interface Performer {

@@ -22,7 +22,6 @@ import { answersOf } from './evaluate.js'
 import type { StepSums } from './loss.js'
 import { lossHead } from './loss.js'
 
-export type { CarryState, Example } from './carry.js'
 
 /** Flat buffers of layout.elements each; the caller owns their memory. */
 export interface Arena {
