@@ -1,0 +1,282 @@
+// A replica: the same bits twice, nothing changed before commit, slots that may live anywhere, and no tensor left behind.
+import assert from 'node:assert/strict'
+import { before, describe, it } from 'node:test'
+import * as tf from '@tensorflow/tfjs-core'
+import type { ModelConfig, TrainConfig } from '../../shared/config/run-config.js'
+import { initialParams, initialStates } from '../../shared/gradients/init.js'
+import { layoutOf, positionsOf } from '../../shared/gradients/layout.js'
+import type { SlotId } from '../../shared/ids.js'
+import { drawOf, slotId, stepOf } from '../../shared/ids.js'
+import { rngFor } from '../../shared/rng/counter.js'
+import { selectBackend } from '../../worker/backends/choose.js'
+import type { Arena, ReplicaOptions, StepResult } from '../../worker/train/replica.js'
+import { Replica, type Example } from '../../worker/train/replica.js'
+
+const MODEL: ModelConfig = {
+  hidden: 16,
+  heads: 2,
+  expansion: 1,
+  layers: 1,
+  hCycles: 2,
+  lCycles: 2,
+  mixer: 'attention',
+  positions: 'rope',
+  puzzleEmbLen: 2,
+  puzzleEmbDim: 16,
+  haltMaxSteps: 3,
+  haltExplorationProb: 0.5,
+  rmsNormEps: 1e-5,
+  ropeTheta: 10000,
+  precision: 'f32',
+  vocab: 6,
+  seqLen: 15,
+}
+const TRAIN: TrainConfig = {
+  slots: 8,
+  steps: 10,
+  lr: 1e-2,
+  puzzleLr: 1e-2,
+  weightDecay: 0.1,
+  puzzleWeightDecay: 0.1,
+  beta1: 0.9,
+  beta2: 0.95,
+  warmupSteps: 2,
+  lrMinRatio: 1,
+  emaRate: 0.9,
+}
+const SEED = 5
+
+/** Example k of a slot: a pure function, as in a run. */
+function exampleFor(slot: SlotId, step: number, model: ModelConfig): Example {
+  const rng = rngFor(SEED, 'examples', slot, step)
+  const cells = (from: number): Uint8Array =>
+    Uint8Array.from({ length: model.seqLen }, () => from + Math.floor(rng.uniform() * (model.vocab - from)))
+  return { draw: drawOf(step), puzzle: slot, inputs: cells(1), labels: cells(0) }
+}
+
+class Run {
+  readonly arena: Arena
+  readonly replica: Replica
+  readonly slots: SlotId[]
+
+  constructor(
+    slots: readonly number[],
+    readonly model: ModelConfig = MODEL,
+    options: ReplicaOptions = {},
+  ) {
+    const layout = layoutOf(model)
+    const params = initialParams(layout, SEED)
+    const zeros = (): Float32Array => new Float32Array(layout.elements)
+    this.arena = { params, ema: params.slice(), m: zeros(), v: zeros(), grad: zeros(), mean: zeros() }
+    // A q head that is not zero, so that slots halt at different steps.
+    const q = layout.entries.find((entry) => entry.name === 'q_head.weight')
+    for (let i = 0; i < (q?.elements ?? 0); i++) params[(q?.offset ?? 0) + i] = Math.sin(7 * i)
+    const states = initialStates(model, SEED)
+    this.slots = slots.map(slotId)
+    this.replica = new Replica({ model, train: TRAIN, seed: SEED }, layout, this.arena, states, options)
+    this.replica.setSlots(this.slots.map((slot) => ({ slot, carry: 'reset' as const })))
+  }
+
+  propose(step: number): StepResult {
+    const takes = new Map(this.slots.map((slot) => [slot, exampleFor(slot, step, this.model)]))
+    const rows = new Float32Array(this.slots.length * this.model.puzzleEmbDim)
+    this.slots.forEach((slot, i) =>
+      rows.fill(0.1 * (slot + 1), i * this.model.puzzleEmbDim, (i + 1) * this.model.puzzleEmbDim),
+    )
+    return this.replica.step(stepOf(step), rows, takes)
+  }
+
+  commit(step: number, mean: Float32Array = this.arena.grad): void {
+    this.arena.mean.set(mean)
+    this.replica.commit(stepOf(step))
+  }
+
+  train(from: number, to: number): StepResult[] {
+    return Array.from({ length: to - from + 1 }, (_, i) => {
+      const result = this.propose(from + i)
+      this.commit(from + i)
+      return result
+    })
+  }
+
+  state(): unknown {
+    const { params, ema, m, v } = this.arena
+    return { params: params.slice(), ema: ema.slice(), m: m.slice(), v: v.slice(), carries: this.replica.carries() }
+  }
+}
+
+const eight = [0, 1, 2, 3, 4, 5, 6, 7]
+const largestDifference = (a: Float32Array, b: Float32Array): number =>
+  a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] ?? NaN))), 0)
+
+describe('replica', () => {
+  before(async () => {
+    await selectBackend('wasm', { root: process.cwd() })
+  })
+
+  it('computes the same bits twice, and its slots halt at different steps', () => {
+    const [a, b] = [new Run(eight), new Run(eight)]
+    const results = a.train(1, 4)
+    assert.deepEqual(b.train(1, 4), results)
+    assert.deepEqual(a.state(), b.state())
+    assert.ok(results.every((result) => result.finite && result.sums.lossTotal > 0))
+    const halts = results.flatMap((result) => result.halted)
+    assert.ok(halts.includes(true) && halts.includes(false))
+    a.replica.dispose()
+    b.replica.dispose()
+  })
+
+  it('is as before step() after discard, and the replay gives the same bits', () => {
+    const run = new Run(eight)
+    run.train(1, 2)
+    const before = run.state()
+    const first = run.propose(3)
+    const gradient = run.arena.grad.slice()
+    run.replica.discard()
+    assert.deepEqual(run.state(), before)
+    assert.deepEqual(run.propose(3), first)
+    assert.deepEqual(run.arena.grad, gradient)
+    run.replica.dispose()
+  })
+
+  it('leaves no tensor behind, over steps, discards, evaluations and its own end', () => {
+    const empty = tf.memory().numTensors
+    const run = new Run(eight, MODEL, { microBatch: 3 })
+    run.train(1, 1)
+    const alive = tf.memory().numTensors
+    run.train(2, 4)
+    run.propose(5)
+    run.replica.discard()
+    assert.equal(tf.memory().numTensors, alive)
+    run.replica.evaluate(new Float32Array(2 * 16), new Uint8Array(2 * 15), 2)
+    run.train(5, 5)
+    assert.equal(tf.memory().numTensors, alive)
+    run.replica.dispose()
+    assert.equal(tf.memory().numTensors, empty)
+  })
+
+  it('agrees with two replicas of half the slots, and with micro-batches and recomputation', () => {
+    const whole = new Run(eight)
+    const expected = whole.propose(1)
+    const halves = [new Run(eight.slice(0, 4)), new Run(eight.slice(4))]
+    const parts = halves.map((run) => run.propose(1))
+    const sum = halves[0]!.arena.grad.map((value, i) => value + halves[1]!.arena.grad[i]!)
+    assert.ok(largestDifference(sum, whole.arena.grad) < 1e-6)
+    assert.deepEqual(
+      parts.flatMap((part) => part.halted),
+      expected.halted,
+    )
+    const rows = parts.flatMap((part) => Array.from(part.rowGrads))
+    assert.ok(largestDifference(Float32Array.from(rows), expected.rowGrads) < 1e-7)
+    const total = parts.reduce((loss, part) => loss + part.sums.lossTotal, 0)
+    assert.ok(Math.abs(total - expected.sums.lossTotal) < 1e-5)
+
+    const small = new Run(eight, MODEL, { microBatch: 3, recompute: true })
+    assert.ok(Math.abs(small.propose(1).sums.lossTotal - expected.sums.lossTotal) < 1e-5)
+    assert.ok(largestDifference(small.arena.grad, whole.arena.grad) < 1e-6)
+    for (const run of [whole, ...halves, small]) run.replica.dispose()
+  })
+
+  it('hands a slot over: carries out of one, into another, the same step', () => {
+    const from = new Run([0, 1, 2])
+    from.train(1, 2)
+    const to = new Run([2])
+    const layoutArrays = ['params', 'ema', 'm', 'v'] as const
+    for (const name of layoutArrays) to.arena[name].set(from.arena[name])
+    to.replica.reload()
+    const carry = from.replica.carries()[2]!
+    to.replica.setSlots([{ slot: slotId(2), carry }])
+    from.replica.setSlots([{ slot: slotId(2), carry: 'keep' }])
+    from.slots.splice(0, 2)
+    assert.deepEqual(to.replica.carries(), from.replica.carries())
+    assert.deepEqual(to.propose(3), from.propose(3))
+    assert.deepEqual(to.arena.grad, from.arena.grad)
+    from.replica.dispose()
+    to.replica.dispose()
+  })
+
+  it('says what the caller did wrong', () => {
+    const run = new Run([0, 1])
+    assert.throws(() => run.replica.commit(stepOf(1)), /nothing to commit/)
+    assert.throws(
+      () => run.replica.step(stepOf(1), new Float32Array(32), new Map()),
+      /slot 0 has halted and no example/,
+    )
+    assert.throws(() => run.replica.step(stepOf(1), new Float32Array(3), new Map()), /no example|rows of 16/)
+    assert.throws(() => run.replica.setSlots([{ slot: slotId(7), carry: 'keep' }]), /slot 7 cannot keep/)
+    run.propose(1)
+    assert.throws(() => run.propose(2), /before the one before/)
+    run.replica.dispose()
+  })
+
+  it('marks a step that is not finite', () => {
+    const run = new Run([0, 1])
+    run.arena.params[0] = NaN
+    run.arena.params.fill(Infinity, 16, 90)
+    run.replica.reload()
+    assert.equal(run.propose(1).finite, false)
+    run.replica.dispose()
+  })
+
+  it('answers with the averaged weights, row by row independent of the batch', () => {
+    const run = new Run(eight)
+    run.train(1, 3)
+    const inputs = Uint8Array.from([1, 2, 3].flatMap((slot) => Array.from(exampleFor(slotId(slot), 9, MODEL).inputs)))
+    const rows = new Float32Array(3 * 16).fill(0.3)
+    const all = run.replica.evaluate(rows, inputs, 3)
+    const one = run.replica.evaluate(rows.subarray(0, 16), inputs.subarray(15, 30), 1)
+    assert.deepEqual(Array.from(one.preds), Array.from(all.preds.subarray(15, 30)))
+    assert.ok(Math.abs(one.qHalt[0]! - all.qHalt[1]!) < 1e-4)
+    const before = run.replica.evaluate(rows, inputs, 3).qHalt
+    run.arena.params.fill(0)
+    run.replica.reload()
+    assert.deepEqual(run.replica.evaluate(rows, inputs, 3).qHalt, before)
+    run.replica.dispose()
+  })
+
+  const variants: [string, Partial<ModelConfig>][] = [
+    ['mlp mixer, no positions', { mixer: 'mlp', positions: 'none' }],
+    ['learned positions', { positions: 'learned' }],
+    ['no puzzle embedding', { puzzleEmbLen: 0, puzzleEmbDim: 0 }],
+    ['a puzzle row wider than a position', { puzzleEmbDim: 24 }],
+    ['one H cycle, two layers', { hCycles: 1, layers: 2 }],
+  ]
+  for (const [name, change] of variants)
+    it(`has the gradient that differences of its loss give: ${name}`, () => {
+      const model = { ...MODEL, haltExplorationProb: 0, ...change }
+      // With one H cycle nothing is cut off from the gradient, so that differences must agree.
+      const run = new Run([0, 1], { ...model, hCycles: 1 })
+      const { rowGrads } = run.propose(1)
+      run.replica.discard()
+      const { params, grad } = run.arena
+      const gradient = grad.slice()
+      const layout = layoutOf(run.model)
+      const lossAt = (change: () => void, undo: () => void): number => {
+        change()
+        run.replica.reload()
+        const loss = run.propose(1).sums.lossTotal / TRAIN.slots
+        run.replica.discard()
+        undo()
+        return loss
+      }
+      for (const { name: tensor, offset, elements } of layout.entries) {
+        // Along the gradient itself the loss must change by |gradient| per unit.
+        const part = gradient.slice(offset, offset + elements)
+        const size = Math.sqrt(part.reduce((sum, value) => sum + value * value, 0))
+        if (size < 1e-7) continue
+        const kept = params.slice(offset, offset + elements)
+        const h = 2e-3
+        const moved = (by: number): number =>
+          lossAt(
+            () => params.set(kept.map((value, i) => value + (by * part[i]!) / size), offset), // prettier-ignore
+            () => params.set(kept, offset),
+          )
+        const slope = (moved(h) - moved(-h)) / (2 * h)
+        assert.ok(Math.abs(slope / size - 1) < 0.02, `${tensor}: slope ${slope}, gradient ${size}`)
+      }
+      assert.equal(rowGrads.length, 2 * run.model.puzzleEmbDim)
+      if (run.model.puzzleEmbDim > 0) assert.ok(rowGrads.some((value) => value !== 0))
+      assert.equal(run.replica.carries()[0]!.zH.length, positionsOf(run.model) * 16)
+      run.replica.dispose()
+    })
+})
