@@ -18,7 +18,6 @@ import type { ModelGolden, StepGolden } from './model-golden.js'
 import { configOf, fillOf } from './model-golden.js'
 import type { Comparison } from './report.js'
 
-
 /** Stands for -100 where labels are bytes. */
 const IGNORED = 255
 

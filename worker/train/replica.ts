@@ -22,7 +22,6 @@ import { answersOf } from './evaluate.js'
 import type { StepSums } from './loss.js'
 import { lossHead } from './loss.js'
 
-
 /** Flat buffers of layout.elements each; the caller owns their memory. */
 export interface Arena {
   readonly params: Float32Array
