@@ -9,8 +9,9 @@ import type { SlotId } from '../../shared/ids.js'
 import { drawOf, slotId, stepOf } from '../../shared/ids.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import { selectBackend } from '../../worker/backends/choose.js'
+import type { Example } from '../../worker/train/carry.js'
 import type { Arena, ReplicaOptions, StepResult } from '../../worker/train/replica.js'
-import { Replica, type Example } from '../../worker/train/replica.js'
+import { Replica } from '../../worker/train/replica.js'
 
 const MODEL: ModelConfig = {
   hidden: 16,
