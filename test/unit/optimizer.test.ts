@@ -2,12 +2,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { learningRate } from '../../shared/gradients/schedule.js'
-import { adamAtan2, atan2Positive, updateEma } from '../../worker/train/adam-atan2.js'
+import { adamAtan2, atan2Block, updateEma } from '../../worker/train/adam-atan2.js'
 
 const close = (actual: number | undefined, expected: number, tolerance: number): void =>
   assert.ok(Math.abs((actual ?? NaN) - expected) <= tolerance, `${actual} is not within ${tolerance} of ${expected}`)
 
-describe('atan2Positive', () => {
+const atan2Positive = (y: number, x: number): number => {
+  const block = Float64Array.of(y)
+  atan2Block(block, Float64Array.of(x), 1)
+  return block[0] ?? NaN
+}
+
+describe('atan2Block', () => {
   it('is Math.atan2 to 1e-12 of its size, over forty magnitudes of y / x', () => {
     let worst = 0
     for (let exponent = -20; exponent <= 20; exponent += 0.01)
