@@ -15,12 +15,12 @@ type Entry<Name extends string, Options> = Record<Name, (options: Options) => Pr
 const load = async <Module>(path: string): Promise<Module> => (await import(path)) as Module
 
 export async function serveCoordinator(options: CoordinatorOptions): Promise<void> {
-  const part = await load<Entry<'serveCoordinator', CoordinatorOptions>>('../../coordinator/service.js')
+  const part = await import('../../coordinator/service.js')
   await part.serveCoordinator(options)
 }
 
 export async function serveWorker(options: WorkerOptions): Promise<void> {
-  const part = await load<Entry<'serveWorker', WorkerOptions>>('../../worker/service.js')
+  const part = await import('../../worker/service.js')
   await part.serveWorker(options)
 }
 
@@ -45,6 +45,6 @@ export async function verifyData(options: VerifyOptions): Promise<void> {
 }
 
 export async function runDoctor(options: DoctorOptions): Promise<void> {
-  const part = await load<Entry<'runDoctor', DoctorOptions>>('../doctor/doctor.js')
+  const part = await import('../doctor/doctor.js')
   await part.runDoctor(options)
 }
