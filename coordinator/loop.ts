@@ -85,7 +85,8 @@ export class CoordinatorLoop {
     const { state, effects, why } = transition(before, event, this.ports.now(), this.policy)
     this.state = state
     if (why !== '') this.ports.observer.decision(why)
-    if (state.phase !== before.phase || state.members !== before.members) this.ports.observer.membership(state)
+    if (state.epoch !== before.epoch || state.members.size !== before.members.size)
+      this.ports.observer.membership(state)
     for (const effect of effects) this.perform(effect)
   }
 

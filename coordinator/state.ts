@@ -229,9 +229,14 @@ function candidates(state: RunState, policy: Policy): WorkerId[] {
 function gather(state: RunState, policy: Policy): Transition {
   if (state.phase !== 'gathering') return stay(state, 'a worker is prepared; it joins at the next boundary')
   const team = candidates(state, policy)
-  if (team.length < policy.minWorkers)
-    return stay(state, `${team.length} of ${policy.minWorkers} workers are here; waiting`)
+  if (team.length < policy.minWorkers) return wait(state, team.length, policy)
   return assign(state, team, `${team.length} workers are here`)
+}
+
+/** Too few workers to go on with. */
+function wait(state: RunState, here: number, policy: Policy): Transition {
+  if (state.stopping !== null) return close(state, state.stopping)
+  return stay({ ...state, phase: 'gathering' }, `${here} of ${policy.minWorkers} workers are here; waiting`)
 }
 
 function assign(state: RunState, team: readonly WorkerId[], why: string): Transition {
@@ -360,7 +365,7 @@ function replay(state: RunState, team: readonly WorkerId[], reason: DiscardReaso
   const discard: Effect = { type: 'discard', epoch: state.epoch, step: next(state.step), reason }
   const again =
     team.length < policy.minWorkers
-      ? stay({ ...state, phase: 'gathering' }, `${team.length} of ${policy.minWorkers} workers are left; waiting`)
+      ? wait(state, team.length, policy)
       : assign(state, team, `step ${next(state.step)} is replayed (${reason})`)
   return { ...again, effects: [discard, ...again.effects] }
 }
@@ -385,7 +390,7 @@ function lose(
     if (state.phase === 'syncing') return gather({ ...smaller, phase: 'gathering' }, policy)
     if (state.phase === 'snapshotting')
       return boundary({ ...smaller, phase: 'training', checkpointAt: 0 as Step }, policy)
-    if (state.phase === 'evaluating' && team.length === 0) return stay({ ...smaller, phase: 'gathering' })
+    if (state.phase === 'evaluating' && team.length === 0) return wait(smaller, 0, policy)
     // Evaluation goes on with those who are left; the boundary after it forms the new epoch.
     return stay(smaller)
   })()
