@@ -18,8 +18,8 @@ export interface Choice {
   readonly puzzle: number
   /** 0 .. examples-1 */
   readonly example: number
-  /** Random words that decide where the grids lie on the canvas; undefined: at (0, 0). */
-  readonly place: readonly [row: number, col: number] | undefined
+  /** Where the grids lie on the canvas: at (0, 0), where the official build put them, or as two random words decide. */
+  readonly place: 'corner' | 'built' | readonly [row: number, col: number]
 }
 
 /** Names the permutation of one epoch. */
@@ -42,5 +42,5 @@ export function slotChoice(lots: readonly Lot[], seed: number, slots: number, sl
   const example = below(rng, lot.examples)
   // As in the official build, one example per puzzle's worth stays in the corner (spec 4.2).
   const corner = below(rng, lot.examples) === 0
-  return { lot: index, puzzle, example, place: corner ? undefined : [rng.u32(), rng.u32()] }
+  return { lot: index, puzzle, example, place: corner ? 'corner' : [rng.u32(), rng.u32()] }
 }

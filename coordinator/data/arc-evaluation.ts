@@ -1,0 +1,107 @@
+// The test rows of ARC data and their scoring: every test pair under its augmentations, which vote (spec 5.2).
+import { encodeInto } from '../../shared/arc/tokens.js'
+import type { Group, Pool } from '../../shared/arc/pool.js'
+import type { Pair } from '../../shared/arc/task.js'
+import { PASS_K, Votes, type ArcScore } from '../../shared/arc/vote.js'
+import type { EvaluationLimits, EvaluationSet, RowScorer, TestRow } from './example-source.js'
+import { RowAccuracy } from './row-accuracy.js'
+
+interface Part {
+  readonly group: Group
+  /** Indices into task.pairs. */
+  readonly pairs: readonly number[]
+  readonly members: number
+  /** Number of its first row. */
+  readonly firstRow: number
+}
+
+export class ArcEvaluation implements EvaluationSet {
+  readonly rows: number
+  readonly description: string
+  private readonly parts: readonly Part[]
+
+  constructor(
+    private readonly pool: Pool,
+    { augmentations, maxPairs }: EvaluationLimits,
+  ) {
+    const parts: Part[] = []
+    let left = maxPairs === 0 ? Infinity : maxPairs
+    let rows = 0
+    for (const group of pool.testGroups) {
+      const pairs = group.test.slice(0, left)
+      if (pairs.length === 0) break
+      const members = Math.min(group.to - group.from, 1 + augmentations)
+      parts.push({ group, pairs, members, firstRow: rows })
+      rows += members * pairs.length
+      left -= pairs.length
+    }
+    this.parts = parts
+    this.rows = rows
+    const asked = parts.reduce((sum, part) => sum + part.pairs.length, 0)
+    this.description = `${asked} unseen test pairs of ${parts.length} tasks, ${rows} rows with augmentations`
+  }
+
+  /** The rows of a task follow each other, augmentation by augmentation, as in the official test split. */
+  row(index: number): TestRow {
+    const { part, puzzle, pair, place } = this.find(index)
+    const { transform, colours } = this.pool.augmentation(puzzle)
+    const { canvas } = this.pool.config
+    const inputs = new Uint8Array(canvas * canvas)
+    const labels = new Uint8Array(canvas * canvas)
+    encodeInto(inputs, 0, canvas, pair.input, transform, colours, 0, 0)
+    if (pair.output !== undefined) encodeInto(labels, 0, canvas, pair.output, transform, colours, 0, 0)
+    return { puzzle: puzzle + 1, task: part.group.task.name, pair: place, inputs, labels }
+  }
+
+  scorer(): RowScorer {
+    const votes = new Votes(
+      this.parts.map(({ group, pairs }) => ({ task: group.task, pairs: pairs.map((_, i) => i) })),
+      this.pool.config.canvas,
+    )
+    const exact = new RowAccuracy()
+    const arc = (): ArcScore => votes.score()
+    return {
+      add: (row, preds, q) => {
+        const { part, puzzle } = this.find(row)
+        const { inputs, labels } = this.row(row)
+        votes.add(part.group.task.name, this.pool.augmentation(puzzle), inputs, preds, q)
+        exact.add(labels, preds)
+      },
+      arc,
+      finish: () => {
+        const { pass, tasks, knownPairs, solvedPairs } = arc()
+        const value = (k: number): number => pass[k] ?? 0
+        return {
+          score: value(2),
+          accuracies: [
+            { name: 'pass@2', value: value(2), trials: tasks.length },
+            ...PASS_K.filter((k) => k !== 2).map((k) => ({ name: `pass@${k}`, value: value(k), trials: tasks.length })),
+            { name: 'test pairs solved', value: solvedPairs / Math.max(1, knownPairs), trials: knownPairs },
+            // Rows of one pair are not independent: the interval is that of the pairs.
+            { name: 'rows exact', value: exact.exact, trials: knownPairs },
+            { name: 'cells right', value: exact.cells, trials: knownPairs },
+          ],
+        }
+      },
+    }
+  }
+
+  private find(index: number): { part: Part; puzzle: number; pair: Pair; place: number } {
+    let low = 0
+    let high = this.parts.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if ((this.parts[middle] as Part).firstRow <= index) low = middle
+      else high = middle - 1
+    }
+    const part = this.parts[low] as Part
+    const inside = index - part.firstRow
+    const place = inside % part.pairs.length
+    return {
+      part,
+      puzzle: part.group.from + Math.floor(inside / part.pairs.length),
+      pair: part.group.task.pairs[part.pairs[place] as number] as Pair,
+      place,
+    }
+  }
+}

@@ -1,0 +1,85 @@
+// Encodes examples from references: a few numbers that say which grids, how augmented, and where. Pure; runs in threads.
+import { unpackAugmentationInto } from '../../shared/arc/augment.js'
+import { DIHEDRALS, walk } from '../../shared/arc/grid.js'
+import { encodeInto } from '../../shared/arc/tokens.js'
+import { drawShuffle, shuffleInto } from '../../shared/puzzles/sudoku.js'
+import { Mt19937 } from '../../shared/rng/mt19937.js'
+
+/** All grids of a data set in shared memory, so that every thread has them at no cost. */
+export interface ArcGrids {
+  readonly kind: 'arc'
+  readonly canvas: number
+  /** Cells of all grids, one after the other. */
+  readonly cells: Uint8Array
+  /** Per grid: where its cells begin, rows, columns. */
+  readonly table: Uint32Array
+}
+
+/** All boards of a puzzle data set in shared memory. */
+export interface Boards {
+  readonly kind: 'sudoku' | 'maze'
+  readonly side: number
+  /** Sudoku: digits; maze: tokens. side * side bytes a board. */
+  readonly questions: Uint8Array
+  readonly answers: Uint8Array
+}
+
+export type Grids = ArcGrids | Boards
+
+/** Numbers per reference: ARC: input grid, output grid, packed augmentation, row, column; boards: board, member, seed, 0, 0. */
+export const WORDS = 5
+export type Reference = readonly [number, number, number, number, number]
+
+export const sideOf = (grids: Grids): number => (grids.kind === 'arc' ? grids.canvas : grids.side)
+
+/**
+ * Encodes references, WORDS numbers each.
+ * @returns all inputs, then all labels, side * side bytes each; an ArrayBuffer of its own
+ */
+export function encodeReferences(grids: Grids, references: Uint32Array): Uint8Array {
+  const count = references.length / WORDS
+  const size = sideOf(grids) ** 2
+  const out = new Uint8Array(2 * count * size)
+  for (let i = 0; i < count; i++) {
+    const reference = references.subarray(i * WORDS, (i + 1) * WORDS) as unknown as Reference
+    if (grids.kind === 'arc') encodeArc(grids, reference, out, i * size, (count + i) * size)
+    else encodeBoard(grids, reference, out, i * size, (count + i) * size)
+  }
+  return out
+}
+
+const colours = new Uint8Array(10)
+
+function encodeArc(grids: ArcGrids, reference: Reference, out: Uint8Array, inputAt: number, labelAt: number): void {
+  const [input, output, code, row, col] = reference
+  const transform = unpackAugmentationInto(code, colours)
+  const grid = (index: number): { rows: number; cols: number; cells: Uint8Array } => {
+    const [from, rows, cols] = grids.table.subarray(3 * index, 3 * index + 3) as unknown as [number, number, number]
+    return { rows, cols, cells: grids.cells.subarray(from, from + rows * cols) }
+  }
+  encodeInto(out, inputAt, grids.canvas, grid(input), transform, colours, row, col)
+  encodeInto(out, labelAt, grids.canvas, grid(output), transform, colours, row, col)
+}
+
+/** Member 0 is the board itself; of a Sudoku any other is the shuffle of a seed, of a maze one of its eight views. */
+function encodeBoard(grids: Boards, reference: Reference, out: Uint8Array, inputAt: number, labelAt: number): void {
+  const [board, member, seed] = reference
+  const { side, questions, answers } = grids
+  const from = board * side * side
+  if (grids.kind === 'sudoku') {
+    const shuffle = member === 0 ? SAME : drawShuffle(new Mt19937(seed))
+    shuffleInto(out, inputAt, questions, from, shuffle)
+    shuffleInto(out, labelAt, answers, from, shuffle)
+    return
+  }
+  const { base, down, right } = walk(side, side, member % DIHEDRALS)
+  for (let i = 0, at = 0; i < side; i++)
+    for (let j = 0; j < side; j++, at++) {
+      const cell = from + base + i * down + j * right
+      out[inputAt + at] = questions[cell] as number
+      out[labelAt + at] = answers[cell] as number
+    }
+}
+
+const NINE = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const
+const SAME = { digits: [...NINE, 9], transpose: false, rows: NINE, cols: NINE }
