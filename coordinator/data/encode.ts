@@ -54,6 +54,7 @@ function encodeArc(grids: ArcGrids, reference: Reference, out: Uint8Array, input
   const [input, output, code, row, col] = reference
   const transform = unpackAugmentationInto(code, colours)
   const grid = (index: number): { rows: number; cols: number; cells: Uint8Array } => {
+    if (3 * index >= grids.table.length) throw new RangeError(`there is no grid ${index}`)
     const [from, rows, cols] = grids.table.subarray(3 * index, 3 * index + 3) as unknown as [number, number, number]
     return { rows, cols, cells: grids.cells.subarray(from, from + rows * cols) }
   }

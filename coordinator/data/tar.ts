@@ -26,4 +26,5 @@ export function* tarFiles(tar: Uint8Array): Generator<[path: string, bytes: Uint
     if (kind === '0' || kind === '\0') yield [path, tar.subarray(from, from + size)]
     at = from + Math.ceil(size / BLOCK) * BLOCK
   }
+  throw new DataError('the archive ends before its end mark', 'fetch it again')
 }
