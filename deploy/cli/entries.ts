@@ -10,10 +10,6 @@ import type {
   WorkersOptions,
 } from '../../shared/ports.js'
 
-type Entry<Name extends string, Options> = Record<Name, (options: Options) => Promise<void>>
-
-const load = async <Module>(path: string): Promise<Module> => (await import(path)) as Module
-
 export async function serveCoordinator(options: CoordinatorOptions): Promise<void> {
   const part = await import('../../coordinator/service.js')
   await part.serveCoordinator(options)
@@ -25,22 +21,22 @@ export async function serveWorker(options: WorkerOptions): Promise<void> {
 }
 
 export async function startLocal(options: LocalOptions): Promise<void> {
-  const part = await load<Entry<'startLocal', LocalOptions>>('../local/cluster.js')
+  const part = await import('../local/cluster.js')
   await part.startLocal(options)
 }
 
 export async function startWorkers(options: WorkersOptions): Promise<void> {
-  const part = await load<Entry<'startWorkers', WorkersOptions>>('../local/cluster.js')
+  const part = await import('../local/cluster.js')
   await part.startWorkers(options)
 }
 
 export async function downloadData(options: DownloadOptions): Promise<void> {
-  const part = await load<Entry<'downloadData', DownloadOptions>>('../../coordinator/data/download.js')
+  const part = await import('../../coordinator/data/download.js')
   await part.downloadData(options)
 }
 
 export async function verifyData(options: VerifyOptions): Promise<void> {
-  const part = await load<Entry<'verifyData', VerifyOptions>>('../../coordinator/data/verify.js')
+  const part = await import('../../coordinator/data/verify.js')
   await part.verifyData(options)
 }
 
