@@ -3,22 +3,21 @@
 import type { RunConfig } from '../shared/config/run-config.js'
 import { RunHalted, WireError } from '../shared/errors.js'
 import type { Layout } from '../shared/gradients/layout.js'
-import { learningRate } from '../shared/gradients/schedule.js'
 import type { Epoch, Millis, SlotId, Step, WorkerId } from '../shared/ids.js'
-import { bytesOf, decode, encode } from '../shared/protocol/codec.js'
+import { decode, encode } from '../shared/protocol/codec.js'
 import type { CoordinatorMessage, Hello, HelloReply, SnapshotId, WorkerMessage } from '../shared/protocol/messages.js'
 import { PROTOCOL_VERSION, STEP_PHASES } from '../shared/protocol/messages.js'
 import { senderOf, type Subjects } from '../shared/protocol/subjects.js'
 import type { Bus } from '../shared/bus/bus.js'
-import { chunkBytes } from '../shared/bus/transfer.js'
-import { addSums, Contributions } from './contributions.js'
 import type { Courier } from './courier.js'
 import type { EvaluationDesk } from './evaluate/desk.js'
 import type { PuzzleTable } from './puzzle-table.js'
 import type { Observer } from './observer.js'
 import type { SlotBook, SlotRecord, Take } from './slots.js'
 import type { BoundaryState } from './checkpointing.js'
-import { initialState, transition, type Effect, type Policy, type RunEvent, type RunState } from './state.js'
+import { StepDesk } from './step-desk.js'
+import { initialState, type Effect, type Policy, type RunEvent, type RunState } from './run-state.js'
+import { transition } from './state.js'
 
 export interface CoordinatorPorts {
   readonly config: RunConfig
@@ -52,9 +51,7 @@ const STALL_MS = 15_000 as Millis
 export class CoordinatorLoop {
   state: RunState
   private readonly policy: Policy
-  private readonly contributions: Contributions
-  /** Puzzle of every slot in the step under way. */
-  private puzzles = new Int32Array(0)
+  private readonly steps: StepDesk
   private joining: { readonly lead: WorkerId; readonly snapshot: SnapshotId } | undefined
   private boundary: Promise<BoundaryState> | undefined
   private settle: (outcome: Outcome) => void = () => undefined
@@ -69,11 +66,16 @@ export class CoordinatorLoop {
       deadAfter: config.cluster.deadAfterMs as Millis,
       stallAfter: STALL_MS,
       steps: config.train.steps,
+      budget: (config.train.minutes === 0 ? Infinity : config.train.minutes * 60_000) as Millis,
       checkpointEvery: config.checkpoint.everySteps,
       evaluateEvery: config.evaluate.everySteps,
     }
     this.state = initialState(origin.step, origin.epoch)
-    this.contributions = new Contributions(config.model.puzzleEmbDim)
+    this.steps = new StepDesk({
+      ...ports,
+      send: (worker, message) => this.send(worker, message),
+      fail: (error) => this.fail(error),
+    })
     this.outcome = new Promise((resolve, reject) => {
       this.settle = resolve
       this.reject = reject
@@ -150,10 +152,10 @@ export class CoordinatorLoop {
         return this.dispatch({ type: 'beat', worker, step: message.step, activity: message.phase })
       case 'rowGradients':
         if (!this.isCurrent(message)) return observer.dropped('stale')
-        return this.contributions.addRows(worker, this.owned(worker).length, message)
+        return this.steps.contributions.addRows(worker, this.owned(worker).length, message)
       case 'result':
         if (!this.isCurrent(message)) return observer.dropped('stale')
-        this.contributions.addResult(worker, this.owned(worker).length, message)
+        this.steps.contributions.addResult(worker, this.owned(worker).length, message)
         return this.dispatch({ type: 'result', worker, epoch: message.epoch, step: message.step })
       case 'vote': {
         const { epoch, step, finite, mean, params } = message
@@ -195,7 +197,9 @@ export class CoordinatorLoop {
       case 'begin':
         return this.guard(this.begin(effect.epoch, effect.step))
       case 'commit':
-        return this.commit(effect.epoch, effect.step)
+        for (const worker of this.state.team)
+          this.send(worker, { type: 'commit', epoch: effect.epoch, step: effect.step })
+        return this.steps.commit(effect.step, this.state.team)
       case 'discard':
         for (const worker of this.state.team)
           this.send(worker, { type: 'discard', epoch: effect.epoch, step: effect.step, why: effect.reason })
@@ -285,80 +289,14 @@ export class CoordinatorLoop {
   }
 
   private async begin(epoch: Epoch, step: Step): Promise<void> {
-    const { book, courier, table, config, bus } = this.ports
     if (this.joining !== undefined) this.send(this.joining.lead, { type: 'release', snapshot: this.joining.snapshot })
     this.joining = undefined
-    this.contributions.begin()
-    const { team } = this.state
-    const puzzles = new Int32Array(config.train.slots)
-    const dim = config.model.puzzleEmbDim
-    const perMessage = Math.max(1, Math.floor(chunkBytes(bus) / Math.max(1, dim * 4)))
-    for (const worker of team) {
-      const working = book.working(worker, step)
-      const takes = book.takes(worker, step)
-      const examples = await courier.fetch(working)
-      await courier.deliver(worker, takes)
-      if (epoch !== this.state.epoch || step !== this.state.step + 1) return
-      working.forEach(({ slot }, i) => (puzzles[slot] = examples[i]!.puzzle))
-      for (let first = 0; dim > 0 && first < working.length; first += perMessage) {
-        const ids = examples.slice(first, first + perMessage).map(({ puzzle }) => puzzle)
-        const rows = new Float32Array(ids.length * dim)
-        table.gather(ids, rows)
-        this.send(worker, { type: 'rows', epoch, step, first, data: bytesOf(rows) })
-      }
-      const [slots, draws] = [takes.map(({ slot }) => slot), takes.map(({ draw }) => draw)]
-      this.send(worker, { type: 'begin', epoch, step, slots, draws })
-    }
-    this.puzzles = puzzles
-    this.lookAhead(step)
-  }
-
-  /** While the workers compute: encode, and send, what their slots will begin next. */
-  private lookAhead(step: Step): void {
-    const { book, courier, config } = this.ports
-    for (const worker of this.state.team) {
-      const beginning = new Set(book.takes(worker, step).map(({ slot }) => slot))
-      const next = this.owned(worker).map((slot): Take => {
-        const record = book.all()[slot]!
-        if (config.data.sampler === 'official') return { slot, draw: (step + 1) as Take['draw'] }
-        const drawsNow = beginning.has(slot) && !record.restart
-        return { slot, draw: (drawsNow ? record.next + 1 : record.next) as Take['draw'] }
-      })
-      // The official order has an example for every slot and step, most of them never begun: encode those, send on demand.
-      if (config.data.sampler === 'official') courier.fetch(next).catch((error: unknown) => this.fail(error))
-      else courier.ahead(worker, next)
-    }
-  }
-
-  private commit(epoch: Epoch, step: Step): void {
-    const { book, courier, table, config, observer } = this.ports
-    const { team } = this.state
-    for (const worker of team) this.send(worker, { type: 'commit', epoch, step })
-    const contributions = team.map((worker) => this.contributions.of(worker))
-    team.forEach((worker, i) => {
-      const { halted, steps } = contributions[i]!
-      book.settle(worker, step, halted, steps)
-      for (const slot of this.owned(worker)) courier.settled(worker, slot, book.all()[slot]!.draw!)
-    })
-    const { lr, puzzleLr, warmupSteps, steps: totalSteps, lrMinRatio: minRatio, puzzleWeightDecay } = config.train
-    const schedule = { warmupSteps, totalSteps, minRatio }
-    if (config.model.puzzleEmbDim > 0) {
-      const gradients = new Float32Array(config.train.slots * config.model.puzzleEmbDim)
-      let at = 0
-      for (const { rowGradients } of contributions) {
-        gradients.set(rowGradients, at)
-        at += rowGradients.length
-      }
-      table.apply(this.puzzles, gradients, learningRate({ base: puzzleLr, ...schedule }, step), puzzleWeightDecay)
-    }
-    observer.committed({
+    await this.steps.begin(
       step,
-      sums: addSums(contributions.map(({ sums }) => sums)),
-      workers: team.length,
-      lr: learningRate({ base: lr, ...schedule }, step),
-      queue: courier.queue,
-      table: table.memory,
-    })
+      this.state.team,
+      epoch,
+      () => epoch === this.state.epoch && step === this.state.step + 1,
+    )
   }
 
   /** The workers copy their state now; what is ours is noted down now too. */

@@ -10,7 +10,7 @@ import type { BusStats } from '../shared/bus/bus.js'
 import type { EvaluationResult } from './evaluate/desk.js'
 import { meansOf, type CommittedStep, type DroppedWhy, type Observer } from './observer.js'
 import { quietObserver } from './quiet-observer.js'
-import type { DiscardReason, RunState } from './state.js'
+import type { DiscardReason, RunState } from './run-state.js'
 
 const WATCH_MS = 1000
 

@@ -2,7 +2,7 @@
 import type { Millis, Step, WorkerId } from '../shared/ids.js'
 import type { Hello, StepPhase, StepSums, WorkerMessage } from '../shared/protocol/messages.js'
 import type { EvaluationProgress, EvaluationResult } from './evaluate/desk.js'
-import type { DiscardReason, RunState } from './state.js'
+import type { DiscardReason, RunState } from './run-state.js'
 
 export interface CommittedStep {
   readonly step: Step
@@ -20,20 +20,20 @@ export type WorkerPrepared = Extract<WorkerMessage, { type: 'prepared' }>
 export type DroppedWhy = 'stale' | 'garbage'
 
 export interface Observer {
-  decision(why: string): void
-  membership(state: RunState): void
-  introduced(hello: Hello): void
-  prepared(worker: WorkerId, message: WorkerPrepared): void
-  beat(worker: WorkerId, beat: WorkerBeat): void
-  lost(worker: WorkerId): void
-  phases(worker: WorkerId, milliseconds: Readonly<Partial<Record<StepPhase, number>>>): void
-  committed(step: CommittedStep): void
-  discarded(reason: DiscardReason): void
-  dropped(why: DroppedWhy): void
-  checkpointed(step: number, folder: string, duration: Millis, bytes: number): void
-  checkpointFailed(error: unknown): void
-  evaluating(progress: EvaluationProgress): void
-  evaluated(step: Step, result: EvaluationResult): void
+  readonly decision: (why: string) => void
+  readonly membership: (state: RunState) => void
+  readonly introduced: (hello: Hello) => void
+  readonly prepared: (worker: WorkerId, message: WorkerPrepared) => void
+  readonly beat: (worker: WorkerId, beat: WorkerBeat) => void
+  readonly lost: (worker: WorkerId) => void
+  readonly phases: (worker: WorkerId, milliseconds: Readonly<Partial<Record<StepPhase, number>>>) => void
+  readonly committed: (step: CommittedStep) => void
+  readonly discarded: (reason: DiscardReason) => void
+  readonly dropped: (why: DroppedWhy) => void
+  readonly checkpointed: (step: number, folder: string, duration: Millis, bytes: number) => void
+  readonly checkpointFailed: (error: unknown) => void
+  readonly evaluating: (progress: EvaluationProgress) => void
+  readonly evaluated: (step: Step, result: EvaluationResult) => void
 }
 
 /** Tells several. */

@@ -2,130 +2,7 @@
 // The same events at the same times give the same run. It decides who trains, when a step commits or is discarded, and when
 // to snapshot, evaluate and stop; loop.ts performs the effects. Votes, not results, carry what must agree.
 import type { Epoch, Millis, Step, WorkerId } from '../shared/ids.js'
-import type { WorkerPhase } from '../shared/protocol/messages.js'
-
-export interface Policy {
-  readonly minWorkers: number
-  /** No more workers than slots: the rest stand by. */
-  readonly maxWorkers: number
-  readonly deadAfter: Millis
-  /** When every member has waited for the network this long, messages were lost: discard and replay. */
-  readonly stallAfter: Millis
-  readonly steps: number
-  /** 0: never. */
-  readonly checkpointEvery: number
-  /** 0: only at the end. */
-  readonly evaluateEvery: number
-}
-
-export interface Member {
-  readonly id: WorkerId
-  /** preparing: building its replica. prepared: may join at the next boundary. ready: holds state of this epoch. */
-  readonly phase: 'preparing' | 'prepared' | 'syncing' | 'ready' | 'leaving'
-  /** Was ready once, so it has the dense state of the last commit. */
-  readonly holdsState: boolean
-  readonly heard: Millis
-  /** As of the last heartbeat. */
-  readonly at: Step
-  readonly activity: WorkerPhase
-  /** Since when step and activity have been what they are. */
-  readonly since: Millis
-}
-
-export interface Vote {
-  readonly finite: boolean
-  readonly mean: string
-  readonly params: string
-}
-
-export type DiscardReason = 'member-died' | 'member-left' | 'not-finite' | 'stalled' | 'bus-reconnected'
-
-export interface RunState {
-  readonly phase:
-    'gathering' | 'syncing' | 'training' | 'snapshotting' | 'evaluating' | 'closing' | 'finished' | 'halted'
-  readonly epoch: Epoch
-  /** Last committed step. */
-  readonly step: Step
-  /** The step whose state the coordinator itself can hand out: 0, or that of the checkpoint resumed from. */
-  readonly origin: Step
-  readonly members: ReadonlyMap<WorkerId, Member>
-  /** Members of this epoch, in the order that fixes slots and sums. */
-  readonly team: readonly WorkerId[]
-  /** The team that the slots were last dealt to; differs from `team` once somebody is lost. */
-  readonly assigned: readonly WorkerId[]
-  readonly votes: ReadonlyMap<WorkerId, Vote>
-  readonly results: ReadonlySet<WorkerId>
-  readonly snapshots: ReadonlySet<WorkerId>
-  readonly params: ReadonlyMap<WorkerId, string>
-  readonly stopping: string | null
-  readonly evaluatedAt: Step
-  readonly checkpointAt: Step
-  readonly writing: boolean
-  /** How often in a row the step to come was discarded because it was not finite. */
-  readonly notFinite: number
-}
-
-export type RunEvent =
-  | { readonly type: 'hello' | 'prepared'; readonly worker: WorkerId }
-  | { readonly type: 'ready'; readonly worker: WorkerId; readonly epoch: Epoch; readonly params: string }
-  | { readonly type: 'beat'; readonly worker: WorkerId; readonly step: Step; readonly activity: WorkerPhase }
-  | { readonly type: 'result'; readonly worker: WorkerId; readonly epoch: Epoch; readonly step: Step }
-  | {
-      readonly type: 'vote'
-      readonly worker: WorkerId
-      readonly epoch: Epoch
-      readonly step: Step
-      readonly vote: Vote
-    }
-  | { readonly type: 'left'; readonly worker: WorkerId; readonly why: string }
-  | { readonly type: 'snapshotReady'; readonly worker: WorkerId; readonly step: Step }
-  | { readonly type: 'checkpointed'; readonly ok: boolean }
-  | { readonly type: 'evaluated' }
-  | { readonly type: 'stop'; readonly why: string }
-  | { readonly type: 'reconnected' }
-  | { readonly type: 'tick' }
-
-export type Effect =
-  | { readonly type: 'assign'; readonly epoch: Epoch; readonly team: readonly WorkerId[] }
-  | { readonly type: 'begin'; readonly epoch: Epoch; readonly step: Step }
-  | { readonly type: 'commit'; readonly epoch: Epoch; readonly step: Step }
-  | { readonly type: 'discard'; readonly epoch: Epoch; readonly step: Step; readonly reason: DiscardReason }
-  | { readonly type: 'lost'; readonly worker: WorkerId; readonly why: string }
-  | { readonly type: 'snapshot' }
-  /** All copies of the boundary are made: pull and write them while training goes on. */
-  | { readonly type: 'save' }
-  /** Nobody holds the state of the last step any more: go back to the last checkpoint. */
-  | { readonly type: 'rewind'; readonly why: string }
-  | { readonly type: 'evaluate' }
-  | { readonly type: 'abandonEvaluation' }
-  | { readonly type: 'finish'; readonly why: string; readonly finished: boolean }
-  | { readonly type: 'halt'; readonly why: string; readonly remedy: string }
-
-export interface Transition {
-  readonly state: RunState
-  readonly effects: readonly Effect[]
-  /** Empty when nothing worth a word happened. */
-  readonly why: string
-}
-
-export const initialState = (step: Step, epoch: Epoch): RunState => ({
-  phase: 'gathering',
-  epoch,
-  step,
-  origin: step,
-  members: new Map(),
-  team: [],
-  assigned: [],
-  votes: new Map(),
-  results: new Set(),
-  snapshots: new Set(),
-  params: new Map(),
-  stopping: null,
-  evaluatedAt: step,
-  checkpointAt: step,
-  writing: false,
-  notFinite: 0,
-})
+import type { Effect, DiscardReason, Member, Policy, RunEvent, RunState, Transition } from './run-state.js'
 
 const stay = (state: RunState, why = ''): Transition => ({ state, effects: [], why })
 const withMember = (state: RunState, member: Member): RunState => ({
@@ -282,7 +159,7 @@ function onReady(state: RunState, event: Extract<RunEvent, { type: 'ready' }>, p
 
 /** What to do between two steps. */
 function boundary(state: RunState, policy: Policy): Transition {
-  const over = state.step >= policy.steps
+  const over = state.step >= policy.steps || state.timeIsUp
   const due = (every: number, last: Step): boolean => every > 0 && state.step - last >= every
   if (state.team.length < policy.minWorkers) return gather({ ...state, phase: 'gathering' }, policy)
   const wantsEvaluation = state.stopping === null && (over || due(policy.evaluateEvery, state.evaluatedAt))
@@ -302,7 +179,11 @@ function boundary(state: RunState, policy: Policy): Transition {
       effects: [{ type: 'snapshot' }],
       why: `checkpoint of step ${state.step}`,
     }
-  if (ending) return close(state, state.stopping ?? 'all steps are done')
+  if (ending)
+    return close(
+      state,
+      state.stopping ?? (state.step >= policy.steps ? 'all steps are done' : 'the time given to training is up'),
+    )
   const team = candidates(state, policy)
   if (team.join() !== state.assigned.join())
     return assign(state, team, `${team.length} workers from step ${next(state.step)} on`)
@@ -397,7 +278,10 @@ function lose(
   return { ...then, effects: [...lost, ...then.effects], why: then.why === '' ? sentence : `${sentence}; ${then.why}` }
 }
 
-function onTick(state: RunState, now: Millis, policy: Policy): Transition {
+function onTick(before: RunState, now: Millis, policy: Policy): Transition {
+  const trainingSince = before.trainingSince ?? (before.phase === 'training' ? now : null)
+  const timeIsUp = trainingSince !== null && now - trainingSince >= policy.budget
+  const state = { ...before, trainingSince, timeIsUp }
   const silent = [...state.members.values()].filter((member) => now - member.heard > policy.deadAfter)
   if (silent.length > 0)
     return lose(

@@ -32,8 +32,8 @@ export async function openExampleSource(
       trainPairs: 4,
       testPairs: 1,
       seed: data.poolSeed,
-    } as never,
-    (f, t) => rngFor(data.poolSeed, 'gen', f, t) as never,
+    },
+    (f, t) => rngFor(data.poolSeed, 'gen', f, t),
   )
   const pool = buildPool([{ name: 'generated', tasks }], {
     seed: data.poolSeed,
@@ -64,8 +64,8 @@ export async function openExampleSource(
       const a = pool.augmentation(c.puzzle)
       const i = augment(pair.input, a),
         o = augment(pair.output!, a)
-      const r = c.place === undefined ? 0 : c.place[0] % (C - Math.max(i.rows, o.rows) + 1)
-      const k = c.place === undefined ? 0 : c.place[1] % (C - Math.max(i.cols, o.cols) + 1)
+      const r = 0 % (C - Math.max(i.rows, o.rows) + 1)
+      const k = 0 % (C - Math.max(i.cols, o.cols) + 1)
       return Promise.resolve({ puzzle: c.puzzle + 1, inputs: encode(i, C, r, k), labels: encode(o, C, r, k) })
     },
     evaluation: {

@@ -8,7 +8,7 @@ import type { Terminal } from '../../shared/ports.js'
 import { wilson } from '../../shared/wilson.js'
 import type { EvaluationProgress, EvaluationResult } from '../evaluate/desk.js'
 import { meansOf, type CommittedStep, type Observer, type WorkerBeat, type WorkerPrepared } from '../observer.js'
-import type { DiscardReason, RunState } from '../state.js'
+import type { DiscardReason, RunState } from '../run-state.js'
 import { Rolling } from './rolling.js'
 
 export interface ConsoleOptions {

@@ -9,14 +9,14 @@ export interface RunIdentity {
   readonly model: RunConfig['model']
   /** `source` is `folder` for every folder: where the tasks lie may differ; that they are the same, the data hash says. */
   readonly data: RunConfig['data']
-  /** Without `steps` where the learning rate does not depend on it, so that a run can be prolonged. */
-  readonly train: Omit<RunConfig['train'], 'steps'> & { readonly steps?: number }
+  /** Without `minutes`; and without `steps` where the learning rate does not depend on it, so that a run can be prolonged. */
+  readonly train: Omit<RunConfig['train'], 'steps' | 'minutes'> & { readonly steps?: number }
   /** What gradients are rounded to. Topology and bucket size do not change a bit of the sum. */
   readonly wire: RunConfig['reduce']['wire']
 }
 
 export function identityOf({ run, model, data, train, reduce }: RunConfig): RunIdentity {
-  const { steps, ...rest } = train
+  const { steps, minutes: _, ...rest } = train
   return {
     seed: run.seed,
     model,

@@ -58,6 +58,8 @@ export interface TrainConfig {
   readonly slots: number
   /** Optimizer steps of the whole run. */
   readonly steps: number
+  /** Minutes of training per start, at most; then it evaluates, saves and ends. 0: no limit. */
+  readonly minutes: number
   readonly lr: number
   readonly puzzleLr: number
   readonly weightDecay: number

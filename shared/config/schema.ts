@@ -173,6 +173,12 @@ const SCHEMA = {
       alias: 'slots',
     }),
     steps: integer('Optimizer steps of the whole run.', 1000, 1, MANY, { alias: 'steps' }),
+    minutes: real(
+      'Minutes of training per start, at most; then it evaluates, saves and ends. 0: no limit.',
+      0,
+      0,
+      MANY,
+    ),
     lr: real('Learning rate of the dense weights.', 1e-4, 0, 10),
     puzzleLr: real('Learning rate of the puzzle rows.', 1e-2, 0, 10),
     weightDecay: real('Weight decay of the dense weights.', 0.1, 0, 100),

@@ -35,6 +35,7 @@ const MODEL: ModelConfig = {
 const TRAIN: TrainConfig = {
   slots: 8,
   steps: 10,
+  minutes: 0,
   lr: 1e-2,
   puzzleLr: 1e-2,
   weightDecay: 0.1,
