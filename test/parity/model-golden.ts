@@ -21,11 +21,12 @@ export interface StepGolden {
   readonly z_H_row0: PackedArray
   readonly z_L_row0: PackedArray
   readonly grad_norms: Readonly<Record<string, number>>
-  readonly puzzle_local_grad_norm: number
+  /** Left out where the model has no puzzle rows. */
+  readonly puzzle_local_grad_norm?: number
   readonly puzzle_local_grad?: PackedArray
   readonly after: {
     readonly q_head_bias: readonly number[]
-    readonly puzzle_table: PackedArray
+    readonly puzzle_table?: PackedArray
     readonly param_norms: Readonly<Record<string, number>>
   }
 }
