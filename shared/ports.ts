@@ -58,6 +58,10 @@ export interface LocalOptions extends CoordinatorOptions {
   readonly backend: WorkerOptions['backend']
   /** Compute threads per worker; undefined: the cores, shared out. */
   readonly threads: number | undefined
+  /** Whether TensorFlow is set up if it is missing, for `ensureForStart`. */
+  readonly tensorflow: 'leave' | 'try' | 'must'
+  /** A TensorFlow wheel already on this machine; undefined: fetched. */
+  readonly tensorflowWheel: string | undefined
 }
 
 /** `trmesh workers`: one worker per GPU found, or `cpu` of them. */

@@ -1,5 +1,5 @@
 // What `npm start` needs on this machine, found or installed: a nats-server, and TensorFlow where it can be had soon.
-import { RunError } from '../../shared/errors.js'
+import { BackendUnavailable, RunError } from '../../shared/errors.js'
 import type { TensorflowInstall } from '../../worker/backends/tensorflow.js'
 import { ensureNatsServer, type NatsServer } from './nats-server.js'
 import { currentTensorflow, installTensorflow } from './tensorflow.js'
@@ -8,10 +8,10 @@ export interface EnsureOptions {
   /** The project root. */
   root: string
   log: (line: string) => void
-  /** False: do not install TensorFlow (TRMESH_NO_TENSORFLOW=1). One that is there is still used. */
-  tensorflow: boolean
+  /** What to do where TensorFlow is missing: leave it so, try to install it, or end with an error if that fails. */
+  tensorflow: 'leave' | 'try' | 'must'
   /** A TensorFlow wheel already on this machine (TRMESH_TENSORFLOW_WHEEL). */
-  wheel?: string
+  wheel?: string | undefined
 }
 
 export interface Ensured {
@@ -23,16 +23,16 @@ export interface Ensured {
 const FETCH_MS = 180_000
 
 /**
- * @throws SystemRefused with the one command to run if there is no nats-server and none can be installed. TensorFlow that
- * cannot be installed is not an error: it is said, and training runs on wasm.
+ * @throws SystemRefused with the one command to run if there is no nats-server and none can be installed
+ * @throws BackendUnavailable if TensorFlow must be there and cannot be installed; if it is only tried, that is said loudly
  */
 export async function ensureForStart(options: EnsureOptions): Promise<Ensured> {
   const { root, log, wheel } = options
   const nats = await ensureNatsServer({ root, log })
   const current = currentTensorflow(root)
   if (current !== undefined) return { nats, tensorflow: current }
-  if (!options.tensorflow) {
-    log('TensorFlow is not set up (TRMESH_NO_TENSORFLOW is set): training on wasm, several times slower')
+  if (options.tensorflow === 'leave') {
+    log('TensorFlow is not set up here')
     return { nats, tensorflow: undefined }
   }
   try {
@@ -40,6 +40,7 @@ export async function ensureForStart(options: EnsureOptions): Promise<Ensured> {
     return { nats, tensorflow: await installTensorflow('cpu', limits) }
   } catch (error) {
     if (!(error instanceof RunError)) throw error
+    if (options.tensorflow === 'must') throw new BackendUnavailable(error.message, error.remedy, { cause: error })
     log('NO TENSORFLOW: training on wasm, several times slower')
     log(`  ${error.message}`)
     log(`  to get it: ${error.remedy}`)

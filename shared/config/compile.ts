@@ -37,6 +37,8 @@ const DERIVED: Readonly<Record<string, string>> = {
 }
 /** Variables that Kubernetes invents for a service called trmesh-*. */
 const SERVICE_LINK = /_SERVICE_(HOST|PORT)|_PORT_\d+_/
+/** Variables about setting up a machine, which no run depends on (deploy/setup/ensure.ts). */
+const MACHINE = ['TRMESH_NO_TENSORFLOW', 'TRMESH_TENSORFLOW_WHEEL']
 
 /** Tokens of a kind of data: ARC pads, ends and 10 colours; Sudoku pads, blank and 9 digits; maze pads and 5 (spec 4). */
 const VOCAB: Readonly<Record<DataConfig['kind'], number>> = { arc: 12, sudoku: 11, maze: 6 }
@@ -62,7 +64,7 @@ export function compileConfig(layers: Layers): RunConfig {
     if (!name.startsWith('TRMESH_') || text === undefined) continue
     const setting = SETTINGS.find((candidate) => candidate.env === name)
     if (setting !== undefined) given.set(setting.key, { value: fromText(setting, text), from: name })
-    else if (!SERVICE_LINK.test(name)) unknown(name, 'environment', envs)
+    else if (!SERVICE_LINK.test(name) && !MACHINE.includes(name)) unknown(name, 'environment', envs)
   }
   for (const [key, text] of Object.entries(layers.flags)) {
     const setting = byKey.get(key)

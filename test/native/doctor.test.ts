@@ -1,14 +1,16 @@
 // The doctor: what it reads from a machine, what it calls trainable, and a real look at this one.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { diagnose } from '../../deploy/doctor/diagnose.js'
 import { canTrain, findingLines, printFindings, type Finding } from '../../deploy/doctor/finding.js'
 import { gpuFindings, parseGpus, vectorUnits } from '../../deploy/doctor/machine.js'
 import { probeBackend } from '../../deploy/doctor/probe.js'
-import { ensureForStart } from '../../deploy/setup/ensure.js'
+import { ensureForStart, type Ensured } from '../../deploy/setup/ensure.js'
+import { BackendUnavailable } from '../../shared/errors.js'
 import { findNatsServer } from '../../deploy/setup/nats-server.js'
 import { findTensorflow } from '../../worker/backends/tensorflow.js'
 
@@ -73,18 +75,29 @@ test('a probe of what is not there says how to get it, and does not throw', asyn
   rmSync(empty, { recursive: true })
 })
 
+// Where g++ is missing the installer would first try to install it: not in a test.
+const compiler = spawnSync('g++', ['--version']).status === 0
 const server = await findNatsServer(root)
 
-test(
-  'a start without TensorFlow says so and goes on',
-  { skip: server === undefined ? 'no nats-server here' : false },
-  async () => {
-    const empty = mkdtempSync(join(tmpdir(), 'trmesh-ensure-'))
-    const lines: string[] = []
-    const ensured = await ensureForStart({ root: empty, log: (line) => lines.push(line), tensorflow: false })
-    assert.equal(ensured.tensorflow, undefined)
-    assert.ok(ensured.nats.version)
-    assert.match(lines.join('\n'), /training on wasm/)
-    rmSync(empty, { recursive: true })
-  },
-)
+const noServer = server === undefined ? 'no nats-server here' : false
+
+test('a start without TensorFlow says so and goes on, unless it must be there', { skip: noServer }, async () => {
+  const empty = mkdtempSync(join(tmpdir(), 'trmesh-ensure-'))
+  cpSync('package.json', join(empty, 'package.json'))
+  cpSync('deploy/setup', join(empty, 'deploy', 'setup'), { recursive: true })
+  symlinkSync(resolve('node_modules'), join(empty, 'node_modules'))
+  const lines: string[] = []
+  const wheel = join(empty, 'tensorflow_cpu-2.21.0-cp311-none-any.whl')
+  writeFileSync(wheel, 'no archive')
+  const start = (tensorflow: 'leave' | 'try' | 'must'): Promise<Ensured> =>
+    ensureForStart({ root: empty, log: (line) => lines.push(line), tensorflow, wheel })
+  const left = await start('leave')
+  assert.equal(left.tensorflow, undefined)
+  assert.ok(left.nats.version)
+  if (compiler) {
+    assert.equal((await start('try')).tensorflow, undefined)
+    assert.match(lines.join('\n'), /NO TENSORFLOW: training on wasm.*\n.*is damaged: it is no zip archive/)
+    await assert.rejects(start('must'), BackendUnavailable)
+  }
+  rmSync(empty, { recursive: true })
+})

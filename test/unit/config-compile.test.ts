@@ -118,6 +118,7 @@ test('a key without its section finds the section', () => {
 
 test('variables of Kubernetes service links are no settings', () => {
   compile({ env: { TRMESH_COORDINATOR_SERVICE_HOST: '10.0.0.1', TRMESH_COORDINATOR_PORT_4222_TCP: 'tcp://10.0.0.1' } })
+  compile({ env: { TRMESH_NO_TENSORFLOW: '1', TRMESH_TENSORFLOW_WHEEL: 'a.whl' } })
 })
 
 test('vocabulary and sequence length follow from the data', () => {

@@ -13,7 +13,11 @@ Examples:
   npm start -- --fresh                         start over
   npm start -- --data ../tasks --canvas 12     train on a folder of ARC task files
   npx trmesh start --preset arc1 --workers 4   the official ARC-AGI-1 recipe
-  npx trmesh start --print-config > run.json   write the configuration; edit it, then --config run.json`
+  npx trmesh start --print-config > run.json   write the configuration; edit it, then --config run.json
+
+Variables about this machine:
+  TRMESH_NO_TENSORFLOW=1          do not set up TensorFlow where it is missing
+  TRMESH_TENSORFLOW_WHEEL=FILE    set it up from this wheel instead of fetching one`
 
 interface StartFlags {
   workers: number
@@ -36,6 +40,15 @@ export function registerStart(program: Command, context: CliContext): void {
     if (flags.printConfig) return context.out.line(printConfig(config).trimEnd())
     const { root, signal, out } = context
     const { workers, backend, threads, fresh = false } = flags
-    await startLocal({ config, workers, backend, threads, fresh, root, signal, out })
+    const tensorflow = tensorflowSetup(backend, context.env['TRMESH_NO_TENSORFLOW'])
+    const tensorflowWheel = context.env['TRMESH_TENSORFLOW_WHEEL'] || undefined
+    await startLocal({ config, workers, backend, threads, fresh, tensorflow, tensorflowWheel, root, signal, out })
   })
+}
+
+/** Only a run that may use it sets it up; one that asked for it cannot do without. */
+function tensorflowSetup(backend: Backend, refused: string | undefined): 'leave' | 'try' | 'must' {
+  if (backend === 'wasm' || backend === 'native' || (refused !== undefined && refused !== '' && refused !== '0'))
+    return 'leave'
+  return backend === 'tensorflow' ? 'must' : 'try'
 }
