@@ -83,7 +83,8 @@ const threadsEach = (workers: number): number => Math.max(1, Math.floor(availabl
 export async function startLocal(options: LocalOptions): Promise<void> {
   const { config, root, out, workers, backend } = options
   const ours = config.bus.url === DEFAULT_URL
-  const ready = await ensureForStart({ root, log: (line) => out.line(line), tensorflow: backend !== 'wasm' })
+  const { tensorflow, tensorflowWheel: wheel } = options
+  const ready = await ensureForStart({ root, log: (line) => out.line(line), tensorflow, wheel })
   let nats: RunningNats | undefined
   if (ours) {
     nats = await startNatsServer({ binary: ready.nats.path, storeDir: join(root, '.trmesh', 'nats') })
