@@ -21,7 +21,7 @@ import type { SnapshotId } from '../shared/protocol/messages.js'
 import { subjectsOf } from '../shared/protocol/subjects.js'
 import { saveCheckpoint, restore, type BoundaryState } from './checkpointing.js'
 import { Courier } from './courier.js'
-import { openExampleSource, type OpenedData } from './data/scratch-open.js'
+import { openExampleSource, type OpenedSource } from './data/open.js'
 import { EvaluationDesk } from './evaluate/desk.js'
 import { CoordinatorLoop, tolerant, type Outcome } from './loop.js'
 import { CoordinatorMetrics } from './metrics.js'
@@ -48,6 +48,7 @@ export async function serveCoordinator(options: CoordinatorOptions): Promise<voi
   const data = await openExampleSource(config.data, config.run.seed, config.train.slots, {
     cacheDir: join(root, '.trmesh', 'data'),
     threads,
+    evaluate: config.evaluate,
   })
   try {
     out.line(`run ${config.run.id} (preset ${config.preset}); data: ${data.description}`)
@@ -92,7 +93,7 @@ class Coordinator {
   constructor(
     private readonly options: CoordinatorOptions,
     private readonly bus: Bus,
-    private readonly data: OpenedData,
+    private readonly data: OpenedSource,
     private readonly fresh: boolean,
   ) {
     const { config } = options
