@@ -16,7 +16,7 @@ export interface Folder {
 const FORMS =
   "give a folder of per-task JSON files (flat, or with training/ and evaluation/, or ConceptARC's corpus) or of Kaggle's *_challenges.json and *_solutions.json"
 
-/** Subsets of the two official builds, in their order; the first list wholly present is taken (spec 4.2). */
+/** Subsets of the two official builds, in their order; of a folder that holds both, the first is taken (spec 4.2). */
 const BUILDS = {
   'arc-agi-1': { subsets: ['training', 'evaluation', 'concept'], test: 'evaluation' },
   'arc-agi-2': { subsets: ['training2', 'evaluation2', 'concept'], test: 'evaluation2' },

@@ -11,7 +11,7 @@ import { DATA_SETS, isDataSet } from './data-sets.js'
 import { sideOf } from './encode.js'
 import type { Dataset, EncodedExample, EvaluationLimits, EvaluationSet, ExampleSource } from './example-source.js'
 import { Feed } from './feed.js'
-import { readFolder, type Folder } from './folder.js'
+import { isBuild, readBuild, readFolder, type Folder } from './folder.js'
 import { readNamed } from './official-build.js'
 import { OfficialOrder } from './official-order.js'
 import { slotChoice, type Choice } from './sampler.js'
@@ -31,7 +31,7 @@ export interface OpenOptions {
   readonly evaluate?: EvaluationLimits
 }
 
-export type OpenedSource = ExampleSource & { readonly evaluation: EvaluationSet }
+export type OpenedData = ExampleSource & { readonly evaluation: EvaluationSet }
 
 const ALL: EvaluationLimits = { augmentations: Infinity, maxPairs: 0 }
 
@@ -41,7 +41,7 @@ export async function openExampleSource(
   seed: number,
   slots: number,
   options: OpenOptions,
-): Promise<OpenedSource> {
+): Promise<OpenedData> {
   const dataset = await openDataset(data, options.cacheDir)
   const feed = new Feed(dataset.grids, options.threads, AHEAD_PER_SLOT * slots)
   const choose = chooser(dataset, data, seed, slots)
@@ -128,5 +128,10 @@ async function openTasks(data: DataConfig, cacheDir: string): Promise<{ folder: 
     const { title, commit } = DATA_SETS[source]
     return { folder, origin: `${title} at ${commit.slice(0, 12)}${concept ? ', with ConceptARC' : ''}` }
   }
-  return { folder: await readFolder(source), origin: source }
+  // A folder of Kaggle files may hold both official builds; FOLDER#arc-agi-2 says which is meant.
+  const [, path = source, build] = /^(.*)#(arc-agi-[12])$/.exec(source) ?? []
+  if (build !== undefined && isBuild(build))
+    return { folder: await readBuild(path, build), origin: `${path}, ${build}` }
+  const folder = await readFolder(source)
+  return { folder, origin: `${source}, ${folder.subsets.map((subset) => subset.name).join(' + ')}` }
 }

@@ -128,7 +128,9 @@ async function hashed(pool: Pool, split: Split, onDone: (done: number) => void):
 }
 
 /**
- * Both official builds from a folder with Kaggle's files of all five subsets.
+ * Both official builds.
+ * @param read gives the subsets of a build; see readBuild and readNamed
+ * @param progress may throw to end it
  * @param onLine called with each figure as it is known
  */
 export async function verifyOfficialBuild(
@@ -148,29 +150,32 @@ export async function verifyOfficialBuild(
   return { lines: all, ok: all.every((line) => line.ok) }
 }
 
-/** @throws DataError if anything differs */
+/** Prints a line per figure. @throws DataError if anything differs, or files are missing */
 export async function verifyData({ from, root, signal, out }: VerifyOptions): Promise<void> {
   const cache = dataFolder(root)
   const read = (build: BuildName): Promise<Folder> =>
     from === undefined ? readNamed(cache, build) : readBuild(from, build)
+  const stop = new AbortController()
+  signal.onStop(() => stop.abort())
   const started = performance.now()
-  const { lines: all, ok } = await verifyOfficialBuild(
-    read,
-    (what, share) => {
-      if (signal.requested)
-        throw new DataError('stopped before everything was compared', 'run it again; it keeps nothing')
-      const elapsed = (performance.now() - started) / 1000
-      const left = share > 0.02 ? `, about ${Math.ceil((elapsed * (1 - share)) / share)} s left` : ''
-      out.status(`${(share * 100).toFixed(0)} %  ${what}${left}`)
-    },
-    ({ figure, ok: same, got, expected }) =>
-      out.line(`${same ? 'ok     ' : 'DIFFERS'}  ${figure.padEnd(36)} ${got}${same ? '' : `, expected ${expected}`}`),
-  )
-  const seconds = Math.round((performance.now() - started) / 1000)
+  const seconds = (): number => (performance.now() - started) / 1000
+  const progress: VerifyProgress = (what, share) => {
+    stop.signal.throwIfAborted()
+    const left = share > 0.02 ? `, about ${Math.ceil((seconds() * (1 - share)) / share)} s left` : ''
+    out.status(`${(share * 100).toFixed(0)} %  ${what}${left}`)
+  }
+  const show = ({ figure, ok: same, got, expected }: VerifyLine): void =>
+    out.line(`${same ? 'ok     ' : 'DIFFERS'}  ${figure.padEnd(36)} ${got}${same ? '' : `, expected ${expected}`}`)
+  const result = await verifyOfficialBuild(read, progress, show).catch((error: unknown) => {
+    if (stop.signal.aborted) return undefined
+    throw error
+  })
+  if (result === undefined) return out.line('stopped; nothing was kept')
+  const { lines: all, ok } = result
   if (!ok)
     throw new DataError(
       `${all.filter((line) => !line.ok).length} of ${all.length} figures differ from the published ones`,
       'the published figures are of the ten challenges and solutions files of the official TRM repository (kaggle/combined): pass their folder with --from; the repositories of today have other versions of some ARC-AGI-2 tasks, and ConceptARC belongs to both builds',
     )
-  out.line(`all ${all.length} figures are the published ones (${seconds} s)`)
+  out.line(`all ${all.length} figures are the published ones (${Math.round(seconds())} s)`)
 }

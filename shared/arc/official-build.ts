@@ -22,11 +22,13 @@ const DUMMY = gridOf([[0]])
 /** A growing little-endian i32 array that is hashed as it grows. */
 class Indices {
   private readonly hash = new Sha256()
-  private readonly block = Buffer.alloc(4 * ROWS)
+  private readonly block = new Uint8Array(4 * ROWS)
+  private readonly view = new DataView(this.block.buffer)
   private at = 0
 
   push(value: number): void {
-    this.at = this.block.writeInt32LE(value, this.at)
+    this.view.setInt32(this.at, value, true)
+    this.at += 4
     if (this.at === this.block.length) this.flush()
   }
 

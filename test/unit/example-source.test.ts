@@ -4,8 +4,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { readBoards } from '../../coordinator/data/csv.js'
 import { Feed } from '../../coordinator/data/feed.js'
-import { openExampleSource, type OpenedSource } from '../../coordinator/data/open.js'
+import { openExampleSource, type OpenedData } from '../../coordinator/data/open.js'
 import { crop } from '../../shared/arc/tokens.js'
 import type { DataConfig } from '../../shared/config/run-config.js'
 import { DataError } from '../../shared/errors.js'
@@ -26,8 +27,7 @@ const open = (
   data: Partial<DataConfig> = {},
   threads = 0,
   limits = { augmentations: 2, maxPairs: 0 },
-): Promise<OpenedSource> =>
-  openExampleSource({ ...DATA, ...data }, 1, 4, { cacheDir: folder, threads, evaluate: limits })
+): Promise<OpenedData> => openExampleSource({ ...DATA, ...data }, 1, 4, { cacheDir: folder, threads, evaluate: limits })
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'trmesh-data-'))
@@ -183,4 +183,10 @@ test('data that is not there, or broken, is one clear error', async () => {
   const read = await open({ kind: 'sudoku', source: await sudoku('fine', `1${'.'.repeat(80)}`) })
   assert.equal((await read.example(0, 0)).labels.length, 81)
   await read.close()
+  const many = Array.from({ length: 5 }, (_, i) => `x,${String(i + 1)}${'.'.repeat(80)},${String(i + 1).repeat(81)},1`)
+  const path = await make('many', { 'train.csv': `header\n${many.join('\r\n')}\n` })
+  const sample = await readBoards(path, 'train', 'sudoku', { sample: 2, seed: 0 })
+  const kept = [sample.questions[0], sample.questions[81]]
+  assert.equal(sample.count, 2)
+  assert.ok(kept[0] !== kept[1] && kept.every((digit) => digit !== undefined && digit >= 1 && digit <= 5))
 })

@@ -6,6 +6,7 @@ import { describe, test } from 'node:test'
 import { contentHash, DATA_SETS, type DataSetName } from '../../coordinator/data/data-sets.js'
 import { readBuild } from '../../coordinator/data/folder.js'
 import { readNamed } from '../../coordinator/data/official-build.js'
+import { openExampleSource } from '../../coordinator/data/open.js'
 import { countBatches } from '../../coordinator/data/official-order.js'
 import { hashIdentifiers, hashSplit } from '../../shared/arc/official-build.js'
 import { buildPool, type Pool } from '../../shared/arc/pool.js'
@@ -53,6 +54,19 @@ describe('official data', { skip }, () => {
       return step.value.sha256.inputs
     }
     assert.equal(inputs(b), inputs(a))
+  })
+
+  test('a folder that holds both builds is read as the one asked for', async () => {
+    const config = { kind: 'arc', canvas: 30, augmentations: 0, poolSeed: 42, sampler: 'slots', chunkEpochs: 1, generatedFamilies: 1, generatedTasksPerFamily: 1 } as const // prettier-ignore
+    for (const [source, tasks] of [
+      [kaggle, 960],
+      [`${kaggle}#arc-agi-2`, 1280],
+    ] as const) {
+      // prettier-ignore
+      const opened = await openExampleSource({ ...config, source }, 0, 4, { cacheDir: data, threads: 0 })
+      assert.equal(opened.numPuzzles, tasks + 1)
+      await opened.close()
+    }
   })
 
   for (const name of Object.keys(DATA_SETS) as DataSetName[])
