@@ -31,7 +31,7 @@ export interface OpenOptions {
   readonly evaluate?: EvaluationLimits
 }
 
-export type OpenedData = ExampleSource & { readonly evaluation: EvaluationSet }
+export type OpenedSource = ExampleSource & { readonly evaluation: EvaluationSet }
 
 const ALL: EvaluationLimits = { augmentations: Infinity, maxPairs: 0 }
 
@@ -41,7 +41,7 @@ export async function openExampleSource(
   seed: number,
   slots: number,
   options: OpenOptions,
-): Promise<OpenedData> {
+): Promise<OpenedSource> {
   const dataset = await openDataset(data, options.cacheDir)
   const feed = new Feed(dataset.grids, options.threads, AHEAD_PER_SLOT * slots)
   const choose = chooser(dataset, data, seed, slots)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { readBoards } from '../../coordinator/data/csv.js'
 import { Feed } from '../../coordinator/data/feed.js'
-import { openExampleSource, type OpenedData } from '../../coordinator/data/open.js'
+import { openExampleSource, type OpenedSource } from '../../coordinator/data/open.js'
 import { crop } from '../../shared/arc/tokens.js'
 import type { DataConfig } from '../../shared/config/run-config.js'
 import { DataError } from '../../shared/errors.js'
@@ -27,7 +27,8 @@ const open = (
   data: Partial<DataConfig> = {},
   threads = 0,
   limits = { augmentations: 2, maxPairs: 0 },
-): Promise<OpenedData> => openExampleSource({ ...DATA, ...data }, 1, 4, { cacheDir: folder, threads, evaluate: limits })
+): Promise<OpenedSource> =>
+  openExampleSource({ ...DATA, ...data }, 1, 4, { cacheDir: folder, threads, evaluate: limits })
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'trmesh-data-'))
