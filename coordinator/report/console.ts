@@ -6,7 +6,7 @@ import type { Millis, Step, WorkerId } from '../../shared/ids.js'
 import type { Hello } from '../../shared/protocol/messages.js'
 import type { Terminal } from '../../shared/ports.js'
 import { wilson } from '../../shared/wilson.js'
-import type { EvaluationProgress, EvaluationResult } from '../evaluate/desk.js'
+import type { Accuracy, EvaluationProgress, EvaluationResult } from '../evaluate/desk.js'
 import { meansOf, type CommittedStep, type Observer, type WorkerBeat, type WorkerPrepared } from '../observer.js'
 import type { DiscardReason, RunState } from '../run-state.js'
 import { Rolling } from './rolling.js'
@@ -101,7 +101,7 @@ export class ConsoleReport implements Observer {
         `loss ${this.loss.mean.toFixed(3)}`,
         `cells ${percent(this.cells.mean)}`,
         `exact ${percent(this.exact.mean)}`,
-        `${(slots / seconds).toFixed(1)} samples/s`,
+        `${Number.isNaN(seconds) ? '-' : (slots / seconds).toFixed(1)} samples/s`,
         `${this.wirePerStep(step)} wire`,
         `${workers} worker${workers === 1 ? '' : 's'}`,
         `ETA ${duration((steps - step) * seconds)}`,
@@ -131,26 +131,31 @@ export class ConsoleReport implements Observer {
 
   evaluated(step: Step, result: EvaluationResult): void {
     this.lastEvaluation = result
-    const shown = result.accuracies.map(({ name, value }) => `${name} ${percent(value)}`).join(', ')
+    const shown = telling(result.accuracies)
+      .map(({ name, value }) => `${name} ${percent(value)}`)
+      .join(', ')
     this.options.out.line(`evaluation after step ${step}: ${shown}`)
   }
 
-  /** The closing table. */
-  table(facts: readonly (readonly [string, string])[]): string {
-    const table = new Table({ head: ['measured here', '', '95 % interval'], style: { head: [], border: [] } })
-    for (const [name, value] of facts) table.push([name, value, ''])
+  /** The closing table: what was measured in this session, with intervals where they mean something. */
+  table(): string {
+    const table = new Table({
+      head: ['measured here', 'value', '95 % interval'],
+      style: { head: [], border: [], compact: true },
+    })
     const { firstStep, lastStep, firstLoss, seconds } = this.summary
     const count = lastStep - firstStep
-    if (count > 0) {
-      table.push(['steps in this session', `${firstStep} to ${lastStep}`, ''])
-      table.push(['training loss', `${firstLoss.toFixed(3)} -> ${this.loss.mean.toFixed(3)}`, ''])
-      table.push(['training cells right', percent(this.cells.mean), interval(this.cells)])
-      table.push(['training exact', percent(this.exact.mean), interval(this.exact)])
-      table.push(['samples/s', ((count * this.options.slots) / seconds).toFixed(1), ''])
-    }
-    for (const { name, value, trials } of this.lastEvaluation?.accuracies ?? []) {
+    if (count > 0)
+      table.push(
+        ['steps in this session', `${firstStep} to ${lastStep}`, ''],
+        ['training loss', `${firstLoss.toFixed(3)} -> ${this.loss.mean.toFixed(3)}`, ''],
+        ['training cells right', percent(this.cells.mean), interval(this.cells)],
+        ['training exact', percent(this.exact.mean), interval(this.exact)],
+        ['samples/s', ((count * this.options.slots) / seconds).toFixed(1), ''],
+      )
+    for (const { name, value, trials } of telling(this.lastEvaluation?.accuracies ?? [])) {
       const { low, high } = wilson(value * trials, trials)
-      table.push([name, `${percent(value)} of ${trials}`, `${percent(low)} to ${percent(high)}`])
+      table.push([`unseen: ${name}`, `${percent(value)} of ${trials}`, `${percent(low)} to ${percent(high)}`])
     }
     return table.toString()
   }
@@ -167,6 +172,19 @@ export class ConsoleReport implements Observer {
   private named(sentence: string): string {
     return sentence.replace(/\bw-[0-9a-f]{8}\b/g, (id) => this.labels.get(id as WorkerId) ?? id)
   }
+}
+
+/** Without the pass@K that say no more than the one before. */
+function telling(accuracies: readonly Accuracy[]): Accuracy[] {
+  return accuracies.filter(({ name, value }, i) => {
+    const before = accuracies[i - 1]
+    return !(
+      name.startsWith('pass@') &&
+      before?.name.startsWith('pass@') === true &&
+      before.value === value &&
+      name !== 'pass@1'
+    )
+  })
 }
 
 function interval(rolling: Rolling): string {

@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { serveCoordinator } from '../../coordinator/service.js'
-import type { RunError} from '../../shared/errors.js';
+import type { RunError } from '../../shared/errors.js'
 import { SystemRefused } from '../../shared/errors.js'
 import type { LocalOptions, Terminal, WorkersOptions } from '../../shared/ports.js'
 import { ensureForStart } from '../setup/ensure.js'

@@ -7,6 +7,7 @@ import type { StepPhase } from '../../shared/protocol/messages.js'
 import type { Arena } from '../arena.js'
 import { carryElements } from './carry.js'
 import type { CarryState, Example } from '../train/carry.js'
+import { microBatchOf } from '../train/micro-batch.js'
 import { Replica } from '../train/replica.js'
 import type { Begin, Command, PhaseTimes, Reply } from './port.js'
 
