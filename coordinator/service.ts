@@ -27,7 +27,7 @@ import { CoordinatorLoop, tolerant, type Outcome } from './loop.js'
 import { CoordinatorMetrics } from './metrics.js'
 import { all, type Observer } from './observer.js'
 import { PuzzleTable } from './puzzle-table.js'
-import { ConsoleReport, duration } from './report/console.js'
+import { ConsoleReport } from './report/console.js'
 import { journal, JOURNAL_FILE } from './report/journal.js'
 import { SlotBook } from './slots.js'
 import { StarOwner } from './star-owner.js'
@@ -299,16 +299,13 @@ class Coordinator {
     const dir = checkpoint?.dir ?? 'none'
     await checkpoint?.close()
     const { model } = config
+    const rows = (this.data.numPuzzles * model.puzzleEmbDim).toLocaleString('en')
+    out.line(`data: ${this.data.description}`)
     out.line(
-      report.table([
-        ['data', this.data.description],
-        [
-          'model',
-          `TRM-${model.mixer === 'mlp' ? 'MLP' : 'Att'} ${model.hidden} wide, ${this.layout.elements} dense parameters, ${this.data.numPuzzles * model.puzzleEmbDim} in puzzle rows`,
-        ],
-        ['session', duration(performance.now() / 1000)],
-      ]),
+      `model: TRM-${model.mixer === 'mlp' ? 'MLP' : 'Att'}, ${model.hidden} wide, ` +
+        `${this.layout.elements.toLocaleString('en')} dense parameters and ${rows} in puzzle rows`,
     )
+    out.line(report.table())
     out.line(
       `${outcome.finished ? 'finished' : 'stopped'} at step ${outcome.step} of ${config.train.steps}: ${outcome.why}`,
     )

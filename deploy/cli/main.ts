@@ -38,6 +38,9 @@ const signal = listenForStop(process, {
   atOnce: () => end(EXIT.interrupted),
 })
 
+// A worker started by `start` or `workers` ends with its parent, however that ends.
+process.on('disconnect', () => end(EXIT.ok))
+
 try {
   await runProgram(process.argv.slice(2), { env: process.env, cwd: process.cwd(), root, version, signal, out })
 } catch (error) {

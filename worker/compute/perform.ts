@@ -70,10 +70,13 @@ export function performCommand(performer: Performer, command: Command): Reply {
 function adopt(performer: Performer, { hInit, lInit }: Extract<Command, { type: 'adopt' }>): Reply {
   const { config, layout, arena } = performer
   performer.replica?.dispose()
-  performer.replica = new Replica({ model: config.model, train: config.train, seed: config.run.seed }, layout, arena, {
-    hInit,
-    lInit,
-  })
+  performer.replica = new Replica(
+    { model: config.model, train: config.train, seed: config.run.seed },
+    layout,
+    arena,
+    { hInit, lInit },
+    { microBatch: microBatchOf(config.model) },
+  )
   return { type: 'done' }
 }
 
