@@ -222,7 +222,8 @@ class Coordinator {
     }
     announce()
     const beacon = setInterval(announce, BEACON_MS)
-    const tick = setInterval(() => loop.dispatch({ type: 'tick' }), TICK_MS)
+    // After a pause of our own the heartbeats lie unread in the socket: read them before anyone is declared dead.
+    const tick = setInterval(() => setImmediate(() => loop.dispatch({ type: 'tick' })), TICK_MS)
     bus.onStatus((status) => {
       if (status.type === 'error') return observer.decision(`the bus complains: ${status.why}`)
       if (status.type === 'disconnected')

@@ -110,7 +110,8 @@ export async function startLocal(options: LocalOptions): Promise<void> {
     const local = {
       ...config,
       bus: { ...config.bus, url },
-      cluster: { ...config.cluster, minWorkers: Math.min(config.cluster.minWorkers, workers) },
+      // All of them from the first step on: the same workers give the same bits, whoever is up first.
+      cluster: { ...config.cluster, minWorkers: workers },
     }
     await Promise.race([serveCoordinator({ ...options, config: local }), hopeless])
   } finally {
