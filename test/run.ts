@@ -10,6 +10,7 @@ import { run as runTests } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { fileURLToPath } from 'node:url'
 import { ensureNatsServer } from '../deploy/setup/nats-server.js'
+import { currentTensorflow, installTensorflow } from '../deploy/setup/tensorflow.js'
 import { describe } from '../shared/errors.js'
 
 /** This file is compiled to .build/test/run.js. */
@@ -28,6 +29,7 @@ const GROUPS: readonly Group[] = [
 ]
 
 const NEEDS_NATS = ['cluster', 'chaos', 'e2e']
+const NEEDS_TENSORFLOW = ['parity', 'property', 'native']
 
 function filesUnder(folder: string): string[] {
   if (!existsSync(folder)) return []
@@ -42,6 +44,9 @@ function filesUnder(folder: string): string[] {
 /** The build keeps the output of sources that were deleted; those are no tests any more. */
 const sourceExists = (path: string): boolean =>
   existsSync(join(root, 'test', relative(built, path).replace(/\.js$/, '.ts')))
+
+/** A library that is slow to fetch must not eat the time of the tests. */
+const TENSORFLOW_MS = 600_000
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
@@ -100,6 +105,18 @@ async function test(
   return (totals.get('fail') ?? 0) + (totals.get('cancelled') ?? 0)
 }
 
+/** What the tests need of this machine. Without it, the tests that need it say so and are skipped. */
+async function install(folders: ReadonlySet<string>): Promise<void> {
+  const needs = (some: readonly string[]): boolean => some.some((folder) => folders.has(folder))
+  const tried = async (name: string, work: () => Promise<unknown>): Promise<void> => {
+    say(`\n=== ${name}`)
+    await work().catch((error: unknown) => say(describe(error)))
+  }
+  if (needs(NEEDS_NATS)) await tried('nats-server', () => ensureNatsServer({ root, log: say }))
+  if (needs(NEEDS_TENSORFLOW) && currentTensorflow(root) === undefined)
+    await tried('TensorFlow', () => installTensorflow('cpu', { root, log: say, limitMs: TENSORFLOW_MS }))
+}
+
 async function main(wanted: readonly string[]): Promise<number> {
   const isWanted = (path: string): boolean => wanted.length === 0 || wanted.some((start) => path.startsWith(start))
   const groups = GROUPS.flatMap(({ folders, concurrency }) => {
@@ -116,13 +133,8 @@ async function main(wanted: readonly string[]): Promise<number> {
     return 2
   }
   const clean = wantsLint ? lint() : true
-  if (
-    groups.some(({ files }) => files.some((file) => NEEDS_NATS.includes(relative(built, file).split('/')[0] ?? '')))
-  ) {
-    say('\n=== nats-server')
-    // Without one the tests that need it say so and are skipped.
-    await ensureNatsServer({ root, log: say }).catch((error: unknown) => say(describe(error)))
-  }
+  const folders = new Set(groups.flatMap(({ files }) => files.map((file) => relative(built, file).split('/')[0] ?? '')))
+  await install(folders)
   const failures = groups.length === 0 ? 0 : await test(groups)
   if (!clean) say('\nlint or format: failed, see the top')
   return clean && failures === 0 ? 0 : 1
