@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import { BackendUnavailable } from '../../shared/errors.js'
+import '../ops/tensorflow-primitives.js'
 import { configProto, type ContextOptions } from './tensorflow-config.js'
 
 /** A libtensorflow with its binding, ready to load. */

@@ -9,6 +9,7 @@ import type { NetworkSaved, NetworkShape } from '../ops/network.js'
 import { network } from '../ops/network.js'
 import type { RopeTables } from '../ops/rope.js'
 import { ropeTables } from '../ops/rope.js'
+import { primitives } from '../ops/primitives.js'
 import { scoped } from '../ops/scope.js'
 import type { Parameters } from './parameters.js'
 
@@ -57,7 +58,7 @@ export class Trm {
   private refine(parameters: Parameters, x: tf.Tensor2D, { y, z }: Thought, batch: number): Thought {
     return scoped(() => {
       const shape = this.shape(batch)
-      const question = tf.add<tf.Tensor2D>(y, x)
+      const question = primitives().add(y, x)
       let thought = z
       for (let l = 0; l < this.model.lCycles; l++) {
         const next = network().forward(thought, question, parameters.layers, shape)
@@ -106,7 +107,7 @@ export class Trm {
         this.options.observe?.(writes, out)
         return out
       }
-      const question = tf.add<tf.Tensor2D>(before.y, x)
+      const question = primitives().add(before.y, x)
       let z = before.z
       for (let l = 0; l < this.model.lCycles; l++) z = run(z, question, 'z_L')
       const y = run(before.y, z, 'z_H')
@@ -139,7 +140,7 @@ export class Trm {
       tf.dispose(pass as unknown as tf.TensorContainer)
       // The last pass wrote the answer: its injection is the last thought. Every other pass had the question injected.
       if (flowing !== dy) {
-        const sum: tf.Tensor2D = dx === null ? tf.clone(next) : tf.add(dx, next)
+        const sum: tf.Tensor2D = dx === null ? tf.clone(next) : primitives().add(dx, next)
         dx?.dispose()
         dx = sum
       }

@@ -1,6 +1,7 @@
 // The residual sum and its RMS norm: y = (a + b) / sqrt(mean((a + b)^2) + eps) over the last axis, no gain (spec 1.4).
 // With s = a + b and r = rsqrt(mean(s^2) + eps), y = r s and dL/ds = r (dy - y mean(y dy)); a and b both get dL/ds.
 import * as tf from '@tensorflow/tfjs-core'
+import { primitives } from './primitives.js'
 import { kernelFor } from './registry.js'
 
 export interface AddNormSaved {
@@ -19,12 +20,16 @@ export interface AddNormKernel {
 const reference: AddNormKernel = {
   forward: (a, b, eps) =>
     tf.tidy(() => {
-      const s = tf.add<tf.Tensor2D>(a, b)
-      const r: tf.Tensor2D = tf.rsqrt(tf.add(tf.mean<tf.Tensor2D>(tf.square(s), 1, true), eps))
-      return { y: tf.mul<tf.Tensor2D>(s, r), r }
+      const { add, addReal, mean, mul, rsqrt, square } = primitives()
+      const s = add(a, b)
+      const r = rsqrt(addReal(mean(square(s)), eps))
+      return { y: mul(s, r), r }
     }),
   backward: ({ y, r }, dy) =>
-    tf.tidy(() => tf.mul(tf.sub(dy, tf.mul(y, tf.mean<tf.Tensor2D>(tf.mul(y, dy), 1, true))), r)),
+    tf.tidy(() => {
+      const { mean, mul, sub } = primitives()
+      return mul(sub(dy, mul(y, mean(mul(y, dy)))), r)
+    }),
 }
 
 export const addNorm = (): AddNormKernel => kernelFor('addNorm', reference)

@@ -5,6 +5,7 @@ import { batchMatMul } from './batch-matmul.js'
 import type { Gradients } from './gradients.js'
 import type { Weight } from './linear.js'
 import { linear } from './linear.js'
+import { primitives } from './primitives.js'
 import { kernelFor } from './registry.js'
 import type { RopeTables } from './rope.js'
 import { rotate, rotateBack } from './rope.js'
@@ -54,16 +55,18 @@ const KEEP_UP_TO = 256
 
 function toHeads(x: tf.Tensor2D, { batch, positions, heads }: AttentionShape): tf.Tensor3D {
   const size = x.shape[1] / heads
-  const split = tf.reshape(x, [batch, positions, heads, size])
-  return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [batch * heads, positions, size])
+  const { reshape, transpose } = primitives()
+  const split = reshape(x, [batch, positions, heads, size])
+  return reshape(transpose(split, [0, 2, 1, 3]), [batch * heads, positions, size])
 }
 
 function fromHeads(x: tf.Tensor3D, { batch, positions, heads }: AttentionShape): tf.Tensor2D {
-  const split = tf.reshape(x, [batch, heads, positions, x.shape[2]])
-  return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [batch * positions, heads * x.shape[2]])
+  const { reshape, transpose } = primitives()
+  const split = reshape(x, [batch, heads, positions, x.shape[2]])
+  return reshape(transpose(split, [0, 2, 1, 3]), [batch * positions, heads * x.shape[2]])
 }
 
-const attend = (q: tf.Tensor3D, k: tf.Tensor3D): tf.Tensor3D => tf.softmax(batchMatMul(q, k, false, true), -1)
+const attend = (q: tf.Tensor3D, k: tf.Tensor3D): tf.Tensor3D => primitives().softmax(batchMatMul(q, k, false, true))
 
 const reference: AttentionKernel = {
   forward: (x, w, shape) =>
@@ -71,7 +74,7 @@ const reference: AttentionKernel = {
       const head = (weight: Weight): tf.Tensor3D => toHeads(linear().forward(x, weight), shape)
       const turn = (t: tf.Tensor3D): tf.Tensor3D => (shape.rope === null ? t : rotate(t, shape.rope))
       const scale = Math.sqrt(shape.heads / x.shape[1])
-      const q = tf.mul<tf.Tensor3D>(turn(head(w.q)), scale)
+      const q = primitives().mulReal(turn(head(w.q)), scale)
       const k = turn(head(w.k))
       const v = head(w.v)
       const p = attend(q, k)
@@ -81,23 +84,24 @@ const reference: AttentionKernel = {
     }),
   backward: ({ x, q, k, v, context, p: kept }, dy, w, shape, gradients) =>
     tf.tidy(() => {
+      const { add, mul, mulReal, sub, sum } = primitives()
       gradients.add(w.o.offset, linear().gradWeight(dy, fromHeads(context, shape)))
       const dContext = toHeads(linear().gradInput(dy, w.o), shape)
       const p = kept ?? attend(q, k)
       const dV = batchMatMul(p, dContext, true, false)
       // sum(p dP) over keys equals sum(context dContext) over the head's channels, which is smaller.
-      const inner = tf.sum<tf.Tensor3D>(tf.mul(context, dContext), -1, true)
-      const dScores = tf.mul<tf.Tensor3D>(p, tf.sub(batchMatMul(dContext, v, false, true), inner))
+      const inner = sum(mul(context, dContext))
+      const dScores = mul(p, sub(batchMatMul(dContext, v, false, true), inner))
       const scale = Math.sqrt(shape.heads / x.shape[1])
       const turnBack = (t: tf.Tensor3D): tf.Tensor3D => (shape.rope === null ? t : rotateBack(t, shape.rope))
-      const dQ = turnBack(tf.mul(batchMatMul(dScores, k), scale))
+      const dQ = turnBack(mulReal(batchMatMul(dScores, k), scale))
       const dK = turnBack(batchMatMul(dScores, q, true, false))
       const through = (d: tf.Tensor3D, weight: Weight): tf.Tensor2D => {
         const flat = fromHeads(d, shape)
         gradients.add(weight.offset, linear().gradWeight(flat, x))
         return linear().gradInput(flat, weight)
       }
-      return tf.add<tf.Tensor2D>(tf.add(through(dQ, w.q), through(dK, w.k)), through(dV, w.v))
+      return add(add(through(dQ, w.q), through(dK, w.k)), through(dV, w.v))
     }),
 }
 

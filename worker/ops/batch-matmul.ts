@@ -1,5 +1,6 @@
 // Batched matrix product of attention: one small product per (row of the batch, head). f32.
 import * as tf from '@tensorflow/tfjs-core'
+import { primitives } from './primitives.js'
 import { kernelFor, registerKernel } from './registry.js'
 import { fillOnHeap } from './wasm-heap.js'
 
@@ -12,7 +13,7 @@ export type BatchMatMulKernel = (
 ) => tf.Tensor3D
 
 const reference: BatchMatMulKernel = (a, b, transposeA = false, transposeB = false) =>
-  tf.matMul(a, b, transposeA, transposeB)
+  primitives().matMul(a, b, transposeA, transposeB)
 
 // The wasm backend has two paths: XNNPACK for single, untransposed products, at 0.3 ms of preparation each, and a plain
 // loop of about 3 GFLOP/s for batched ones (measured). From this many multiplications per product on, one by one wins.

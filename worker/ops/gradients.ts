@@ -1,6 +1,7 @@
 // Where the backward pass leaves the gradients of the weights: one running sum per piece of the flat buffer. A weight used
 // by several network calls is summed in f32 in the order of the calls (spec 1.9).
 import * as tf from '@tensorflow/tfjs-core'
+import { primitives } from './primitives.js'
 
 export class Gradients {
   private readonly sums = new Map<number, tf.Tensor>()
@@ -12,7 +13,7 @@ export class Gradients {
       this.sums.set(offset, tf.keep(gradient))
       return
     }
-    this.sums.set(offset, tf.keep(tf.add(before, gradient)))
+    this.sums.set(offset, tf.keep(primitives().add(before, gradient)))
     before.dispose()
     gradient.dispose()
   }

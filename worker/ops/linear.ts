@@ -1,5 +1,6 @@
 // y = x W^T without bias, W stored (out, in) as in the checkpoint (spec 1.2). x: (N, in), y: (N, out), f32.
 import * as tf from '@tensorflow/tfjs-core'
+import { primitives } from './primitives.js'
 import { kernelFor, registerKernel } from './registry.js'
 
 /** A weight on the device, in the forms its backend multiplies fastest. */
@@ -25,9 +26,9 @@ export interface LinearKernel {
 
 const reference: LinearKernel = {
   weight: (offset, w) => ({ offset, w, wT: null }),
-  forward: (x, { w }) => tf.matMul(x, w, false, true),
-  gradInput: (dy, { w }) => tf.matMul(dy, w),
-  gradWeight: (dy, x) => tf.matMul(dy, x, true, false),
+  forward: (x, { w }) => primitives().matMul(x, w, false, true),
+  gradInput: (dy, { w }) => primitives().matMul(dy, w, false, false),
+  gradWeight: (dy, x) => primitives().matMul(dy, x, true, false),
 }
 
 // The wasm backend multiplies with XNNPACK only if nothing is transposed (measured: 20 GFLOP/s against 1.2).

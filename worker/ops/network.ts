@@ -7,6 +7,7 @@ import { addNorm } from './add-norm.js'
 import type { AttentionSaved, AttentionShape, AttentionWeights } from './attention.js'
 import { attention } from './attention.js'
 import type { Gradients } from './gradients.js'
+import { primitives } from './primitives.js'
 import { kernelFor } from './registry.js'
 import { scoped } from './scope.js'
 import type { SwigluSaved, SwigluWeights } from './swiglu.js'
@@ -58,7 +59,8 @@ export interface NetworkKernel {
 function swapAxes(x: tf.Tensor2D, batch: number): tf.Tensor2D {
   const rows = x.shape[0] / batch
   const columns = x.shape[1]
-  return tf.reshape(tf.transpose(tf.reshape(x, [batch, rows, columns]), [0, 2, 1]), [batch * columns, rows])
+  const { reshape, transpose } = primitives()
+  return reshape(transpose(reshape(x, [batch, rows, columns]), [0, 2, 1]), [batch * columns, rows])
 }
 
 function mix(
@@ -87,11 +89,11 @@ function mixBackward(
 ): tf.Tensor2D {
   if (layer.mixer.kind === 'attention' && saved.mixer.kind === 'attention') {
     const ds = addNorm().backward(saved.afterMixer, dh)
-    return tf.add(ds, attention().backward(saved.mixer.saved, ds, layer.mixer.weights, shape, gradients))
+    return primitives().add(ds, attention().backward(saved.mixer.saved, ds, layer.mixer.weights, shape, gradients))
   }
   if (layer.mixer.kind === 'mlp' && saved.mixer.kind === 'mlp') {
     const ds = addNorm().backward(saved.afterMixer, swapAxes(dh, shape.batch))
-    const dTurned = tf.add<tf.Tensor2D>(ds, swiglu().backward(saved.mixer.saved, ds, layer.mixer.weights, gradients))
+    const dTurned = primitives().add(ds, swiglu().backward(saved.mixer.saved, ds, layer.mixer.weights, gradients))
     return swapAxes(dTurned, shape.batch)
   }
   throw new Error(`values saved by a ${saved.mixer.kind} mixer cannot go back through a ${layer.mixer.kind} mixer`)
@@ -109,12 +111,12 @@ const reference: NetworkKernel = {
     tf.tidy(() =>
       layers.reduce<tf.Tensor2D>(
         (state, layer) => tf.tidy(() => layerForward(state, layer, shape).afterMlp.y),
-        tf.add(h, injection),
+        primitives().add(h, injection),
       ),
     ),
   forwardSaving: (h, injection, layers, shape) =>
     scoped(() => {
-      let y = tf.add<tf.Tensor2D>(h, injection)
+      let y = primitives().add(h, injection)
       const saved = layers.map((layer) => {
         const kept = layerForward(y, layer, shape)
         y = kept.afterMlp.y
@@ -129,7 +131,7 @@ const reference: NetworkKernel = {
         if (kept === undefined) throw new Error(`nothing was saved for layer ${i}`)
         return tf.tidy(() => {
           const ds = addNorm().backward(kept.afterMlp, dh)
-          const dMixed = tf.add<tf.Tensor2D>(ds, swiglu().backward(kept.mlp, ds, layer.mlp, gradients))
+          const dMixed = primitives().add(ds, swiglu().backward(kept.mlp, ds, layer.mlp, gradients))
           return mixBackward(kept, dMixed, layer, shape, gradients)
         })
       }, dy),

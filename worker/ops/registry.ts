@@ -8,10 +8,12 @@ import type { EmbeddingKernel } from './embedding.js'
 import type { GatherRowsKernel } from './gather-rows.js'
 import type { LinearKernel } from './linear.js'
 import type { NetworkKernel } from './network.js'
+import type { Primitives } from './primitives.js'
 import type { RopeKernel } from './rope.js'
 import type { SwigluKernel } from './swiglu.js'
 
 export interface Kernels {
+  primitives: Primitives
   linear: LinearKernel
   batchMatMul: BatchMatMulKernel
   gatherRows: GatherRowsKernel

@@ -1,6 +1,7 @@
 // Rotary position embedding (spec 1.5): half-split pairing, dimension j with j + hd/2, positions counted from the first
 // puzzle position. x: (G, S, hd), f32.
 import * as tf from '@tensorflow/tfjs-core'
+import { primitives } from './primitives.js'
 import { kernelFor, registerKernel } from './registry.js'
 import { fillOnHeap } from './wasm-heap.js'
 
@@ -32,16 +33,12 @@ export function ropeTables(positions: number, headDim: number, theta: number): R
 /** x: (G, S, hd); `direction` 1 rotates, -1 rotates back: the transposed rotation, which gradients go through. */
 export type RopeKernel = (x: tf.Tensor3D, tables: RopeTables, direction: 1 | -1) => tf.Tensor3D
 
-function swapHalves(x: tf.Tensor3D): tf.Tensor3D {
-  const half = x.shape[2] / 2
-  return tf.concat([tf.slice(x, [0, 0, half], [-1, -1, half]), tf.slice(x, [0, 0, 0], [-1, -1, half])], 2)
-}
-
 const reference: RopeKernel = (x, { cos, sin }, direction) =>
   tf.tidy(() => {
-    const straight = tf.mul<tf.Tensor3D>(x, cos)
-    const crossed = tf.mul<tf.Tensor3D>(swapHalves(x), sin)
-    return direction === 1 ? tf.add(straight, crossed) : tf.sub(straight, crossed)
+    const { add, mul, sub, swapHalves } = primitives()
+    const straight = mul(x, cos)
+    const crossed = mul(swapHalves(x), sin)
+    return direction === 1 ? add(straight, crossed) : sub(straight, crossed)
   })
 
 const inOnePass: RopeKernel = (x, { cos, sin }, direction) =>

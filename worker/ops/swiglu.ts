@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Gradients } from './gradients.js'
 import type { Weight } from './linear.js'
 import { linear } from './linear.js'
+import { primitives } from './primitives.js'
 import { kernelFor } from './registry.js'
 
 export interface SwigluWeights {
@@ -33,24 +34,26 @@ export interface SwigluKernel {
 const reference: SwigluKernel = {
   forward: (x, { gate, up, down }) =>
     tf.tidy(() => {
+      const { mul, sigmoid } = primitives()
       const a = linear().forward(x, gate)
       const b = linear().forward(x, up)
-      const y = linear().forward(tf.mul(tf.mul(a, tf.sigmoid(a)), b), down)
+      const y = linear().forward(mul(mul(a, sigmoid(a)), b), down)
       return { y, saved: { x, a, b } }
     }),
   backward: ({ x, a, b }, dy, { gate, up, down }, gradients) =>
     tf.tidy(() => {
-      const sigmoid = tf.sigmoid(a)
-      const silu = tf.mul<tf.Tensor2D>(a, sigmoid)
-      gradients.add(down.offset, linear().gradWeight(dy, tf.mul(silu, b)))
+      const { add, mul, sigmoid, sub } = primitives()
+      const sigma = sigmoid(a)
+      const silu = mul(a, sigma)
+      gradients.add(down.offset, linear().gradWeight(dy, mul(silu, b)))
       const dInner = linear().gradInput(dy, down)
-      const dUp = tf.mul<tf.Tensor2D>(dInner, silu)
-      // silu' = sigmoid + silu (1 - sigmoid)
-      const slope = tf.add(sigmoid, tf.sub(silu, tf.mul(silu, sigmoid)))
-      const dGate = tf.mul<tf.Tensor2D>(tf.mul(dInner, b), slope)
+      const dUp = mul(dInner, silu)
+      // silu' = sigma + silu (1 - sigma)
+      const slope = add(sigma, sub(silu, mul(silu, sigma)))
+      const dGate = mul(mul(dInner, b), slope)
       gradients.add(gate.offset, linear().gradWeight(dGate, x))
       gradients.add(up.offset, linear().gradWeight(dUp, x))
-      return tf.add<tf.Tensor2D>(linear().gradInput(dGate, gate), linear().gradInput(dUp, up))
+      return add(linear().gradInput(dGate, gate), linear().gradInput(dUp, up))
     }),
 }
 
