@@ -6,7 +6,9 @@ import { describe } from '../../shared/errors.js'
 import type { BackendAsked } from '../../worker/backends/choose.js'
 import type { Benchmark, Figure } from './benchmark.js'
 
-const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {}
+const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  step: () => import('./step.js'),
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
