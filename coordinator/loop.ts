@@ -13,7 +13,7 @@ import type { Courier } from './courier.js'
 import type { EvaluationDesk } from './evaluate/desk.js'
 import type { PuzzleTable } from './puzzle-table.js'
 import type { Observer } from './observer.js'
-import type { SlotBook, SlotRecord, Take } from './slots.js'
+import type { SlotBook, Take } from './slots.js'
 import type { BoundaryState } from './checkpointing.js'
 import { StepDesk } from './step-desk.js'
 import { initialState, type Effect, type Policy, type RunEvent, type RunState } from './run-state.js'
@@ -29,7 +29,13 @@ export interface CoordinatorPorts {
   readonly incarnation: string
   readonly configText: string
   readonly dataHash: string
-  readonly origin: { readonly step: Step; readonly epoch: Epoch; readonly snapshot: SnapshotId }
+  readonly origin: {
+    readonly step: Step
+    readonly epoch: Epoch
+    readonly snapshot: SnapshotId
+    /** The checkpoint knows its score. */
+    readonly evaluated: boolean
+  }
   readonly book: SlotBook
   readonly table: PuzzleTable
   readonly courier: Courier
@@ -45,6 +51,8 @@ export type Outcome =
   | { readonly type: 'finished'; readonly why: string; readonly finished: boolean; readonly step: Step }
   | { readonly type: 'rewind'; readonly why: string }
 
+type Boundary = Omit<BoundaryState, 'examples'> & { readonly examples: Promise<BoundaryState['examples']> }
+
 /** How long lost messages may stall a step before it is replayed. */
 const STALL_MS = 15_000 as Millis
 
@@ -53,7 +61,11 @@ export class CoordinatorLoop {
   private readonly policy: Policy
   private readonly steps: StepDesk
   private joining: { readonly lead: WorkerId; readonly snapshot: SnapshotId } | undefined
-  private boundary: Promise<BoundaryState> | undefined
+  /** The boundary whose copies are being made, not saved yet. */
+  private boundary: Boundary | undefined
+  private saving: Promise<void> = Promise.resolve()
+  private readonly events: RunEvent[] = []
+  private busy = false
   private settle: (outcome: Outcome) => void = () => undefined
   private reject: (error: unknown) => void = () => undefined
   readonly outcome: Promise<Outcome>
@@ -70,7 +82,7 @@ export class CoordinatorLoop {
       checkpointEvery: config.checkpoint.everySteps,
       evaluateEvery: config.evaluate.everySteps,
     }
-    this.state = initialState(origin.step, origin.epoch)
+    this.state = initialState(origin.step, origin.epoch, origin.evaluated)
     this.steps = new StepDesk({
       ...ports,
       send: (worker, message) => this.send(worker, message),
@@ -82,7 +94,19 @@ export class CoordinatorLoop {
     })
   }
 
+  /** Events that come of performing effects wait their turn: one is done before the next is looked at. */
   dispatch(event: RunEvent): void {
+    this.events.push(event)
+    if (this.busy) return
+    this.busy = true
+    try {
+      for (let at = this.events.shift(); at !== undefined; at = this.events.shift()) this.happen(at)
+    } finally {
+      this.busy = false
+    }
+  }
+
+  private happen(event: RunEvent): void {
     const before = this.state
     const { state, effects, why } = transition(before, event, this.ports.now(), this.policy)
     this.state = state
@@ -145,7 +169,8 @@ export class CoordinatorLoop {
         observer.prepared(worker, message)
         return this.dispatch({ type: 'prepared', worker })
       case 'ready':
-        this.ports.book.held(worker)
+        // A late word about an epoch that is over says nothing about who holds what now.
+        if (message.epoch === this.state.epoch && this.state.phase === 'syncing') this.ports.book.held(worker)
         return this.dispatch({ type: 'ready', worker, epoch: message.epoch, params: message.params })
       case 'beat':
         observer.beat(worker, message)
@@ -164,6 +189,7 @@ export class CoordinatorLoop {
         return this.dispatch({ type: 'vote', worker, epoch, step, vote: { finite, mean, params } })
       }
       case 'snapshotReady':
+        if (message.snapshot !== this.boundary?.snapshot) return
         return this.dispatch({ type: 'snapshotReady', worker, step: message.step })
       case 'evaluated':
         desk.answer(worker, message)
@@ -197,11 +223,10 @@ export class CoordinatorLoop {
       case 'begin':
         return this.guard(this.begin(effect.epoch, effect.step))
       case 'commit':
-        for (const worker of this.state.team)
-          this.send(worker, { type: 'commit', epoch: effect.epoch, step: effect.step })
-        return this.steps.commit(effect.step, this.state.team)
+        for (const worker of effect.team) this.send(worker, { type: 'commit', epoch: effect.epoch, step: effect.step })
+        return this.steps.commit(effect.step, effect.team)
       case 'discard':
-        for (const worker of this.state.team)
+        for (const worker of effect.team)
           this.send(worker, { type: 'discard', epoch: effect.epoch, step: effect.step, why: effect.reason })
         return this.ports.observer.discarded(effect.reason)
       case 'lost':
@@ -213,7 +238,8 @@ export class CoordinatorLoop {
       case 'snapshot':
         return this.snapshot()
       case 'save':
-        return this.guard(this.save())
+        this.saving = this.save()
+        return this.guard(this.saving)
       case 'evaluate':
         this.ports.desk.begin(this.state.step)
         return this.evaluateOn()
@@ -227,7 +253,8 @@ export class CoordinatorLoop {
           step: this.state.step,
         })
       case 'rewind':
-        return this.settle({ type: 'rewind', why: effect.why })
+        // What is being written of an earlier boundary may still become whole.
+        return this.guard(this.saving.then(() => this.settle({ type: 'rewind', why: effect.why })))
       case 'halt':
         this.close(effect.why)
         return this.reject(new RunHalted(effect.why, effect.remedy))
@@ -240,6 +267,11 @@ export class CoordinatorLoop {
     for (const worker of this.state.members.keys())
       this.send(worker, { type: 'stop', why, finished: outcome?.type === 'finished' && outcome.finished })
     if (outcome !== undefined) this.settle(outcome)
+  }
+
+  /** Another leads the run: the workers are its business, not ours. */
+  abandon(error: unknown): void {
+    this.reject(error)
   }
 
   /** A part of ours failed beyond repair. */
@@ -259,7 +291,7 @@ export class CoordinatorLoop {
     const lead = team.find((id) => this.state.members.get(id)?.holdsState)
     const newcomers = team.filter((id) => !this.state.members.get(id)?.holdsState)
     const joining = `join-${epoch}` as SnapshotId
-    this.joining = undefined
+    this.releaseJoined()
     if (lead !== undefined && newcomers.length > 0) {
       this.joining = { lead, snapshot: joining }
       this.send(lead, { type: 'snapshot', snapshot: joining, step, dense: true })
@@ -289,8 +321,7 @@ export class CoordinatorLoop {
   }
 
   private async begin(epoch: Epoch, step: Step): Promise<void> {
-    if (this.joining !== undefined) this.send(this.joining.lead, { type: 'release', snapshot: this.joining.snapshot })
-    this.joining = undefined
+    this.releaseJoined()
     await this.steps.begin(
       step,
       this.state.team,
@@ -299,40 +330,50 @@ export class CoordinatorLoop {
     )
   }
 
+  /** What joiners have pulled is not needed any more. */
+  private releaseJoined(): void {
+    if (this.joining !== undefined) this.send(this.joining.lead, { type: 'release', snapshot: this.joining.snapshot })
+    this.joining = undefined
+  }
+
   /** The workers copy their state now; what is ours is noted down now too. */
   private snapshot(): void {
     const { book, courier, table, desk } = this.ports
     const { step, epoch, team } = this.state
     // The boundary before was never saved if a worker died over it.
-    void this.boundary?.then((unsaved) => unsaved.table.release())
+    if (this.boundary !== undefined) this.release(this.boundary)
     const snapshot = `step-${step}-${epoch}` as SnapshotId
     team.forEach((worker, i) => this.send(worker, { type: 'snapshot', snapshot, step, dense: i === 0 }))
-    const slots: readonly SlotRecord[] = [...book.all()]
-    const frozen = table.freeze()
+    const slots = book.saved()
     const holders = new Map(team.map((worker) => [worker, this.owned(worker)]))
-    const evaluation = desk.resultOf(step)
     const working = slots.map(({ slot, draw }) => (draw === null ? null : { slot, draw }))
-    this.boundary = Promise.all(
+    const examples = Promise.all(
       working.map(async (take) => (take === null ? null : ((await courier.fetch([take]))[0] ?? null))),
-    ).then((examples) => ({ snapshot, step, epoch, slots, examples, table: frozen, holders, evaluation }))
-    // A snapshot that is never saved (a worker died over it) must not fail unseen.
-    this.boundary.catch(this.reject)
+    )
+    // Of a snapshot that is never saved, nobody awaits the examples.
+    examples.catch((error: unknown) => this.fail(error))
+    const evaluation = desk.resultOf(step)
+    this.boundary = { snapshot, step, epoch, slots, table: table.freeze(), holders, evaluation, examples }
   }
 
   private async save(): Promise<void> {
-    const boundary = await this.boundary
+    const { boundary } = this
     if (boundary === undefined) return
     this.boundary = undefined
     let ok = true
     try {
-      await this.ports.save(boundary)
+      await this.ports.save({ ...boundary, examples: await boundary.examples })
     } catch (error) {
       ok = false
       this.ports.observer.checkpointFailed(error)
     }
-    boundary.table.release()
-    for (const worker of boundary.holders.keys()) this.send(worker, { type: 'release', snapshot: boundary.snapshot })
+    this.release(boundary)
     this.dispatch({ type: 'checkpointed', ok })
+  }
+
+  private release({ table, holders, snapshot }: Boundary): void {
+    table.release()
+    for (const worker of holders.keys()) this.send(worker, { type: 'release', snapshot })
   }
 
   private evaluateOn(): void {

@@ -7,7 +7,7 @@ export interface Policy {
   /** No more workers than slots: the rest stand by. */
   readonly maxWorkers: number
   readonly deadAfter: Millis
-  /** When every member has waited for the network this long, messages were lost: discard and replay. */
+  /** When those who are awaited have themselves waited for the network this long, messages were lost: begin it again. */
   readonly stallAfter: Millis
   readonly steps: number
   /** Training ends, as if all steps were done, after this time; infinite: never. */
@@ -64,6 +64,13 @@ export interface RunState {
   readonly evaluatedAt: Step
   readonly checkpointAt: Step
   readonly writing: boolean
+  /** Those whose copies are being written. */
+  readonly copied: readonly WorkerId[]
+  /** When the last assignment, step, snapshot or evaluation was asked for. */
+  readonly askedAt: Millis
+  /** When the clock was last looked at: a long gap means that we were held up ourselves. */
+  readonly tickedAt: Millis | null
+  readonly busDown: boolean
   /** How often in a row the step to come was discarded because it was not finite. */
   readonly notFinite: number
 }
@@ -85,14 +92,21 @@ export type RunEvent =
   | { readonly type: 'checkpointed'; readonly ok: boolean }
   | { readonly type: 'evaluated' }
   | { readonly type: 'stop'; readonly why: string }
-  | { readonly type: 'reconnected' }
+  | { readonly type: 'disconnected' | 'reconnected' }
   | { readonly type: 'tick' }
 
 export type Effect =
   | { readonly type: 'assign'; readonly epoch: Epoch; readonly team: readonly WorkerId[] }
   | { readonly type: 'begin'; readonly epoch: Epoch; readonly step: Step }
-  | { readonly type: 'commit'; readonly epoch: Epoch; readonly step: Step }
-  | { readonly type: 'discard'; readonly epoch: Epoch; readonly step: Step; readonly reason: DiscardReason }
+  /** `team`: those who computed the step, whoever is in the team by now. */
+  | { readonly type: 'commit'; readonly epoch: Epoch; readonly step: Step; readonly team: readonly WorkerId[] }
+  | {
+      readonly type: 'discard'
+      readonly epoch: Epoch
+      readonly step: Step
+      readonly team: readonly WorkerId[]
+      readonly reason: DiscardReason
+    }
   | { readonly type: 'lost'; readonly worker: WorkerId; readonly why: string }
   | { readonly type: 'snapshot' }
   /** All copies of the boundary are made: pull and write them while training goes on. */
@@ -111,7 +125,8 @@ export interface Transition {
   readonly why: string
 }
 
-export const initialState = (step: Step, epoch: Epoch): RunState => ({
+/** @param evaluated the state of `step` has been evaluated before */
+export const initialState = (step: Step, epoch: Epoch, evaluated = true): RunState => ({
   phase: 'gathering',
   epoch,
   step,
@@ -126,8 +141,12 @@ export const initialState = (step: Step, epoch: Epoch): RunState => ({
   stopping: null,
   trainingSince: null,
   timeIsUp: false,
-  evaluatedAt: step,
+  evaluatedAt: (evaluated ? step : Math.max(0, step - 1)) as Step,
   checkpointAt: step,
   writing: false,
+  copied: [],
+  askedAt: 0 as Millis,
+  tickedAt: null,
+  busDown: false,
   notFinite: 0,
 })

@@ -122,11 +122,7 @@ class Coordinator {
     )
     await new Promise((resolve) => setTimeout(resolve, 3 * BEACON_MS))
     listening.close()
-    if (other === undefined) return
-    throw new ConfigError(
-      `run ${config.run.id} already has a coordinator (${other}) at ${config.bus.url}`,
-      'stop it first, or name another run with --run',
-    )
+    if (other !== undefined) throw this.secondCoordinator(other)
   }
 
   private async run(): Promise<Outcome> {
@@ -149,6 +145,7 @@ class Coordinator {
       step: stepOf(checkpoint?.manifest.step ?? 0),
       epoch: epochOf(checkpoint?.manifest.epoch ?? 0),
       snapshot: this.incarnation as SnapshotId,
+      evaluated: checkpoint === undefined || checkpoint.manifest.evaluation !== undefined,
     }
     // Fails late on purpose: the loop exists only after its parts do.
     const failed = (error: unknown): void => loop.fail(error)
@@ -224,18 +221,37 @@ class Coordinator {
     const beacon = setInterval(announce, BEACON_MS)
     // After a pause of our own the heartbeats lie unread in the socket: read them before anyone is declared dead.
     const tick = setInterval(() => setImmediate(() => loop.dispatch({ type: 'tick' })), TICK_MS)
-    bus.onStatus((status) => {
-      if (status.type === 'error') return observer.decision(`the bus complains: ${status.why}`)
-      if (status.type === 'disconnected')
-        return observer.decision(`the NATS server at ${config.bus.url} is gone; waiting for it`)
-      loop.dispatch({ type: 'reconnected' })
+    const status = bus.onStatus((change) => {
+      if (change.type === 'error') return observer.decision(`the bus complains: ${change.why}`)
+      if (change.type === 'disconnected')
+        observer.decision(`the NATS server at ${config.bus.url} is gone; waiting for it`)
+      loop.dispatch({ type: change.type })
     })
+    const others = bus.subscribe(subjects.beacon, (bytes) => tolerant(() => this.yieldTo(loop, bytes), garbage))
     this.closers.push(
+      () => status.close(),
+      () => others.close(),
       () => hello.close(),
       () => inbox.close(),
       () => state.close(),
       () => clearInterval(beacon),
       () => clearInterval(tick),
+    )
+  }
+
+  /** Two that started at the same time, or while the network was cut: the one that has seen fewer epochs gives up. */
+  private yieldTo(loop: CoordinatorLoop, bytes: Uint8Array): void {
+    const { coordinator, epoch } = decode('beacon', bytes)
+    const mine = loop.state.epoch
+    if (coordinator === this.incarnation || epoch < mine || (epoch === mine && coordinator > this.incarnation)) return
+    loop.abandon(this.secondCoordinator(coordinator))
+  }
+
+  private secondCoordinator(other: string): ConfigError {
+    const { run, bus } = this.options.config
+    return new ConfigError(
+      `run ${run.id} already has a coordinator (${other}) at ${bus.url}`,
+      'stop it first, or name another run with --run',
     )
   }
 

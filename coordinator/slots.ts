@@ -70,6 +70,13 @@ export class SlotBook {
     return this.records
   }
 
+  /** For a checkpoint, in which a lost carry is an example not begun. */
+  saved(): SlotRecord[] {
+    return this.records.map((record) =>
+      record.restart && record.draw !== null ? { ...record, next: record.draw, restart: false } : record,
+    )
+  }
+
   ownedBy(worker: WorkerId): readonly SlotId[] {
     return this.shares.get(worker) ?? []
   }

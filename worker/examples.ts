@@ -5,12 +5,12 @@ import type { Begin } from './compute/port.js'
 
 export class ExampleQueue {
   private readonly bySlot = new Map<SlotId, Map<Draw, Begin>>()
-  private arrived: (() => void) | undefined
+  private waiting: (() => void)[] = []
 
   add(example: Begin): void {
     const queue = this.bySlot.get(example.slot) ?? new Map<Draw, Begin>()
     this.bySlot.set(example.slot, queue.set(example.draw, example))
-    this.arrived?.()
+    for (const look of this.waiting.splice(0)) look()
   }
 
   find(slot: SlotId, draw: Draw): Begin | undefined {
@@ -22,7 +22,7 @@ export class ExampleQueue {
     for (;;) {
       const found = wanted.map(({ slot, draw }) => this.find(slot, draw))
       if (found.every((example) => example !== undefined)) return found
-      await new Promise<void>((resolve) => (this.arrived = resolve))
+      await new Promise<void>((resolve) => this.waiting.push(resolve))
     }
   }
 

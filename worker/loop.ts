@@ -2,7 +2,7 @@
 // it passes work to the compute thread and bytes to the bus. A message that belongs to no current (epoch, step) is stale:
 // counted and dropped. A step that is discarded while under way leaves nothing behind.
 import type { RunConfig } from '../shared/config/run-config.js'
-import { RunError } from '../shared/errors.js'
+import { BusUnreachable, RunError, WireError } from '../shared/errors.js'
 import type { Draw, Epoch, Millis, SlotId, Step, WorkerId } from '../shared/ids.js'
 import { bytesOf, encode, floatsOf } from '../shared/protocol/codec.js'
 import {
@@ -20,7 +20,7 @@ import type { AllReduce } from './allreduce.js'
 import type { Arena } from './arena.js'
 import type { Compute } from './compute/client.js'
 import { carryElements } from './compute/carry.js'
-import type { PhaseTimes, SlotOrder } from './compute/port.js'
+import type { Begin, PhaseTimes, SlotOrder } from './compute/port.js'
 import { ExampleQueue } from './examples.js'
 import { Snapshots } from './snapshots.js'
 
@@ -60,6 +60,9 @@ export class WorkerLoop {
   private attempt = 0
   private phases: PhaseTimes = {}
   private begun: readonly { slot: SlotId; draw: Draw }[] = []
+  /** What this worker voted for last, until it is committed or discarded. */
+  private voted: { readonly epoch: Epoch; readonly step: Step } | undefined
+  private evaluating = 0
 
   constructor(private readonly ports: WorkerPorts) {}
 
@@ -113,17 +116,34 @@ export class WorkerLoop {
 
   private async onAssign(message: MessageTo<'assign'>): Promise<void> {
     const { compute, allreduce } = this.ports
+    const missed = message.source === 'self' && message.step !== this.step
+    if (missed && (this.voted === undefined || message.step !== this.step + 1))
+      return this.ports.onRejoin(`I hold the state of step ${this.step}, not of step ${message.step}`)
     const attempt = ++this.attempt
     this.phase = 'syncing'
+    // The commit was lost on its way. It must have been of what we voted for: without our vote there is none.
+    const caughtUp = missed ? this.commit(message.step) : undefined
+    this.voted = undefined
     this.epoch = message.epoch
     this.step = message.step
     this.rowsIn = 0
     allreduce.assign(message.epoch, message.step, message.members)
-    if (message.source !== 'self') await this.pullDense(message.source as Owner, message.snapshot)
+    await caughtUp
+    const carries = await this.pullAll(message)
     if (attempt !== this.attempt) return
-    const orders = this.ordersOf(message)
-    const carries = await this.pullCarries(message)
+    if (carries === undefined) {
+      // Whoever should have answered is gone; the coordinator notices, and assigns anew.
+      this.phase = 'idle'
+      return
+    }
+    // They were sent ahead of the assignment.
+    this.phase = 'waiting-for-data'
+    const examples = await this.examples.await(
+      message.slots.flatMap((slot, i) => (message.carry[i] === 'pull' ? [{ slot, draw: message.draws[i]! }] : [])),
+    )
     if (attempt !== this.attempt) return
+    this.phase = 'syncing'
+    const orders = this.ordersOf(message, examples)
     await compute.call({ type: 'slots', orders, carries })
     const { params } = await compute.call({ type: 'check' })
     if (attempt !== this.attempt) return
@@ -133,7 +153,18 @@ export class WorkerLoop {
     this.send({ type: 'ready', epoch: message.epoch, params })
   }
 
-  private async pullDense(source: Owner, snapshot: SnapshotId): Promise<void> {
+  /** The carries to load; undefined if somebody does not answer. */
+  private async pullAll(message: MessageTo<'assign'>): Promise<Float32Array | undefined> {
+    try {
+      if (message.source !== 'self') await this.pullDense(message.source as Owner, message.snapshot, message.epoch)
+      return await this.pullCarries(message)
+    } catch (error) {
+      if (error instanceof BusUnreachable || error instanceof WireError) return undefined
+      throw error
+    }
+  }
+
+  private async pullDense(source: Owner, snapshot: SnapshotId, epoch: Epoch): Promise<void> {
     const { arena, bus, subjects, config, compute } = this.ports
     const subject = subjects.state(source)
     const range = { snapshot, slot: 0 as SlotId, offset: 0 }
@@ -145,16 +176,18 @@ export class WorkerLoop {
     }
     for (const segment of ['hInit', 'lInit'] as const)
       await pull(bus, subject, { ...range, segment, length: states[segment].byteLength }, bytesOf(states[segment]))
+    if (epoch !== this.epoch) return
     this.states = states
     await compute.call({ type: 'adopt', ...states })
   }
 
-  private ordersOf({ slots, carry, draws, steps }: MessageTo<'assign'>): SlotOrder[] {
+  /** @param examples of the slots to pull, in order */
+  private ordersOf({ slots, carry, steps }: MessageTo<'assign'>, examples: readonly Begin[]): SlotOrder[] {
+    const underWay = new Map(examples.map((example) => [example.slot, example]))
     return slots.map((slot, i) => {
-      if (carry[i] !== 'pull') return { slot, carry: carry[i] ?? 'reset' }
-      const example = this.examples.find(slot, draws[i]!)
-      // Sent ahead of the assignment; without it the slot can only begin its example again.
-      return example === undefined ? { slot, carry: 'reset' } : { slot, carry: 'load', steps: steps[i] ?? 0, example }
+      const example = underWay.get(slot)
+      if (example !== undefined) return { slot, carry: 'load', steps: steps[i] ?? 0, example }
+      return { slot, carry: carry[i] === 'keep' ? 'keep' : 'reset' }
     })
   }
 
@@ -226,6 +259,7 @@ export class WorkerLoop {
     const { mean, params } = checked
     this.phases = { data: started - began, ...stepped.phases, reduce: reduced - computed, check: checked.ms }
     const phases = STEP_PHASES.map((phase) => this.phases[phase] ?? 0)
+    this.voted = { epoch, step }
     this.send({ type: 'vote', epoch, step, finite: checked.finite && stepped.finite, mean, params, phases })
   }
 
@@ -254,17 +288,23 @@ export class WorkerLoop {
   private async onCommit({ epoch, step }: MessageTo<'commit'>): Promise<void> {
     if (epoch !== this.epoch || step !== this.step + 1) return this.ports.onStale()
     const attempt = ++this.attempt
-    this.step = step
-    for (const { slot, draw } of this.begun) this.examples.forget(slot, draw)
     this.phase = 'committing'
+    await this.commit(step)
+    if (attempt === this.attempt) this.phase = 'idle'
+  }
+
+  private async commit(step: Step): Promise<void> {
+    this.step = step
+    this.voted = undefined
+    for (const { slot, draw } of this.begun) this.examples.forget(slot, draw)
     const { ms } = await this.ports.compute.call({ type: 'commit', step })
     this.ports.onCommit(step, { ...this.phases, commit: ms }, this.slots.length)
-    if (attempt === this.attempt) this.phase = 'idle'
   }
 
   private async onDiscard({ epoch, step }: MessageTo<'discard'>): Promise<void> {
     if (epoch !== this.epoch || step !== this.step + 1) return this.ports.onStale()
     this.attempt++
+    this.voted = undefined
     this.phase = 'idle'
     await this.ports.compute.call({ type: 'discard' })
   }
@@ -280,12 +320,15 @@ export class WorkerLoop {
   }
 
   private async onEvaluate({ evaluation, unit, inputs, rows }: MessageTo<'evaluate'>): Promise<void> {
+    this.evaluating++
     this.phase = 'evaluating'
     const { preds, q } = await this.ports.compute.call({
       type: 'evaluate',
       inputs: inputs.slice(),
       rows: floatsOf(rows),
     })
+    this.evaluating--
+    if (this.evaluating === 0 && this.phase === 'evaluating') this.phase = 'idle'
     this.send({ type: 'evaluated', evaluation, unit, preds, q: bytesOf(q) })
   }
 }

@@ -165,7 +165,15 @@ class Session {
       pid: process.pid,
       metrics: metricsUrl,
     })
-    const reply = decode('helloReply', await this.bus.request(subjectsOf(this.run_).hello, request, HELLO_TIMEOUT_MS))
+    const answer = await this.bus
+      .request(subjectsOf(this.run_).hello, request, HELLO_TIMEOUT_MS)
+      .catch((error: unknown) => error)
+    if (!(answer instanceof Uint8Array)) {
+      // It led the run a moment ago: it died, or the bus did. Look again.
+      this.end({ type: 'again', why: answer instanceof Error ? answer.message : String(answer) })
+      return undefined
+    }
+    const reply = decode('helloReply', answer)
     if (reply.type === 'welcome')
       return compileConfig({
         preset: 'tiny',
@@ -228,7 +236,7 @@ class Session {
     this.watchBeacon(loop)
     options.signal.onStop(() => {
       loop.send({ type: 'leaving', why: 'asked to stop' })
-      void bus.flush().then(() => this.end({ type: 'over', why: 'stopped' }))
+      void bus.flush().then(() => this.end({ type: 'over', why: 'asked to stop' }))
     })
   }
 

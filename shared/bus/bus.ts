@@ -30,11 +30,12 @@ export interface Bus {
   publish(subject: string, data: Uint8Array): void
   /** Resolves at once while fewer than inFlightBytes are unacknowledged, else when the server has taken them. */
   credit(): Promise<void>
+  /** Resolves when the server has taken what was published so far, or is too slow to wait for. */
   flush(): Promise<void>
   subscribe(subject: string, handler: Handler): { close(): void }
   /** @throws BusUnreachable if nobody answers in time. */
   request(subject: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array>
-  onStatus(handler: (status: BusStatus) => void): void
+  onStatus(handler: (status: BusStatus) => void): { close(): void }
   stats(): BusStats
   close(): Promise<void>
 }
@@ -47,6 +48,10 @@ export interface BusOptions {
   readonly name: string
   readonly inFlightBytes: number
 }
+
+/** How long a goodbye may take. */
+const FLUSH_MS = 1000
+const patience = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms).unref())
 
 /** @throws BusUnreachable naming the URL and the remedy. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
@@ -82,7 +87,7 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
   const went = (direction: 'in' | 'out', subject: string, data: Uint8Array): void => {
     wire[direction][wireKindOf(subject)] += data.byteLength
   }
-  const watchers: ((status: BusStatus) => void)[] = []
+  const watchers = new Set<(status: BusStatus) => void>()
   const tell = (status: BusStatus): void => watchers.forEach((watcher) => watcher(status))
   const watch = async (): Promise<void> => {
     for await (const status of connection.status()) {
@@ -95,18 +100,15 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
   }
   void watch()
 
-  const flush = (): Promise<void> => {
-    flushing ??= connection.flush().then(
-      () => {
-        flushing = undefined
-        unflushed = 0
-      },
-      () => {
-        // A flush that fails means a lost connection; the status handler deals with that.
-        flushing = undefined
-        unflushed = 0
-      },
-    )
+  const taken = (): Promise<void> => {
+    if (flushing !== undefined) return flushing
+    const covered = unflushed
+    const done = (): void => {
+      flushing = undefined
+      unflushed -= covered
+    }
+    // A flush that fails means a lost connection; the status handler deals with that.
+    flushing = connection.flush().then(done, done)
     return flushing
   }
   const deliver = (subscription: { handler: Handler }): ((error: Error | null, message: NatsMessage) => void) => {
@@ -118,7 +120,14 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
         went('out', subject, answer)
         message.respond(answer)
       }
-      subscription.handler(data, subject, reply === undefined ? undefined : respond)
+      try {
+        subscription.handler(data, subject, reply === undefined ? undefined : respond)
+      } catch (error) {
+        // The client would take it for a broken connection and connect again: a bug of ours must be seen.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
     }
   }
 
@@ -130,8 +139,8 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
       went('out', subject, data)
       connection.publish(subject, data)
     },
-    credit: () => (unflushed < options.inFlightBytes ? Promise.resolve() : flush()),
-    flush,
+    credit: () => (unflushed < options.inFlightBytes ? Promise.resolve() : taken()),
+    flush: () => Promise.race([connection.flush().catch(() => undefined), patience(FLUSH_MS)]),
     subscribe(subject, handler) {
       const subscription: NatsSubscription = connection.subscribe(subject, { callback: deliver({ handler }) })
       return { close: () => subscription.unsubscribe() }
@@ -148,7 +157,10 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
         })
       }
     },
-    onStatus: (handler) => void watchers.push(handler),
+    onStatus(handler) {
+      watchers.add(handler)
+      return { close: () => void watchers.delete(handler) }
+    },
     stats: () => {
       const { inBytes, outBytes, inMsgs, outMsgs } = connection.stats()
       return { bytesIn: inBytes, bytesOut: outBytes, messagesIn: inMsgs, messagesOut: outMsgs, reconnects, wire }
@@ -156,7 +168,7 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
     async close() {
       if (connection.isClosed()) return
       // Drain sends what is queued; a dead server must not hold us up.
-      await Promise.race([connection.drain(), new Promise((resolve) => setTimeout(resolve, 1000))])
+      await Promise.race([connection.drain().catch(() => undefined), patience(FLUSH_MS)])
       await connection.close()
     },
   }

@@ -1,0 +1,156 @@
+// The moves of the run's state machine: what to do between two steps, and how to go on after something was lost. Pure;
+// state.ts calls them when an event gives the reason.
+import type { Epoch, Step, WorkerId } from '../shared/ids.js'
+import type { DiscardReason, Effect, Member, Policy, RunState, Transition } from './run-state.js'
+
+export const stay = (state: RunState, why = ''): Transition => ({ state, effects: [], why })
+export const withMember = (state: RunState, member: Member): RunState => ({
+  ...state,
+  members: new Map(state.members).set(member.id, member),
+})
+export const next = (step: Step): Step => (step + 1) as Step
+
+/** As the step of the last checkpoint: take one as soon as any is due. */
+export const NEVER = 0 as Step
+
+export const holdsState = (state: RunState, id: WorkerId): boolean => state.members.get(id)?.holdsState === true
+
+/** Everyone who may be in the next epoch: old team first, in its order, so that slots move as little as possible. */
+export function candidates(state: RunState, policy: Policy): WorkerId[] {
+  const able = (id: WorkerId): boolean => {
+    const phase = state.members.get(id)?.phase
+    return phase === 'ready' || phase === 'syncing' || phase === 'prepared'
+  }
+  const newcomers = [...state.members.keys()].filter((id) => !state.team.includes(id) && able(id))
+  return [...state.team.filter(able), ...newcomers].slice(0, policy.maxWorkers)
+}
+
+/** Forms a team if there are enough workers and nothing is under way. */
+export function gather(state: RunState, policy: Policy): Transition {
+  if (state.phase !== 'gathering') return stay(state, 'a worker is prepared; it joins at the next boundary')
+  const team = candidates(state, policy)
+  return enough(state, team, policy) ? assign(state, team, `${count(team)} here`) : wait(state, team.length, policy)
+}
+
+/** Who is left may end a run that is to stop, so that nothing is lost; to train, it takes `minWorkers`. */
+const enough = (state: RunState, team: readonly WorkerId[], policy: Policy): boolean =>
+  state.stopping === null ? team.length >= policy.minWorkers : team.some((id) => holdsState(state, id))
+
+const count = (team: readonly WorkerId[]): string => (team.length === 1 ? '1 worker is' : `${team.length} workers are`)
+
+/** Too few workers to go on with. */
+export function wait(state: RunState, here: number, policy: Policy): Transition {
+  if (state.stopping !== null) return close(state, state.stopping)
+  return stay({ ...state, phase: 'gathering' }, `${here} of ${policy.minWorkers} workers are here; waiting`)
+}
+
+function assign(state: RunState, team: readonly WorkerId[], why: string): Transition {
+  if (state.step !== state.origin && !team.some((id) => holdsState(state, id))) {
+    const rewind = `nobody holds the state of step ${state.step} any more; going back to the last checkpoint`
+    return { state: { ...state, phase: 'finished' }, effects: [{ type: 'rewind', why: rewind }], why: rewind }
+  }
+  const epoch = (state.epoch + 1) as Epoch
+  const members = new Map(state.members)
+  for (const id of team) {
+    const member = members.get(id)
+    if (member !== undefined) members.set(id, { ...member, phase: 'syncing' })
+  }
+  const nothingYet = { votes: new Map(), results: new Set<WorkerId>(), params: new Map() }
+  return {
+    state: { ...state, ...nothingYet, phase: 'syncing', epoch, team, assigned: team, members },
+    effects: [{ type: 'assign', epoch, team }],
+    why: `epoch ${epoch}: ${why}`,
+  }
+}
+
+/** What to do between two steps. */
+export function boundary(state: RunState, policy: Policy): Transition {
+  const over = state.step >= policy.steps || state.timeIsUp
+  const ending = over || state.stopping !== null
+  // At multiples of the interval, wherever the run was stopped and resumed in between.
+  const due = (every: number, last: Step): boolean =>
+    every > 0 && Math.floor(state.step / every) > Math.floor(last / every)
+  if (!enough(state, state.team, policy)) return gather({ ...state, phase: 'gathering' }, policy)
+  const wantsEvaluation = state.stopping === null && (over || due(policy.evaluateEvery, state.evaluatedAt))
+  if (wantsEvaluation && state.evaluatedAt < state.step)
+    return {
+      state: { ...state, phase: 'evaluating' },
+      effects: [{ type: 'evaluate' }],
+      why: `evaluating after step ${state.step}`,
+    }
+  const wantsCheckpoint = ending || due(policy.checkpointEvery, state.checkpointAt) || justEvaluated(state)
+  if (wantsCheckpoint && state.checkpointAt < state.step) {
+    if (state.writing && ending)
+      return stay({ ...state, phase: 'closing' }, 'the last checkpoint waits for the one being written')
+    // A checkpoint holds every slot, so those of the lost get new owners first.
+    if (state.assigned.some((id) => !state.team.includes(id)))
+      return assign(state, candidates(state, policy), `the slots of the lost are shared out before the checkpoint`)
+    if (!state.writing)
+      return {
+        state: { ...state, phase: 'snapshotting', snapshots: new Set(), checkpointAt: state.step },
+        effects: [{ type: 'snapshot' }],
+        why: `checkpoint of step ${state.step}`,
+      }
+  }
+  if (ending)
+    return close(
+      state,
+      state.stopping ?? (state.step >= policy.steps ? 'all steps are done' : 'the time given to training is up'),
+    )
+  const team = candidates(state, policy)
+  if (team.join() !== state.assigned.join())
+    return assign(state, team, `${count(team)} in from step ${next(state.step)} on`)
+  return {
+    state: { ...state, phase: 'training', votes: new Map(), results: new Set() },
+    effects: [{ type: 'begin', epoch: state.epoch, step: next(state.step) }],
+    why: '',
+  }
+}
+
+const justEvaluated = (state: RunState): boolean => state.evaluatedAt === state.step && state.step > 0
+
+export function close(state: RunState, why: string): Transition {
+  if (state.writing) return stay({ ...state, phase: 'closing' }, 'waiting for the last checkpoint')
+  const finished = state.stopping === null
+  return { state: { ...state, phase: 'finished' }, effects: [{ type: 'finish', why, finished }], why }
+}
+
+export const halt = (state: RunState, why: string, remedy: string): Transition => ({
+  state: { ...state, phase: 'halted' },
+  effects: [{ type: 'halt', why, remedy }],
+  why,
+})
+
+/** Discards the step under way and starts it again with `team` under a new epoch. */
+export function replay(state: RunState, team: readonly WorkerId[], reason: DiscardReason, policy: Policy): Transition {
+  const discard: Effect = { type: 'discard', epoch: state.epoch, step: next(state.step), team: state.team, reason }
+  const again = enough(state, team, policy)
+    ? assign(state, team, `step ${next(state.step)} is replayed (${reason})`)
+    : wait(state, team.length, policy)
+  return { ...again, effects: [discard, ...again.effects] }
+}
+
+/** Messages were lost: whoever missed one is brought into step by a new assignment, and what was asked is asked again. */
+export function resync(state: RunState, reason: 'bus-reconnected' | 'stalled', policy: Policy): Transition {
+  const why = reason === 'stalled' ? 'messages were lost' : 'the bus is back'
+  switch (state.phase) {
+    case 'training':
+      return replay(state, state.team, reason, policy)
+    case 'syncing':
+      return regroup(state, why, policy)
+    case 'snapshotting':
+      return regroup({ ...state, checkpointAt: NEVER }, why, policy)
+    case 'evaluating': {
+      const again = regroup(state, why, policy)
+      return { ...again, effects: [{ type: 'abandonEvaluation' }, ...again.effects] }
+    }
+    default:
+      return stay(state, why)
+  }
+}
+
+/** A new epoch of those who are here, or waiting for more. */
+export function regroup(state: RunState, why: string, policy: Policy): Transition {
+  const team = candidates(state, policy)
+  return enough(state, team, policy) ? assign(state, team, why) : wait(state, team.length, policy)
+}
