@@ -16,9 +16,6 @@ import { readNamed } from './official-build.js'
 import { OfficialOrder } from './official-order.js'
 import { slotChoice, type Choice } from './sampler.js'
 
-/** Pairs of a generated task. */
-const TRAIN_PAIRS = 8
-const TEST_PAIRS = 2
 /** Encoded examples that may wait per slot. */
 const AHEAD_PER_SLOT = 4
 
@@ -108,8 +105,8 @@ async function openTasks(data: DataConfig, cacheDir: string): Promise<{ folder: 
       families: data.generatedFamilies,
       tasksPerFamily: data.generatedTasksPerFamily,
       canvas,
-      trainPairs: TRAIN_PAIRS,
-      testPairs: TEST_PAIRS,
+      trainPairs: data.generatedTrainPairs,
+      testPairs: data.generatedTestPairs,
     }
     if (config.families > FAMILIES.length)
       throw new ConfigError(

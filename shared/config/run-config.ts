@@ -51,6 +51,9 @@ export interface DataConfig {
   /** For the generator: rule families used, and tasks made of each. */
   readonly generatedFamilies: number
   readonly generatedTasksPerFamily: number
+  /** Pairs of each generated task that are trained on, and pairs that are only asked for. */
+  readonly generatedTrainPairs: number
+  readonly generatedTestPairs: number
 }
 
 export interface TrainConfig {

@@ -167,6 +167,8 @@ const SCHEMA = {
     chunkEpochs: integer('Sampler official: epochs per chunk of its order.', 10000, 1, MANY),
     generatedFamilies: integer('Source generated: rule families used.', 20, 1, 1000),
     generatedTasksPerFamily: integer('Source generated: tasks made of each family.', 4, 1, 100000),
+    generatedTrainPairs: integer('Source generated: pairs of each ARC task that are trained on.', 8, 1, 1000),
+    generatedTestPairs: integer('Source generated: unseen pairs of each ARC task, to be solved.', 2, 1, 1000),
   },
   train: {
     slots: integer('Global batch: lanes that the workers share out among themselves.', 768, 1, 65536, {

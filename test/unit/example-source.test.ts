@@ -21,6 +21,8 @@ const DATA: DataConfig = {
   chunkEpochs: 50,
   generatedFamilies: 6,
   generatedTasksPerFamily: 2,
+  generatedTrainPairs: 8,
+  generatedTestPairs: 2,
 }
 let folder = ''
 const open = (
