@@ -98,3 +98,12 @@ export interface DoctorOptions {
   readonly json?: boolean
   readonly out: Terminal
 }
+
+/** `trmesh check-submission FILE`. */
+export interface CheckSubmissionOptions {
+  readonly file: string
+  /** Which tasks the sheet must answer. */
+  readonly data: RunConfig['data']
+  readonly root: string
+  readonly out: Terminal
+}

@@ -2,6 +2,7 @@
 // or the concept folders of ConceptARC), or the challenges and solutions files of Kaggle.
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import type { AskedTask } from '../../shared/arc/check-submission.js'
 import type { Subset } from '../../shared/arc/pool.js'
 import { parseTask, type Task } from '../../shared/arc/task.js'
 import { DataError } from '../../shared/errors.js'
@@ -15,6 +16,13 @@ export interface Folder {
 
 const FORMS =
   "give a folder of per-task JSON files (flat, or with training/ and evaluation/, or ConceptARC's corpus) or of Kaggle's *_challenges.json and *_solutions.json"
+
+/** What an answer sheet must name: every task of the held-out subset, in the order of its file, also where it does not fit a canvas. */
+export const askedOf = ({ subsets, testSubset }: Folder): AskedTask[] =>
+  (subsets.find(({ name }) => name === testSubset)?.tasks ?? []).map(({ name, pairs }) => ({
+    task: name,
+    solutions: pairs.filter(({ split }) => split === 'test').map(({ output }) => output),
+  }))
 
 /** Subsets of the two official builds, in their order; of a folder that holds both, the first is taken (spec 4.2). */
 const BUILDS = {

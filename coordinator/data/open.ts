@@ -1,5 +1,6 @@
 // Opens the data of a run: finds it (generated, named or a folder), builds its pool, and serves examples by (slot, draw).
 import { join } from 'node:path'
+import type { AskedTask } from '../../shared/arc/check-submission.js'
 import { FAMILIES, generateTasks } from '../../shared/arc/generator/generate.js'
 import type { DataConfig } from '../../shared/config/run-config.js'
 import { ConfigError } from '../../shared/errors.js'
@@ -11,7 +12,7 @@ import { DATA_SETS, isDataSet } from './data-sets.js'
 import { sideOf } from './encode.js'
 import type { Dataset, EncodedExample, EvaluationLimits, EvaluationSet, ExampleSource } from './example-source.js'
 import { Feed } from './feed.js'
-import { isBuild, readBuild, readFolder, type Folder } from './folder.js'
+import { askedOf, isBuild, readBuild, readFolder, type Folder } from './folder.js'
 import { readNamed } from './official-build.js'
 import { OfficialOrder } from './official-order.js'
 import { slotChoice, type Choice } from './sampler.js'
@@ -60,6 +61,20 @@ export async function openExampleSource(
     },
     close: () => feed.close(),
   }
+}
+
+/** The tasks whose test pairs are held out, as an answer sheet must name them. @throws DataError or ConfigError */
+export async function openAskedTasks(
+  data: DataConfig,
+  cacheDir: string,
+): Promise<{ tasks: readonly AskedTask[]; origin: string }> {
+  if (data.kind !== 'arc')
+    throw new ConfigError(
+      `there is no ARC Prize sheet for ${data.kind} puzzles`,
+      'name ARC data with --data, or a preset such as --preset arc1',
+    )
+  const { folder, origin } = await openTasks(data, cacheDir)
+  return { tasks: askedOf(folder), origin }
 }
 
 function chooser(

@@ -1,6 +1,7 @@
 // What the commands hand over to. Each part is loaded when its command runs, so that `worker` never loads the coordinator
 // and nobody but a worker loads a tensor library.
 import type {
+  CheckSubmissionOptions,
   CoordinatorOptions,
   DoctorOptions,
   DownloadOptions,
@@ -9,6 +10,7 @@ import type {
   WorkerOptions,
   WorkersOptions,
 } from '../../shared/ports.js'
+import type { SavedRun } from '../../coordinator/store/saved-run.js'
 
 export async function serveCoordinator(options: CoordinatorOptions): Promise<void> {
   const part = await import('../../coordinator/service.js')
@@ -43,4 +45,15 @@ export async function verifyData(options: VerifyOptions): Promise<void> {
 export async function runDoctor(options: DoctorOptions): Promise<void> {
   const part = await import('../doctor/doctor.js')
   await part.runDoctor(options)
+}
+
+export async function checkSubmissionFile(options: CheckSubmissionOptions): Promise<void> {
+  const part = await import('../../coordinator/evaluate/check-file.js')
+  await part.checkSubmissionFile(options)
+}
+
+/** What a checkpoint says of itself. */
+export async function savedRun(dir: string): Promise<SavedRun> {
+  const part = await import('../../coordinator/store/saved-run.js')
+  return part.savedRun(dir)
 }

@@ -2,6 +2,7 @@
 // the world nor exits; main.ts does.
 import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../../shared/errors.js'
+import { registerCheckSubmission } from './commands/check-submission.js'
 import { registerCoordinator } from './commands/coordinator.js'
 import { registerData } from './commands/data.js'
 import { registerDoctor } from './commands/doctor.js'
@@ -43,6 +44,7 @@ function createProgram(context: CliContext): Command {
   registerCoordinator(program, context)
   registerWorker(program, context)
   registerWorkers(program, context)
+  registerCheckSubmission(program, context)
   registerData(program, context)
   registerDoctor(program, context)
   return program

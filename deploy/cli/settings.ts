@@ -58,8 +58,17 @@ export interface GivenConfig {
   readonly namesRun: boolean
 }
 
-/** The configuration of a command that `addSettings` prepared. Throws ConfigError. */
-export function configOf(command: Command, context: CliContext, preset: PresetName = 'tiny'): GivenConfig {
+/**
+ * The configuration of a command that `addSettings` prepared.
+ * @param saved of a run, taken in place of `--config`
+ * @throws ConfigError
+ */
+export function configOf(
+  command: Command,
+  context: CliContext,
+  preset: PresetName = 'tiny',
+  saved?: { readonly path: string; readonly text: string },
+): GivenConfig {
   const options = command.opts<Record<string, string | undefined>>()
   const flags: Record<string, string> = {}
   for (const { key } of SETTINGS) {
@@ -68,7 +77,8 @@ export function configOf(command: Command, context: CliContext, preset: PresetNa
   }
   const absolute = (path: string): string => resolve(context.cwd, path)
   const path = options['config']
-  const file = path === undefined ? {} : { file: { path, text: readConfig(absolute(path), path) } }
+  const named = path === undefined ? saved : { path, text: readConfig(absolute(path), path) }
+  const file = named === undefined ? {} : { file: named }
   const config = compileConfig({ preset, ...file, env: context.env, flags, absolute })
   const namesRun = path !== undefined || 'run.id' in flags || context.env['TRMESH_RUN_ID'] !== undefined
   return { config, namesRun }

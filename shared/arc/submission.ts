@@ -16,13 +16,27 @@ const attempts = ({ candidates }: PairScore): Attempts | undefined => {
     : { attempt_1: rowsOf(first.grid), attempt_2: rowsOf(second.grid) }
 }
 
-/** What ARC Prize asks for: always two attempts for all pairs; where nothing was predicted, a single black cell. */
-export function submission(score: ArcScore): Submission {
-  const whole = (rows: Rows): Rows => (rows.length === 0 ? [[0]] : rows)
+/** A task of the answer sheet. */
+export interface SheetTask {
+  readonly task: string
+  /** Its test inputs. */
+  readonly inputs: number
+}
+
+/**
+ * What ARC Prize asks for: always two attempts for every test input of every task, in order; where nothing was predicted,
+ * a single black cell.
+ * @param tasks all tasks of the sheet, also those that were not evaluated; without it, those that were
+ */
+export function submission(score: ArcScore, tasks?: readonly SheetTask[]): Submission {
+  const nothing: Rows = [[0]]
+  const whole = (rows: Rows): Rows => (rows.length === 0 ? nothing : rows)
   const sheet: Submission = {}
+  for (const { task, inputs } of tasks ?? [])
+    sheet[task] = Array.from({ length: inputs }, () => ({ attempt_1: nothing, attempt_2: nothing }))
   for (const pair of score.pairs) {
     const { attempt_1: first, attempt_2: second } = attempts(pair) ?? { attempt_1: [], attempt_2: [] }
-    ;(sheet[pair.task] ??= []).push({ attempt_1: whole(first), attempt_2: whole(second) })
+    ;(sheet[pair.task] ??= [])[pair.pair] = { attempt_1: whole(first), attempt_2: whole(second) }
   }
   return sheet
 }
