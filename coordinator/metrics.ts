@@ -1,10 +1,11 @@
 // What the coordinator tells Prometheus: the numbers of the run, put under the names of the table.
+import { tellBaselines } from '../shared/baselines/metrics.js'
 import type { RunConfig } from '../shared/config/run-config.js'
 import { flopsOf } from '../shared/flops.js'
 import { learningRate } from '../shared/gradients/schedule.js'
 import { PASS_AT } from '../shared/metrics.js'
 import { Recorder, recordWire, serveMetrics, type MetricsServer } from '../shared/observe/metrics.js'
-import { WORKER_PHASES } from '../shared/protocol/messages.js'
+import { WORKER_PHASES, type Hello } from '../shared/protocol/messages.js'
 import type { Millis, Step, WorkerId } from '../shared/ids.js'
 import type { BusStats } from '../shared/bus/bus.js'
 import type { EvaluationResult } from './evaluate/desk.js'
@@ -23,8 +24,10 @@ export class CoordinatorMetrics implements Observer {
   private useful = 0
   private readonly flopsPerStep: number
   private watching: NodeJS.Timeout | undefined
+  /** What people call the workers: the same name as in the workers' own metrics. */
+  private readonly labels = new Map<WorkerId, string>()
+  private targets: () => string = () => '[]\n'
   readonly decision = quietObserver.decision
-  readonly introduced = quietObserver.introduced
   readonly prepared = quietObserver.prepared
   readonly beat = quietObserver.beat
   readonly phases = quietObserver.phases
@@ -51,7 +54,7 @@ export class CoordinatorMetrics implements Observer {
       step: metrics.state?.step ?? 0,
       phase: metrics.state?.phase ?? 'starting',
     })
-    metrics.server = await serveMetrics({ recorder, health, host, port })
+    metrics.server = await serveMetrics({ recorder, health, host, port, targets: () => metrics.targets() })
     recorder.set(
       'trmesh_run_info',
       { run: config.run.id, preset: config.preset, backend: '', data: config.data.source },
@@ -59,11 +62,17 @@ export class CoordinatorMetrics implements Observer {
     )
     recorder.set('trmesh_steps_target', {}, config.train.steps)
     recorder.set('trmesh_step_flops', {}, metrics.flopsPerStep)
+    tellBaselines(recorder)
     return metrics
   }
 
   get url(): string {
     return this.server?.url ?? ''
+  }
+
+  /** What /sd answers from now on. */
+  discover(targets: () => string): void {
+    this.targets = targets
   }
 
   async close(): Promise<void> {
@@ -78,7 +87,7 @@ export class CoordinatorMetrics implements Observer {
       recordWire(this.recorder, wire)
       this.recorder.total('trmesh_bus_reconnects_total', {}, reconnects)
       for (const { id, heard } of state().members.values())
-        this.recorder.set('trmesh_heartbeat_age_seconds', { worker: id }, (this.now() - heard) / 1000)
+        this.recorder.set('trmesh_heartbeat_age_seconds', { worker: this.nameOf(id) }, (this.now() - heard) / 1000)
       this.membership(state())
     }, WATCH_MS)
     this.watching.unref()
@@ -97,9 +106,18 @@ export class CoordinatorMetrics implements Observer {
     if (joined.length > 0) this.recorder.count('trmesh_membership_changes_total', { why: 'joined' }, joined.length)
   }
 
+  introduced({ worker, label }: Hello): void {
+    this.labels.set(worker, label)
+  }
+
+  private nameOf(worker: WorkerId): string {
+    return this.labels.get(worker) ?? worker
+  }
+
   lost(worker: WorkerId): void {
     this.recorder.count('trmesh_membership_changes_total', { why: 'died' })
-    this.recorder.forget('trmesh_heartbeat_age_seconds', { worker })
+    this.recorder.forget('trmesh_heartbeat_age_seconds', { worker: this.nameOf(worker) })
+    this.labels.delete(worker)
   }
 
   committed({ step, sums, lr, queue, table }: CommittedStep): void {
@@ -127,6 +145,7 @@ export class CoordinatorMetrics implements Observer {
     recorder.set('trmesh_feed_queue_examples', {}, queue)
     recorder.set('trmesh_puzzle_rows', {}, table.rows)
     recorder.set('trmesh_puzzle_table_bytes', {}, table.bytes)
+    recorder.set('trmesh_commit_timestamp_seconds', {}, Date.now() / 1000)
     this.pace(step, at)
   }
 

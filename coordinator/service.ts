@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
 import { checkMatches } from '../shared/checkpoint/manifest.js'
 import { printConfig } from '../shared/config/compile.js'
 import { identityHash } from '../shared/config/identity.js'
@@ -29,6 +29,7 @@ import { all, type Observer } from './observer.js'
 import { PuzzleTable } from './puzzle-table.js'
 import { ConsoleReport } from './report/console.js'
 import { journal, JOURNAL_FILE } from './report/journal.js'
+import { Targets, targetsFile } from './report/targets.js'
 import { SlotBook } from './slots.js'
 import { StarOwner } from './star-owner.js'
 import { checkpointState, freshState, type StateSource } from './state-source.js'
@@ -268,7 +269,15 @@ class Coordinator {
     const lines = journal(this.folder, slots, wallClock, (error) =>
       out.line(`the journal in ${this.folder} cannot be written: ${String(error)}`),
     )
-    return { report, metrics, observer: all([report, lines, metrics]) }
+    const targets = new Targets({
+      run: config.run.id,
+      coordinator: { url: metrics.url, host: hostname() },
+      file: targetsFile(this.folder),
+      onFailure: (error) => out.line(`the list of scrape targets cannot be written: ${String(error)}`),
+    })
+    this.closers.push(() => targets.close())
+    metrics.discover(() => targets.json)
+    return { report, metrics, observer: all([report, lines, metrics, targets.observer]) }
   }
 
   /** The newest whole checkpoint of this run; undefined to begin at step 0. @throws CheckpointRefused if it is of another run */

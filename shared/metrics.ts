@@ -1,5 +1,6 @@
 // The table of metrics: every name, what it means, its unit, who tells it, and the closed sets its labels come from. Names
 // end with their unit. Only shared/observe/ turns it into Prometheus; dashboards are tested against it.
+import { BASELINE_METRICS } from './baselines/metrics.js'
 import { STEP_PHASES, WORKER_PHASES } from './protocol/messages.js'
 
 export type Role = 'coordinator' | 'worker'
@@ -153,6 +154,13 @@ export const METRICS = {
     by: C,
     labels: NONE,
     buckets: MILLISECONDS_TO_MINUTES,
+  },
+  trmesh_commit_timestamp_seconds: {
+    kind: 'gauge',
+    unit: 'seconds',
+    help: 'Unix time of the last commit; its age is time() minus this',
+    by: C,
+    labels: NONE,
   },
   trmesh_allreduce_seconds: {
     kind: 'histogram',
@@ -317,6 +325,8 @@ export const METRICS = {
   },
   trmesh_puzzle_rows: { kind: 'gauge', unit: 'count', help: 'Puzzle rows in memory', by: C, labels: NONE },
   trmesh_puzzle_table_bytes: { kind: 'gauge', unit: 'bytes', help: 'Memory of the puzzle rows', by: C, labels: NONE },
+  // --- baselines
+  ...BASELINE_METRICS,
 } as const satisfies Record<string, MetricSpec>
 
 export type MetricName = keyof typeof METRICS

@@ -1,4 +1,4 @@
-// Metrics to Prometheus: records the numbers of the table and serves /metrics and /healthz. The only file that knows
+// Metrics to Prometheus: records the numbers of the table and serves /metrics, /healthz and /sd. The only file that knows
 // prom-client; a successor of that package is a change of this file alone.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -145,10 +145,18 @@ export interface MetricsServerOptions {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
+  /** Answer of /sd: what Prometheus should scrape, as JSON (http_sd); undefined: not told here. */
+  readonly targets?: () => string
 }
 
 /** @throws SystemRefused if the port is taken or the address is not ours. */
-export async function serveMetrics({ recorder, health, host, port }: MetricsServerOptions): Promise<MetricsServer> {
+export async function serveMetrics({
+  recorder,
+  health,
+  host,
+  port,
+  targets,
+}: MetricsServerOptions): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?')[0]
     const send = (status: number, type: string, body: string): void => {
@@ -159,7 +167,9 @@ export async function serveMetrics({ recorder, health, host, port }: MetricsServ
       const state = health()
       return send(state.status === 'ok' ? 200 : 503, 'application/json', `${JSON.stringify(state)}\n`)
     }
-    if (path !== '/metrics') return send(404, 'text/plain', 'here are /metrics and /healthz\n')
+    if (path === '/sd' && targets !== undefined) return send(200, 'application/json', targets())
+    const known = targets === undefined ? '/metrics and /healthz' : '/metrics, /healthz and /sd'
+    if (path !== '/metrics') return send(404, 'text/plain', `here are ${known}\n`)
     recorder.text().then(
       (text) => send(200, recorder.contentType, text),
       (error: unknown) => send(500, 'text/plain', `${String(error)}\n`),
