@@ -8,6 +8,7 @@ import type { Benchmark, Figure } from './benchmark.js'
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   step: () => import('./step.js'),
+  allreduce: () => import('./allreduce.js'),
 }
 
 const { values, positionals } = parseArgs({
