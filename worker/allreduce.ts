@@ -29,7 +29,9 @@ export class AllReduce {
   private step = 0 as Step
   private arrived = new Set<number>()
   private complete: (() => void) | undefined
-  private readonly subscriptions: { close(): void }[]
+  private readonly parts: { close(): void }
+  /** The means of every owner but ourselves: our own would only come back to be thrown away. */
+  private means: { close(): void }[] = []
 
   constructor(
     private readonly bus: Bus,
@@ -42,16 +44,18 @@ export class AllReduce {
     this.buckets = planBuckets(buffers.grad.length, reduce)
     this.scratch = new Uint8Array(Math.max(0, ...this.buckets.map((b) => b.to - b.from)) * wireBytes(reduce.wire))
     this.owned = new OwnedBuckets(me, this.buckets, reduce, (bucket, bytes) => this.publishMean(bucket, bytes))
-    this.subscriptions = [
-      bus.subscribe(subjects.partsFor(me), (data) => this.onPart(data)),
-      bus.subscribe(subjects.means, (data) => this.onMean(data)),
-    ]
+    this.parts = bus.subscribe(subjects.partsFor(me), (data) => this.onPart(data))
   }
 
   /** A new membership; `step` is the last committed one. */
   assign(epoch: Epoch, step: Step, team: readonly WorkerId[]): void {
     this.epoch = epoch
     this.team = team
+    const owners = new Set(this.buckets.map((bucket) => ownerOf(bucket, team, this.reduce.topology)))
+    owners.delete(this.me)
+    for (const old of this.means) old.close()
+    // In time for every mean, because none can be complete before our own part has been sent after this.
+    this.means = [...owners].map((owner) => this.bus.subscribe(this.subjects.mean(owner), (data) => this.onMean(data)))
     this.begin((step + 1) as Step)
     this.owned.assign(epoch, step, team)
   }
@@ -78,7 +82,7 @@ export class AllReduce {
   }
 
   close(): void {
-    for (const subscription of this.subscriptions) subscription.close()
+    for (const subscription of [this.parts, ...this.means]) subscription.close()
   }
 
   private begin(step: Step): void {
@@ -132,9 +136,7 @@ export class AllReduce {
       const bucket = this.buckets[message.bucket]
       if (bucket === undefined) return 'garbage'
       if (message.epoch !== this.epoch || message.step !== this.step) return 'stale'
-      // Our own means come back to us too.
-      if (this.arrived.has(bucket.index))
-        return ownerOf(bucket, this.team, this.reduce.topology) === this.me ? undefined : 'duplicate'
+      if (this.arrived.has(bucket.index)) return 'duplicate'
       this.place(bucket, message.data)
       return undefined
     })

@@ -1,6 +1,10 @@
 // CRC-32 (the one of zip and Ethernet: polynomial 0xEDB88320, reflected) of the bytes of one message: catches what TCP and
-// a faulty memory let through. Eight bytes at a time through eight tables, word loads where the address allows.
+// a faulty memory let through. Node's own from 20.15 on (four times as fast); before that eight bytes at a time through eight
+// tables, word loads where the address allows.
 // [Kounavis & Berry, "A systematic approach to building high performance software-based CRC generators", 2005]
+import * as zlib from 'node:zlib'
+
+const native = (zlib as { readonly crc32?: (bytes: Uint8Array) => number }).crc32
 
 const TABLES = tables()
 
@@ -16,7 +20,10 @@ function tables(): Uint32Array {
 }
 
 /** @returns an unsigned 32-bit number */
-export function crc32(bytes: Uint8Array): number {
+export const crc32 = (bytes: Uint8Array): number => (native === undefined ? crc32ByTables(bytes) : native(bytes))
+
+/** The same without Node's help. */
+export function crc32ByTables(bytes: Uint8Array): number {
   const t = TABLES
   let crc = -1
   let i = 0

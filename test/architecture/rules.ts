@@ -53,6 +53,7 @@ export const ZONES: readonly Zone[] = [
     async: true,
   },
   { name: 'hashing', files: /^shared\/hash\.ts$/, imports: SHARED, builtins: ['crypto'] },
+  { name: 'the checksum of messages', files: /^shared\/protocol\/crc32\.ts$/, imports: SHARED, builtins: ['zlib'] },
   { name: 'shared', files: SHARED, imports: SHARED },
 
   // --- coordinator: decides; never computes tensors, never meets a worker but on the bus

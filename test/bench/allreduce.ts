@@ -108,7 +108,7 @@ class Member {
   }
 
   async end(): Promise<void> {
-    this.child.disconnect()
+    if (this.child.connected) this.child.disconnect()
     await this.exited
   }
 }
