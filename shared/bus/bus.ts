@@ -1,8 +1,9 @@
 // The message bus: NATS behind one small interface. The only file that knows the nats package. The client has no write
 // back-pressure of its own, so this one counts what it published and can wait until the server has taken it; and it
 // reconnects for ever, telling its owner, because core NATS loses what was in flight.
+import { readFile } from 'node:fs/promises'
 import { connect, credsAuthenticator, Events, type NatsConnection, type Subscription as NatsSubscription } from 'nats'
-import { BusUnreachable } from '../errors.js'
+import { BusUnreachable, ConfigError } from '../errors.js'
 import type { WireKind } from '../metrics.js'
 import { wireKindOf } from '../protocol/subjects.js'
 
@@ -42,7 +43,7 @@ export interface Bus {
 
 export interface BusOptions {
   readonly url: string
-  /** Path is read by the caller; this is the text of a NATS credentials file, or empty. */
+  /** Path of a NATS credentials file, or empty. */
   readonly credentials: string
   /** Shown by the server's monitoring. */
   readonly name: string
@@ -55,6 +56,9 @@ const patience = (ms: number): Promise<void> => new Promise((resolve) => void se
 
 /** @throws BusUnreachable naming the URL and the remedy. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
+  const { credentials } = options
+  const authenticator =
+    credentials === '' ? {} : { authenticator: credsAuthenticator(await readCredentials(credentials)) }
   let connection: NatsConnection
   try {
     connection = await connect({
@@ -63,9 +67,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       maxReconnectAttempts: -1,
       reconnectTimeWait: 250,
       pingInterval: 10_000,
-      ...(options.credentials === ''
-        ? {}
-        : { authenticator: credsAuthenticator(new TextEncoder().encode(options.credentials)) }),
+      ...authenticator,
     })
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
@@ -76,6 +78,17 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     )
   }
   return natsBus(connection, options)
+}
+
+/** @throws ConfigError */
+async function readCredentials(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path)
+  } catch (cause) {
+    throw new ConfigError(`cannot read the NATS credentials ${path}`, 'name a file that exists with --credentials', {
+      cause,
+    })
+  }
 }
 
 function natsBus(connection: NatsConnection, options: BusOptions): Bus {

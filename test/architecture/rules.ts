@@ -40,6 +40,7 @@ export const ZONES: readonly Zone[] = [
     files: /^shared\/bus\/bus\.ts$/,
     imports: SHARED,
     packages: /^nats$/,
+    builtins: ['fs/promises'],
     ambient: ['setTimeout'],
     async: true,
   },
