@@ -1,5 +1,5 @@
 // Reads files out of a zip archive (a Python wheel is one), streaming each to disk, with no program but Node's zlib.
-// Format: PKWARE APPNOTE 6.3, sections 4.3.7 (local header), 4.3.12 (central directory), 4.3.16 (its end). No zip64, no encryption.
+// The table of contents is read by shared/zip.ts.
 import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, open, writeFile, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -7,26 +7,17 @@ import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import zlib from 'node:zlib'
 import { DataError, SystemRefused } from '../../shared/errors.js'
-
-export interface ZipEntry {
-  /** Path inside the archive, with `/`. */
-  name: string
-  /** Bytes when unpacked. */
-  size: number
-  packedSize: number
-  method: number
-  crc32: number
-  /** Byte of the local header. */
-  offset: number
-}
-
-const END_SIGNATURE = 0x06054b50
-const ENTRY_SIGNATURE = 0x02014b50
-const LOCAL_SIGNATURE = 0x04034b50
-const END_SIZE = 22
-const MAX_COMMENT = 0xffff
-const STORED = 0
-const DEFLATED = 8
+import {
+  dataStart,
+  DEFLATED,
+  findDirectory,
+  LOCAL_HEADER_BYTES,
+  parseDirectory,
+  STORED,
+  ZIP_TAIL_BYTES,
+  type RefuseZip,
+  type ZipEntry,
+} from '../../shared/zip.js'
 
 /** An open archive. Close it. */
 export class Zip {
@@ -51,10 +42,8 @@ export class Zip {
 
   /** Writes one entry to `target`, making its folder. @throws DataError if its size or CRC-32 is wrong */
   async extract(entry: ZipEntry, target: string): Promise<void> {
-    const { path, file } = this
-    const local = await read(path, file, entry.offset, 30)
-    if (local.readUInt32LE(0) !== LOCAL_SIGNATURE) throw damaged(path, `no local header for ${entry.name}`)
-    const start = entry.offset + 30 + local.readUInt16LE(26) + local.readUInt16LE(28)
+    const { path } = this
+    const start = await this.startOf(entry)
     if (entry.method !== STORED && entry.method !== DEFLATED) {
       throw damaged(path, `${entry.name} is packed with method ${entry.method}`)
     }
@@ -94,8 +83,7 @@ export class Zip {
 
   /** The text of one small entry. */
   async text(entry: ZipEntry): Promise<string> {
-    const local = await read(this.path, this.file, entry.offset, 30)
-    const start = entry.offset + 30 + local.readUInt16LE(26) + local.readUInt16LE(28)
+    const start = await this.startOf(entry)
     const packed = await read(this.path, this.file, start, entry.packedSize)
     return (entry.method === STORED ? packed : zlib.inflateRawSync(packed)).toString('utf8')
   }
@@ -103,37 +91,19 @@ export class Zip {
   async close(): Promise<void> {
     await this.file.close()
   }
+
+  private async startOf(entry: ZipEntry): Promise<number> {
+    const { path, file } = this
+    const local = await read(path, file, entry.offset, LOCAL_HEADER_BYTES)
+    return dataStart(local, entry, (await file.stat()).size, refusal(path))
+  }
 }
 
 async function readDirectory(path: string, file: FileHandle): Promise<ZipEntry[]> {
   const { size } = await file.stat()
-  const tailSize = Math.min(size, END_SIZE + MAX_COMMENT)
-  const tail = await read(path, file, size - tailSize, tailSize)
-  let end = tail.length - END_SIZE
-  while (end >= 0 && tail.readUInt32LE(end) !== END_SIGNATURE) end--
-  if (end < 0) throw damaged(path, 'it is no zip archive, or was cut off')
-  const count = tail.readUInt16LE(end + 10)
-  const length = tail.readUInt32LE(end + 12)
-  const offset = tail.readUInt32LE(end + 16)
-  if (count === 0xffff || offset === 0xffffffff) throw damaged(path, 'zip64 is not read here')
-  const directory = await read(path, file, offset, length)
-  const entries: ZipEntry[] = []
-  let at = 0
-  for (let i = 0; i < count; i++) {
-    if (at + 46 > length || directory.readUInt32LE(at) !== ENTRY_SIGNATURE)
-      throw damaged(path, `entry ${i} of its directory is bad`)
-    const nameLength = directory.readUInt16LE(at + 28)
-    entries.push({
-      name: directory.toString('utf8', at + 46, at + 46 + nameLength),
-      method: directory.readUInt16LE(at + 10),
-      crc32: directory.readUInt32LE(at + 16),
-      packedSize: directory.readUInt32LE(at + 20),
-      size: directory.readUInt32LE(at + 24),
-      offset: directory.readUInt32LE(at + 42),
-    })
-    at += 46 + nameLength + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32)
-  }
-  return entries
+  const tailSize = Math.min(size, ZIP_TAIL_BYTES)
+  const directory = findDirectory(await read(path, file, size - tailSize, tailSize), size, refusal(path))
+  return parseDirectory(await read(path, file, directory.offset, directory.length), directory, refusal(path))
 }
 
 async function read(path: string, file: FileHandle, position: number, length: number): Promise<Buffer> {
@@ -146,3 +116,9 @@ async function read(path: string, file: FileHandle, position: number, length: nu
 function damaged(path: string, reason: string, cause?: unknown): DataError {
   return new DataError(`${path} is damaged: ${reason}`, 'fetch it again', { cause })
 }
+
+const refusal =
+  (path: string): RefuseZip =>
+  (reason) => {
+    throw damaged(path, reason)
+  }

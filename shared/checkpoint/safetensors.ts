@@ -5,7 +5,8 @@
 //   0 u64 N   8 {"__metadata__": {..}, "name": {"dtype": "F32", "shape": [..], "data_offsets": [begin, end]}, ..}   8+N data
 import { CheckpointRefused } from '../errors.js'
 
-export const DTYPE_BYTES = { F32: 4, I32: 4, BF16: 2, U8: 1 } as const
+/** Our own files hold the first four; files of other programs the others too. */
+export const DTYPE_BYTES = { F32: 4, I32: 4, BF16: 2, U8: 1, F16: 2, F64: 8, I64: 8, I16: 2, I8: 1, BOOL: 1 } as const
 export type Dtype = keyof typeof DTYPE_BYTES
 
 export interface TensorSpec {

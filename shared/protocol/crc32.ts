@@ -4,7 +4,7 @@
 // [Kounavis & Berry, "A systematic approach to building high performance software-based CRC generators", 2005]
 import * as zlib from 'node:zlib'
 
-const native = (zlib as { readonly crc32?: (bytes: Uint8Array) => number }).crc32
+const native = (zlib as { readonly crc32?: (bytes: Uint8Array, before?: number) => number }).crc32
 
 const TABLES = tables()
 
@@ -19,13 +19,14 @@ function tables(): Uint32Array {
   return all
 }
 
-/** @returns an unsigned 32-bit number */
-export const crc32 = (bytes: Uint8Array): number => (native === undefined ? crc32ByTables(bytes) : native(bytes))
+/** @param before CRC of the bytes in front of these, where they come in pieces. @returns an unsigned 32-bit number */
+export const crc32 = (bytes: Uint8Array, before = 0): number =>
+  native === undefined ? crc32ByTables(bytes, before) : native(bytes, before)
 
 /** The same without Node's help. */
-export function crc32ByTables(bytes: Uint8Array): number {
+export function crc32ByTables(bytes: Uint8Array, before = 0): number {
   const t = TABLES
-  let crc = -1
+  let crc = ~before
   let i = 0
   for (; i < bytes.length && (bytes.byteOffset + i) % 4 !== 0; i++) crc = (crc >>> 8) ^ t[(crc ^ bytes[i]!) & 255]!
   const words = new Uint32Array(
