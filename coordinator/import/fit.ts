@@ -1,0 +1,160 @@
+// Do these tensors belong to this network? Official names with any of their prefixes, shapes against the layout; everything
+// that does not fit is said at once, with the network that the shapes tell of. Names and shapes: spec 1.2.
+import { compileConfig } from '../../shared/config/compile.js'
+import type { ModelConfig } from '../../shared/config/run-config.js'
+import { PRESET_NAMES, type PresetName } from '../../shared/config/schema.js'
+import { CheckpointRefused } from '../../shared/errors.js'
+import { layoutOf, swigluWidth, type LayoutEntry } from '../../shared/gradients/layout.js'
+import { shown } from './shown.js'
+
+/** What is known of a tensor without reading it. */
+export interface NamedShape {
+  readonly name: string
+  readonly shape: readonly number[]
+}
+
+export const TABLE = 'puzzle_emb.weights'
+export const STATES = ['H_init', 'L_init'] as const
+
+/** The tensors of a file, each in the place where this network has it. */
+export interface Fitted<T extends NamedShape> {
+  /** In the order of the layout. */
+  readonly dense: readonly { readonly entry: LayoutEntry; readonly tensor: T }[]
+  readonly hInit: T
+  readonly lInit: T
+  /** f32 [puzzles, puzzleEmbDim]; undefined where the model has no puzzle embeddings. */
+  readonly table: T | undefined
+  /** Names of tensors that training makes anew. */
+  readonly ignored: readonly string[]
+}
+
+/** Buffers that some versions save although they are recomputed. */
+const RECOMPUTED = /^(puzzle_emb\.local_(weights|ids)|rotary_emb\.(cos|sin)_cached)$/
+
+/** The name under `inner.` (spec 1.2), whatever wrapped the module: torch.compile, DDP, the loss head. */
+export const plainName = (name: string): string =>
+  name.replace(/(^|\.)_orig_mod(?=\.)/g, '').replace(/^\.?((module|model|inner)\.)*/, '')
+
+const text = (shape: readonly number[]): string => (shape.length === 0 ? 'a scalar' : shape.join('x'))
+
+/**
+ * @param file its name, for messages
+ * @throws CheckpointRefused naming every tensor that is missing, left over or of another shape, and what would fit
+ */
+export function fitWeights<T extends NamedShape>(tensors: readonly T[], model: ModelConfig, file: string): Fitted<T> {
+  const problems: string[] = []
+  const ignored: string[] = []
+  const found = new Map<string, T>()
+  for (const tensor of tensors) {
+    const name = plainName(tensor.name)
+    const other = found.get(name)
+    if (RECOMPUTED.test(name)) ignored.push(tensor.name)
+    else if (other === undefined) found.set(name, tensor)
+    else problems.push(`${shown(other.name)} and ${shown(tensor.name)} are both ${shown(name)}`)
+  }
+  const known = new Map(found)
+  const take = (name: string, fits: (shape: readonly number[]) => boolean, due: string): T | undefined => {
+    const tensor = found.get(name)
+    found.delete(name)
+    if (tensor === undefined) problems.push(`${name} (${due}) is missing`)
+    else if (!fits(tensor.shape)) problems.push(`${name} is ${text(tensor.shape)}, the network has ${due}`)
+    return tensor
+  }
+  const exactly = (shape: readonly number[]): [(found: readonly number[]) => boolean, string] => [
+    (other) => text(other) === text(shape),
+    text(shape),
+  ]
+  const dense = layoutOf(model).entries.map((entry) => ({ entry, tensor: take(entry.name, ...exactly(entry.shape)) }))
+  const [hInit, lInit] = STATES.map((name) => take(name, ...exactly([model.hidden])))
+  const { puzzleEmbDim } = model
+  const isTable = (shape: readonly number[]): boolean => shape.length === 2 && shape[1] === puzzleEmbDim
+  const table = puzzleEmbDim === 0 ? undefined : take(TABLE, isTable, `puzzles x ${puzzleEmbDim}`)
+  for (const [name, { shape }] of found) problems.push(`${shown(name)} (${text(shape)}) is not of this network`)
+  const complete = dense.filter((each): each is { entry: LayoutEntry; tensor: T } => each.tensor !== undefined)
+  if (problems.length > 0 || hInit === undefined || lInit === undefined)
+    throw new CheckpointRefused(
+      `${file} does not fit the configured network:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
+      remedyFor(known),
+    )
+  return { dense: complete, hInit, lInit, table, ignored }
+}
+
+/** What the shapes say about the network. Heads, cycles and rotary positions leave no trace in them. */
+export interface Inferred {
+  readonly hidden: number
+  readonly layers: number
+  readonly vocab: number
+  readonly mixer: ModelConfig['mixer']
+  readonly learnedPositions: boolean
+  /** Undefined where no whole or half number gives the widths found. */
+  readonly expansion: number | undefined
+  /** Puzzle and grid positions together; undefined where no weight depends on them. */
+  readonly positions: number | undefined
+  /** 0 rows of width 0 where there is no table. */
+  readonly puzzles: number
+  readonly puzzleEmbDim: number
+}
+
+/** @returns undefined where even the embedding of tokens is missing: then it is another kind of network */
+export function inferModel(tensors: ReadonlyMap<string, NamedShape>): Inferred | undefined {
+  const size = (name: string, axis: number): number | undefined => tensors.get(name)?.shape[axis]
+  const vocab = size('embed_tokens.embedding_weight', 0)
+  const hidden = size('embed_tokens.embedding_weight', 1)
+  if (vocab === undefined || hidden === undefined) return undefined
+  const layers = new Set([...tensors.keys()].flatMap((name) => /^L_level\.layers\.(\d+)\./.exec(name)?.[1] ?? [])).size
+  const inner = size('L_level.layers.0.mlp.gate_up_proj.weight', 0)
+  const halves = [4, ...Array.from({ length: 64 }, (_, i) => (i + 1) / 2)]
+  return {
+    hidden,
+    layers,
+    vocab,
+    mixer: tensors.has('L_level.layers.0.mlp_t.gate_up_proj.weight') ? 'mlp' : 'attention',
+    learnedPositions: tensors.has('embed_pos.embedding_weight'),
+    expansion: halves.find((expansion) => 2 * swigluWidth(hidden, expansion) === inner),
+    positions: size('L_level.layers.0.mlp_t.gate_up_proj.weight', 1) ?? size('embed_pos.embedding_weight', 0),
+    puzzles: size(TABLE, 0) ?? 0,
+    puzzleEmbDim: size(TABLE, 1) ?? 0,
+  }
+}
+
+/** Rows of the official tables (spec 8.3 and 4.2): they tell ARC-1 from ARC-2. */
+const OFFICIAL_ROWS: Readonly<Partial<Record<PresetName, number>>> = { arc1: 876406, arc2: 1191730 }
+
+/** Presets whose network has these shapes; the one with the official number of puzzles first. */
+export function presetsThatFit(found: Inferred): PresetName[] {
+  return PRESET_NAMES.filter((preset) => {
+    const { model } = compileConfig({ preset, env: {}, flags: {} })
+    return (
+      model.hidden === found.hidden &&
+      model.layers === found.layers &&
+      model.vocab === found.vocab &&
+      model.mixer === found.mixer &&
+      model.expansion === found.expansion &&
+      (model.positions === 'learned') === found.learnedPositions &&
+      model.puzzleEmbDim === found.puzzleEmbDim &&
+      (found.positions === undefined || found.positions === model.puzzleEmbLen + model.seqLen)
+    )
+  }).sort((a, b) => Number(OFFICIAL_ROWS[b] === found.puzzles) - Number(OFFICIAL_ROWS[a] === found.puzzles))
+}
+
+function remedyFor(tensors: ReadonlyMap<string, NamedShape>): string {
+  const found = inferModel(tensors)
+  if (found === undefined)
+    return 'the file must hold a state_dict of TRM with the names of the official code; other networks are not read'
+  const { hidden, layers, vocab, mixer, expansion, positions, puzzles, puzzleEmbDim, learnedPositions } = found
+  const about =
+    `the file holds a TRM-${mixer === 'mlp' ? 'MLP' : 'Att'} of ${layers} layers, ${hidden} wide, with ${vocab} tokens` +
+    `${positions === undefined ? '' : `, ${positions} positions`}${learnedPositions ? ' (learned)' : ''}` +
+    `${puzzles === 0 ? ' and no puzzle table' : ` and ${puzzles} puzzle rows`}`
+  const presets = presetsThatFit(found)
+  if (presets.length > 0) return `${about}: import it with --preset ${presets.join(' or --preset ')}`
+  const place = learnedPositions ? 'learned' : mixer === 'mlp' ? 'none' : 'rope'
+  const flags = [
+    `--model.hidden ${hidden} --model.layers ${layers} --model.mixer ${mixer} --model.positions ${place}`,
+    expansion === undefined ? '--model.expansion (of its SwiGLU)' : `--model.expansion ${expansion}`,
+    `--model.puzzleEmbDim ${puzzleEmbDim}`,
+    positions === undefined ? '' : `with --model.puzzleEmbLen and --canvas that make ${positions} positions`,
+    '--model.heads as it was trained (8 officially; shapes do not tell)',
+  ]
+  return `${about}: set ${flags.filter((flag) => flag !== '').join(' ')}`
+}
