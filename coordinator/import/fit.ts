@@ -28,6 +28,12 @@ export interface Fitted<T extends NamedShape> {
   readonly ignored: readonly string[]
 }
 
+/** Problems told one by one; a file of another network has hundreds. */
+const TOLD = 30
+
+/** Tokens of the kinds of data (spec 4). */
+const KINDS: Readonly<Record<number, string>> = { 12: 'arc', 11: 'sudoku', 6: 'maze' }
+
 /** Buffers that some versions save although they are recomputed. */
 const RECOMPUTED = /^(puzzle_emb\.local_(weights|ids)|rotary_emb\.(cos|sin)_cached)$/
 
@@ -72,11 +78,14 @@ export function fitWeights<T extends NamedShape>(tensors: readonly T[], model: M
   for (const [name, { shape }] of found) problems.push(`${shown(name)} (${text(shape)}) is not of this network`)
   const complete = dense.filter((each): each is { entry: LayoutEntry; tensor: T } => each.tensor !== undefined)
   if (problems.length > 0 || hInit === undefined || lInit === undefined)
-    throw new CheckpointRefused(
-      `${file} does not fit the configured network:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
-      remedyFor(known),
-    )
+    throw new CheckpointRefused(`${file} does not fit the configured network:\n${listed(problems)}`, remedyFor(known))
   return { dense: complete, hInit, lInit, table, ignored }
+}
+
+function listed(problems: readonly string[]): string {
+  const lines = problems.slice(0, TOLD).map((problem) => `  - ${problem}`)
+  if (problems.length > TOLD) lines.push(`  - and ${problems.length - TOLD} more`)
+  return lines.join('\n')
 }
 
 /** What the shapes say about the network. Heads, cycles and rotary positions leave no trace in them. */
@@ -150,6 +159,7 @@ function remedyFor(tensors: ReadonlyMap<string, NamedShape>): string {
   if (presets.length > 0) return `${about}: import it with --preset ${presets.join(' or --preset ')}`
   const place = learnedPositions ? 'learned' : mixer === 'mlp' ? 'none' : 'rope'
   const flags = [
+    KINDS[vocab] === undefined ? '' : `--data.kind ${KINDS[vocab]}`,
     `--model.hidden ${hidden} --model.layers ${layers} --model.mixer ${mixer} --model.positions ${place}`,
     expansion === undefined ? '--model.expansion (of its SwiGLU)' : `--model.expansion ${expansion}`,
     `--model.puzzleEmbDim ${puzzleEmbDim}`,
