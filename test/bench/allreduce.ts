@@ -2,37 +2,24 @@
 // yardstick, alternated with ours, is a first version: publish the whole gradient, sum what comes. Every mean is compared
 // with the sum in slot order, bit for bit; the naive one is only required to arrive.
 import { fork, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { startNatsServer } from '../../deploy/local/nats.js'
-import { findNatsServer } from '../../deploy/setup/nats-server.js'
-import { SystemRefused } from '../../shared/errors.js'
 import { wireBytes } from '../../shared/gradients/buckets.js'
 import { median, type BenchOptions, type Report } from './benchmark.js'
+import { onGround } from './ground.js'
 import { expectedHash, type Done, type Mode, type Round, type Setup } from './allreduce-round.js'
 
 const MEMBER = fileURLToPath(new URL('./allreduce-member.js', import.meta.url))
 const MODES = ['naive', 'sharded', 'star'] as const satisfies readonly Mode[]
 
-export async function run({ quick }: BenchOptions, report: Report): Promise<void> {
-  const server = await findNatsServer(process.cwd())
-  if (server === undefined) throw new SystemRefused('there is no nats-server', 'run `npm start` once, or install it')
-  const storeDir = mkdtempSync(join(tmpdir(), 'trmesh-bench-'))
-  const nats = await startNatsServer({ binary: server.path, storeDir })
-  try {
+export const run = ({ quick }: BenchOptions, report: Report): Promise<void> =>
+  onGround(async ({ nats }) => {
     for (const wire of ['bf16', 'f32'] as const)
       for (const workers of quick ? [2] : [2, 4, 8]) {
         const elements = quick ? 300_000 : 7_000_000
         const setup = { url: nats.url, elements, workers, wire, bucketBytes: 512 * 1024 }
         await measure(setup, quick ? 2 : 9, report)
       }
-  } finally {
-    await nats.stop()
-    rmSync(storeDir, { recursive: true, force: true })
-  }
-}
+  })
 
 async function measure(setup: Omit<Setup, 'index'>, rounds: number, report: Report): Promise<void> {
   const indices = [-1, ...Array.from({ length: setup.workers }, (_, i) => i)]

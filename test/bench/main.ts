@@ -9,6 +9,9 @@ import type { Benchmark, Figure } from './benchmark.js'
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   step: () => import('./step.js'),
   allreduce: () => import('./allreduce.js'),
+  feed: () => import('./feed.js'),
+  memory: () => import('./memory.js'),
+  checkpoint: () => import('./checkpoint.js'),
 }
 
 const { values, positionals } = parseArgs({
