@@ -41,6 +41,7 @@ export interface CoordinatorPorts {
   readonly courier: Courier
   readonly desk: EvaluationDesk
   readonly observer: Observer
+  readonly evaluateOnly: boolean
   /** Star topology: a new membership for the buckets that the coordinator owns. */
   readonly assignOwned: (epoch: Epoch, step: Step, team: readonly WorkerId[]) => void
   readonly save: (state: BoundaryState) => Promise<void>
@@ -81,6 +82,7 @@ export class CoordinatorLoop {
       budget: (config.train.minutes === 0 ? Infinity : config.train.minutes * 60_000) as Millis,
       checkpointEvery: config.checkpoint.everySteps,
       evaluateEvery: config.evaluate.everySteps,
+      evaluateOnly: ports.evaluateOnly,
     }
     this.state = initialState(origin.step, origin.epoch, origin.evaluated)
     this.steps = new StepDesk({

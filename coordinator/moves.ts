@@ -65,7 +65,8 @@ function assign(state: RunState, team: readonly WorkerId[], why: string): Transi
 
 /** What to do between two steps. */
 export function boundary(state: RunState, policy: Policy): Transition {
-  const over = state.step >= policy.steps || state.timeIsUp
+  if (policy.evaluateOnly && state.evaluatedAt === state.step) return close(state, 'the evaluation is done')
+  const over = policy.evaluateOnly || state.step >= policy.steps || state.timeIsUp
   const ending = over || state.stopping !== null
   // At multiples of the interval, wherever the run was stopped and resumed in between.
   const due = (every: number, last: Step): boolean =>

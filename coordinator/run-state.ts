@@ -16,6 +16,8 @@ export interface Policy {
   readonly checkpointEvery: number
   /** 0: only at the end. */
   readonly evaluateEvery: number
+  /** Evaluate what was resumed, then end; nothing is trained, nothing is saved. */
+  readonly evaluateOnly: boolean
 }
 
 export interface Member {

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { availableParallelism, hostname } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { checkMatches } from '../shared/checkpoint/manifest.js'
 import { printConfig } from '../shared/config/compile.js'
 import { identityHash } from '../shared/config/identity.js'
@@ -13,7 +13,7 @@ import { planBuckets } from '../shared/gradients/buckets.js'
 import { layoutOf, layoutText, type Layout } from '../shared/gradients/layout.js'
 import { sha256 } from '../shared/hash.js'
 import { epochOf, millis, runId, stepOf, type Millis } from '../shared/ids.js'
-import type { CoordinatorOptions } from '../shared/ports.js'
+import type { CoordinatorOptions, EvaluationOptions } from '../shared/ports.js'
 import { connectBus, type Bus } from '../shared/bus/bus.js'
 import { chunkBytes, serveState } from '../shared/bus/transfer.js'
 import { decode, encode, ENVELOPE_BYTES } from '../shared/protocol/codec.js'
@@ -24,25 +24,25 @@ import { Courier } from './courier.js'
 import { openExampleSource, type OpenedSource } from './data/open.js'
 import { EvaluationDesk } from './evaluate/desk.js'
 import { CoordinatorLoop, tolerant, type Outcome } from './loop.js'
-import { CoordinatorMetrics } from './metrics.js'
-import { all, type Observer } from './observer.js'
+import type { Observer } from './observer.js'
 import { PuzzleTable } from './puzzle-table.js'
-import { ConsoleReport } from './report/console.js'
-import { journal, JOURNAL_FILE } from './report/journal.js'
-import { Targets, targetsFile } from './report/targets.js'
 import { SlotBook } from './slots.js'
 import { StarOwner } from './star-owner.js'
 import { checkpointState, freshState, type StateSource } from './state-source.js'
-import { latestCheckpoint, type Checkpoint } from './store/checkpoint-reader.js'
-import { cleanLeftovers, removeCheckpoint, listCheckpoints } from './store/folders.js'
+import { resultsIn } from './report/run-folder.js'
+import { latestCheckpoint, openCheckpoint, type Checkpoint } from './store/checkpoint-reader.js'
+import { cleanLeftovers, removeCheckpoint, listCheckpoints, makeRoot } from './store/folders.js'
 import { applyRetention } from './store/retention.js'
+import { watchersOf, type Watchers } from './watchers.js'
 
 const BEACON_MS = 500
+/** Lanes of an evaluation, none of which is worked on: as many workers may take part. */
+const EVALUATION_SLOTS = 64
 const TICK_MS = 250
 const now = (): Millis => millis(performance.now())
 const wallClock = (): string => new Date().toISOString()
 
-/** Leads the run to its end, or until asked to stop. @throws RunError with a remedy */
+/** Leads the run, or the evaluation of a checkpoint, to its end, or until asked to stop. @throws RunError with a remedy */
 export async function serveCoordinator(options: CoordinatorOptions): Promise<void> {
   const { config, out, root } = options
   const threads = Math.max(1, Math.min(4, availableParallelism() - 1))
@@ -89,6 +89,8 @@ class Coordinator {
   private readonly incarnation = `c-${randomUUID().slice(0, 8)}`
   private readonly layout: Layout
   private readonly folder: string
+  /** What the workers are told: the run's, but for an evaluation with few lanes. */
+  private readonly led: RunConfig
   private readonly closers: (() => void | Promise<void>)[] = []
 
   constructor(
@@ -100,6 +102,8 @@ class Coordinator {
     const { config } = options
     this.layout = layoutOf(config.model)
     this.folder = join(config.run.dir, config.run.id)
+    const slots = Math.min(config.train.slots, EVALUATION_SLOTS)
+    this.led = options.evaluation === undefined ? config : { ...config, train: { ...config.train, slots } }
   }
 
   async lead(): Promise<Outcome> {
@@ -127,26 +131,32 @@ class Coordinator {
   }
 
   private async run(): Promise<Outcome> {
-    const { config, out } = this.options
-    const { bus, layout, data } = this
+    const { config, out, evaluation } = this.options
+    const { bus, layout, data, led } = this
     const subjects = subjectsOf(runId(config.run.id))
     const hashes = {
       identityHash: identityHash(config),
       layoutHash: sha256(layoutText(layout)),
       dataHash: data.dataHash,
     }
-    const checkpoint = await this.resumable(hashes)
+    const checkpoint = await (evaluation === undefined ? this.resumable(hashes) : this.named(evaluation, hashes))
     const table = new PuzzleTable(data.numPuzzles, config.model.puzzleEmbDim)
     const records = checkpoint === undefined ? undefined : await restore(checkpoint, config, layout, table)
     const source = checkpoint === undefined ? freshState(config, layout) : checkpointState(checkpoint, config, layout)
     this.closers.push(() => source.close())
-    const { report, metrics, observer } = await this.observers()
-    const book = new SlotBook(config.train.slots, config.data.sampler, records)
+    const watchers = await watchersOf({
+      ...{ coordinator: this.options, bus, data, folder: this.folder, now, wallClock },
+      failed: (error) => failed(error),
+    })
+    this.closers.push(() => watchers.close())
+    const { metrics, observer } = watchers
+    const resumed = evaluation === undefined ? records : undefined
+    const book = new SlotBook(led.train.slots, config.data.sampler, resumed)
     const origin = {
       step: stepOf(checkpoint?.manifest.step ?? 0),
       epoch: epochOf(checkpoint?.manifest.epoch ?? 0),
       snapshot: this.incarnation as SnapshotId,
-      evaluated: checkpoint === undefined || checkpoint.manifest.evaluation !== undefined,
+      evaluated: evaluation === undefined && (checkpoint === undefined || checkpoint.manifest.evaluation !== undefined),
     }
     // Fails late on purpose: the loop exists only after its parts do.
     const failed = (error: unknown): void => loop.fail(error)
@@ -167,13 +177,13 @@ class Coordinator {
     )
     this.closers.push(() => star.close())
     const loop: CoordinatorLoop = new CoordinatorLoop({
-      config,
+      config: led,
       layout,
       layoutHash: hashes.layoutHash,
       bus,
       subjects,
       incarnation: this.incarnation,
-      configText: printConfig(config),
+      configText: printConfig(led),
       dataHash: data.dataHash,
       origin,
       book,
@@ -181,6 +191,7 @@ class Coordinator {
       courier,
       desk,
       observer,
+      evaluateOnly: evaluation !== undefined,
       assignOwned: (epoch, step, team) => star.assign(epoch, step, team),
       save: (state) => this.save(state, hashes, observer),
       now,
@@ -197,7 +208,7 @@ class Coordinator {
     this.options.signal.onStop(() => loop.dispatch({ type: 'stop', why: 'asked to stop' }))
     const outcome = await loop.outcome
     await bus.flush()
-    if (outcome.type === 'finished') await this.conclude(outcome, report)
+    if (outcome.type === 'finished') await this.conclude(outcome, watchers, data)
     return outcome
   }
 
@@ -256,28 +267,17 @@ class Coordinator {
     )
   }
 
-  private async observers(): Promise<{ report: ConsoleReport; metrics: CoordinatorMetrics; observer: Observer }> {
-    const { config, out } = this.options
-    const { slots, steps } = config.train
-    const ownWire = (): number => {
-      const { bytesIn, bytesOut } = this.bus.stats()
-      return bytesIn + bytesOut
-    }
-    const report = new ConsoleReport({ out, now, slots, steps, ownWire })
-    const metrics = await CoordinatorMetrics.serve(config, now)
-    this.closers.push(() => metrics.close())
-    const lines = journal(this.folder, slots, wallClock, (error) =>
-      out.line(`the journal in ${this.folder} cannot be written: ${String(error)}`),
-    )
-    const targets = new Targets({
-      run: config.run.id,
-      coordinator: { url: metrics.url, host: hostname() },
-      file: targetsFile(this.folder),
-      onFailure: (error) => out.line(`the list of scrape targets cannot be written: ${String(error)}`),
-    })
-    this.closers.push(() => targets.close())
-    metrics.discover(() => targets.json)
-    return { report, metrics, observer: all([report, lines, metrics, targets.observer]) }
+  /** The checkpoint to evaluate. @throws CheckpointRefused if it is damaged, or of other data */
+  private async named(
+    { checkpoint: dir, to }: EvaluationOptions,
+    hashes: Parameters<typeof checkMatches>[1],
+  ): Promise<Checkpoint> {
+    await makeRoot(to)
+    const checkpoint = await openCheckpoint(dir)
+    checkMatches(checkpoint.manifest, hashes, dir)
+    this.options.out.line(`evaluating step ${checkpoint.manifest.step}: ${dir}`)
+    this.options.out.line(`asked: ${this.data.evaluation.description}`)
+    return checkpoint
   }
 
   /** The newest whole checkpoint of this run; undefined to begin at step 0. @throws CheckpointRefused if it is of another run */
@@ -287,7 +287,7 @@ class Coordinator {
     if (this.fresh) {
       const old = await listCheckpoints(this.folder)
       for (const { dir } of old) await removeCheckpoint(this.folder, basename(dir))
-      await rm(join(this.folder, JOURNAL_FILE), { force: true })
+      for (const name of await resultsIn(this.folder)) await rm(join(this.folder, name), { force: true })
       if (old.length > 0) out.line(`--fresh: ${old.length} older checkpoints of this run are gone`)
       return undefined
     }
@@ -319,24 +319,28 @@ class Coordinator {
     observer.checkpointed(state.step, dir, millis(now() - began), await folderBytes(dir))
   }
 
-  private async conclude(outcome: Extract<Outcome, { type: 'finished' }>, report: ConsoleReport): Promise<void> {
-    const { config, out } = this.options
-    const { checkpoint } = await latestCheckpoint(this.folder)
-    const dir = checkpoint?.dir ?? 'none'
-    await checkpoint?.close()
+  private async conclude(
+    { finished, step, why }: Extract<Outcome, { type: 'finished' }>,
+    watchers: Watchers,
+    data: OpenedSource,
+  ): Promise<void> {
+    const { config, out, evaluation } = this.options
     const { model } = config
-    const rows = (this.data.numPuzzles * model.puzzleEmbDim).toLocaleString('en')
-    out.line(`data: ${this.data.description}`)
+    const rows = (data.numPuzzles * model.puzzleEmbDim).toLocaleString('en')
+    out.line(`data: ${data.description}`)
     out.line(
       `model: TRM-${model.mixer === 'mlp' ? 'MLP' : 'Att'}, ${model.hidden} wide, ` +
         `${this.layout.elements.toLocaleString('en')} dense parameters and ${rows} in puzzle rows`,
     )
-    out.line(report.table())
-    out.line(
-      `${outcome.finished ? 'finished' : 'stopped'} at step ${outcome.step} of ${config.train.steps}: ${outcome.why}`,
-    )
-    out.line(`checkpoint: ${dir}`)
-    if (!outcome.finished) out.line('start again to resume, or with --fresh to start over')
+    out.line(watchers.report.table())
+    if (evaluation === undefined) {
+      const { checkpoint } = await latestCheckpoint(this.folder)
+      await checkpoint?.close()
+      out.line(`${finished ? 'finished' : 'stopped'} at step ${step} of ${config.train.steps}: ${why}`)
+      out.line(`checkpoint: ${checkpoint?.dir ?? 'none'}`)
+      if (!finished) out.line('start again to resume, or with --fresh to start over')
+    } else if (!finished) out.line(`stopped before the evaluation was done: ${why}`)
+    for (const file of watchers.written()) out.line(`evaluation: ${file}`)
   }
 }
 

@@ -32,6 +32,15 @@ export interface CoordinatorOptions {
   readonly fresh: boolean
   readonly signal: StopSignal
   readonly out: Terminal
+  /** Evaluate a checkpoint instead of training. */
+  readonly evaluation?: EvaluationOptions | undefined
+}
+
+export interface EvaluationOptions {
+  /** The checkpoint's folder; nothing is written there. */
+  readonly checkpoint: string
+  /** Folder for evaluation.json and submission.json. */
+  readonly to: string
 }
 
 export interface WorkerOptions {

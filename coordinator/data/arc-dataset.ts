@@ -65,6 +65,7 @@ export class ArcDataset implements Dataset {
   readonly grids: ArcGrids
   readonly pool: Pool
   private readonly firstPair: Map<Task, number>
+  private readonly testTasks: readonly Task[]
 
   /** @param origin which data this is, for people */
   constructor(folder: Folder, config: DataConfig, origin: string) {
@@ -73,6 +74,7 @@ export class ArcDataset implements Dataset {
     const { grids, firstPair } = share(this.pool)
     this.grids = grids
     this.firstPair = firstPair
+    this.testTasks = folder.subsets.find(({ name }) => name === folder.testSubset)?.tasks ?? []
     this.numPuzzles = this.pool.numIdentifiers
     this.lots = this.pool.groups.map(({ from, to, train }) => ({ from, to, examples: train.length }))
     this.hash = new Sha256().update(JSON.stringify([hashTasks(folder), canvas, augmentations, poolSeed])).hex()
@@ -95,7 +97,7 @@ export class ArcDataset implements Dataset {
   }
 
   evaluation(limits: EvaluationLimits): EvaluationSet {
-    return new ArcEvaluation(this.pool, limits)
+    return new ArcEvaluation(this.pool, this.testTasks, limits)
   }
 
   private built({ from, train, firstExample }: Group, puzzle: number, example: number): readonly [number, number] {

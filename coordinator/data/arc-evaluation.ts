@@ -1,7 +1,7 @@
 // The test rows of ARC data and their scoring: every test pair under its augmentations, which vote (spec 5.2).
 import { encodeInto } from '../../shared/arc/tokens.js'
 import type { Group, Pool } from '../../shared/arc/pool.js'
-import type { Pair } from '../../shared/arc/task.js'
+import type { Pair, Task } from '../../shared/arc/task.js'
 import { PASS_K, Votes, type ArcScore } from '../../shared/arc/vote.js'
 import type { EvaluationLimits, EvaluationSet, RowScorer, TestRow } from './example-source.js'
 import { RowAccuracy } from './row-accuracy.js'
@@ -20,8 +20,10 @@ export class ArcEvaluation implements EvaluationSet {
   readonly description: string
   private readonly parts: readonly Part[]
 
+  /** @param tasks all of the test subset, also those that do not fit the canvas */
   constructor(
     private readonly pool: Pool,
+    private readonly tasks: readonly Task[],
     { augmentations, maxPairs }: EvaluationLimits,
   ) {
     const parts: Part[] = []
@@ -69,7 +71,8 @@ export class ArcEvaluation implements EvaluationSet {
       },
       arc,
       finish: () => {
-        const { pass, tasks, knownPairs, solvedPairs } = arc()
+        const score = arc()
+        const { pass, tasks, knownPairs, solvedPairs } = score
         const value = (k: number): number => pass[k] ?? 0
         return {
           score: value(2),
@@ -81,6 +84,7 @@ export class ArcEvaluation implements EvaluationSet {
             { name: 'rows exact', value: exact.exact, trials: knownPairs },
             { name: 'cells right', value: exact.cells, trials: knownPairs },
           ],
+          arc: { score, tasks: this.tasks },
         }
       },
     }

@@ -3,6 +3,8 @@
 import type { Step, WorkerId } from '../../shared/ids.js'
 import { bytesOf, floatsOf } from '../../shared/protocol/codec.js'
 import type { CoordinatorMessage, WorkerMessage } from '../../shared/protocol/messages.js'
+import type { Task } from '../../shared/arc/task.js'
+import type { ArcScore } from '../../shared/arc/vote.js'
 import { EvaluationRound, type Unit } from './round.js'
 
 /** One accuracy: hits out of trials, so that an interval can stand beside it. */
@@ -18,6 +20,8 @@ export interface EvaluationResult {
   /** What checkpoints are ranked by: the first accuracy. */
   readonly score: number
   readonly accuracies: readonly Accuracy[]
+  /** For ARC: every vote, and all tasks of the test set in the order of its file, evaluated or not. */
+  readonly arc?: { readonly score: ArcScore; readonly tasks: readonly Task[] }
 }
 
 export interface Scorer {
@@ -66,6 +70,7 @@ export class EvaluationDesk {
   begin(step: Step): void {
     const work = new EvaluationRound(++this.rounds, this.set.rows, this.options.batch)
     this.round = { work, scorer: this.set.scorer(), step }
+    this.options.onProgress({ done: 0, units: work.units })
   }
 
   abandon(): void {

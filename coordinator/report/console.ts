@@ -45,6 +45,7 @@ export class ConsoleReport implements Observer {
   /** Measured over this process's life, for the closing table. */
   readonly summary = { firstStep: 0, lastStep: 0, firstLoss: NaN, seconds: 0 }
   private lastEvaluation: EvaluationResult | undefined
+  private evaluatingSince: Millis | undefined
 
   constructor(private readonly options: ConsoleOptions) {}
 
@@ -126,7 +127,10 @@ export class ConsoleReport implements Observer {
   }
 
   evaluating({ done, units }: EvaluationProgress): void {
-    this.options.out.status(`evaluating: ${done}/${units} units`)
+    const { out, now } = this.options
+    if (done === 0 || this.evaluatingSince === undefined) this.evaluatingSince = now()
+    const left = ((now() - this.evaluatingSince) / 1000 / done) * (units - done)
+    out.status(`evaluating: ${done}/${units} units${done === 0 ? '' : ` | ETA ${duration(left)}`}`)
   }
 
   evaluated(step: Step, result: EvaluationResult): void {

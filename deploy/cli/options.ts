@@ -29,3 +29,10 @@ export const addThreads = (command: Command): Command =>
 /** Settings that a worker may be told; the rest it learns from the coordinator. */
 export const isWorkerSetting = ({ key, section }: Setting): boolean =>
   section === 'bus' || section === 'metrics' || key === 'run.id'
+
+/** Only a run that may use it sets it up; one that asked for it cannot do without. */
+export function tensorflowSetup(backend: Backend, refused: string | undefined): 'leave' | 'try' | 'must' {
+  if (backend === 'wasm' || backend === 'native' || (refused !== undefined && refused !== '' && refused !== '0'))
+    return 'leave'
+  return backend === 'tensorflow' ? 'must' : 'try'
+}

@@ -6,6 +6,7 @@ import { registerCheckSubmission } from './commands/check-submission.js'
 import { registerCoordinator } from './commands/coordinator.js'
 import { registerData } from './commands/data.js'
 import { registerDoctor } from './commands/doctor.js'
+import { registerEvaluate } from './commands/evaluate.js'
 import { registerStart } from './commands/start.js'
 import { registerWorker } from './commands/worker.js'
 import { registerWorkers } from './commands/workers.js'
@@ -44,6 +45,7 @@ function createProgram(context: CliContext): Command {
   registerCoordinator(program, context)
   registerWorker(program, context)
   registerWorkers(program, context)
+  registerEvaluate(program, context)
   registerCheckSubmission(program, context)
   registerData(program, context)
   registerDoctor(program, context)

@@ -111,7 +111,7 @@ export async function startLocal(options: LocalOptions): Promise<void> {
       ...config,
       bus: { ...config.bus, url },
       // All of them from the first step on: the same workers give the same bits, whoever is up first.
-      cluster: { ...config.cluster, minWorkers: workers },
+      cluster: workers === 0 ? config.cluster : { ...config.cluster, minWorkers: workers },
     }
     await Promise.race([serveCoordinator({ ...options, config: local }), hopeless])
   } finally {

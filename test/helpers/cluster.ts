@@ -12,7 +12,7 @@ import { startNatsServer, type RunningNats } from '../../deploy/local/nats.js'
 import { findNatsServer } from '../../deploy/setup/nats-server.js'
 import { compileConfig } from '../../shared/config/compile.js'
 import type { RunConfig } from '../../shared/config/run-config.js'
-import type { StopSignal, Terminal } from '../../shared/ports.js'
+import type { EvaluationOptions, StopSignal, Terminal } from '../../shared/ports.js'
 import { serveWorker } from '../../worker/service.js'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
@@ -139,6 +139,10 @@ function service(t: TestContext, start: (out: Captured, signal: StopSignal) => P
 
 export const coordinate = (t: TestContext, config: RunConfig, fresh = false): Service =>
   service(t, (out, signal) => serveCoordinator({ config, root, fresh, signal, out }))
+
+/** The coordinator of an evaluation. */
+export const evaluate = (t: TestContext, config: RunConfig, evaluation: EvaluationOptions): Service =>
+  service(t, (out, signal) => serveCoordinator({ config, root, fresh: false, evaluation, signal, out }))
 
 export const work = (t: TestContext, url: string, run: string, label = 'w'): Service =>
   service(t, (out, signal) =>

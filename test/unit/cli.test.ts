@@ -28,7 +28,17 @@ function trmesh(args: readonly string[], options: { cwd?: string; env?: Record<s
 }
 
 test('every command has help with examples, and it costs no exit code', () => {
-  for (const command of ['', 'start', 'coordinator', 'worker', 'workers', 'check-submission', 'data', 'doctor']) {
+  for (const command of [
+    '',
+    'start',
+    'coordinator',
+    'worker',
+    'workers',
+    'evaluate',
+    'check-submission',
+    'data',
+    'doctor',
+  ]) {
     const { code, out } = trmesh([...(command === '' ? [] : [command]), '--help'])
     assert.equal(code, EXIT.ok, command)
     assert.match(out, /Usage: trmesh/, command)

@@ -4,7 +4,7 @@ import { printConfig } from '../../../shared/config/compile.js'
 import type { CliContext } from '../context.js'
 import { startLocal } from '../entries.js'
 import type { Backend } from '../options.js'
-import { addBackend, addThreads, wholeNumber } from '../options.js'
+import { addBackend, addThreads, tensorflowSetup, wholeNumber } from '../options.js'
 import { addSettings, configOf } from '../settings.js'
 
 const EXAMPLES = `
@@ -44,11 +44,4 @@ export function registerStart(program: Command, context: CliContext): void {
     const tensorflowWheel = context.env['TRMESH_TENSORFLOW_WHEEL'] || undefined
     await startLocal({ config, workers, backend, threads, fresh, tensorflow, tensorflowWheel, root, signal, out })
   })
-}
-
-/** Only a run that may use it sets it up; one that asked for it cannot do without. */
-function tensorflowSetup(backend: Backend, refused: string | undefined): 'leave' | 'try' | 'must' {
-  if (backend === 'wasm' || backend === 'native' || (refused !== undefined && refused !== '' && refused !== '0'))
-    return 'leave'
-  return backend === 'tensorflow' ? 'must' : 'try'
 }

@@ -1,0 +1,77 @@
+// `trmesh evaluate`: a checkpoint against the test set, on this machine or on workers elsewhere.
+import { basename, dirname, join, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { SETTINGS, type Setting } from '../../../shared/config/schema.js'
+import { ConfigError } from '../../../shared/errors.js'
+import type { CliContext } from '../context.js'
+import { savedRun, startLocal } from '../entries.js'
+import type { Backend } from '../options.js'
+import { addBackend, addThreads, tensorflowSetup, wholeNumber } from '../options.js'
+import { addSettings, configOf } from '../settings.js'
+
+const EXAMPLES = `
+Examples:
+  npx trmesh evaluate --checkpoint .trmesh/runs/tiny
+  npx trmesh evaluate --checkpoint .trmesh/runs/arc1/step-00518071 --augmentations 100 --max-pairs 50
+  npx trmesh evaluate --checkpoint RUN --nats nats://10.0.0.1:4222 --cluster.minWorkers 4   with workers elsewhere`
+
+/** The default of bus.url: nobody named a server. */
+const DEFAULT_BUS = SETTINGS.find(({ key }) => key === 'bus.url')?.default
+
+/** Those that do not change what is evaluated. --augmentations and --max-pairs have short names of their own. */
+const isEvaluationSetting = ({ key, section }: Setting): boolean =>
+  section === 'bus' ||
+  section === 'metrics' ||
+  section === 'cluster' ||
+  key === 'data.source' ||
+  key === 'evaluate.batch'
+
+interface EvaluateFlags {
+  checkpoint: string
+  to?: string
+  workers?: number
+  augmentations?: number
+  maxPairs?: number
+  backend: Backend
+  threads?: number
+}
+
+export function registerEvaluate(program: Command, context: CliContext): void {
+  const command = program
+    .command('evaluate')
+    .description('evaluate a checkpoint: votes, pass@K with intervals, and an ARC Prize answer sheet')
+    .requiredOption('--checkpoint <DIR>', 'a checkpoint, or a run, which means its newest')
+    .option('--to <FOLDER>', 'where evaluation.json and submission.json go (default: beside the checkpoint)')
+    .option('--workers <N>', 'workers on this machine (default: 2; with --nats 0)', wholeNumber(0))
+    .option('--augmentations <N>', 'augmented copies per test pair that vote, at most', wholeNumber(0))
+    .option('--max-pairs <N>', 'test pairs at most; 0: all', wholeNumber(0))
+    .addHelpText('after', EXAMPLES)
+  addSettings(addThreads(addBackend(command)), isEvaluationSetting).action(async (flags: EvaluateFlags) => {
+    const { cwd, root, signal, out, env } = context
+    const saved = await savedRun(resolve(cwd, flags.checkpoint))
+    const { config: own } = configOf(command, context, 'tiny', { path: saved.dir, text: saved.configText })
+    const { augmentations = own.evaluate.augmentations, maxPairs = own.evaluate.maxPairs } = flags
+    const remote = own.bus.url !== DEFAULT_BUS
+    const workers = flags.workers ?? (remote ? 0 : 2)
+    if (workers === 0 && !remote)
+      throw new ConfigError(
+        'there is nobody to evaluate with',
+        'give --workers 1 or more, or --nats with workers there',
+      )
+    const config = {
+      ...own,
+      // A run of its own name, so that it never meets the one it came from on the same bus.
+      run: { ...own.run, id: `${own.run.id.slice(0, 53)}-evaluation` },
+      evaluate: { ...own.evaluate, augmentations, maxPairs },
+    }
+    const beside = join(dirname(saved.dir), basename(saved.dir).replace(/^step-/, 'evaluation-'))
+    const to =
+      flags.to !== undefined ? resolve(cwd, flags.to) : beside === saved.dir ? `${saved.dir}-evaluation` : beside
+    const { backend, threads } = flags
+    const tensorflow = workers === 0 ? 'leave' : tensorflowSetup(backend, env['TRMESH_NO_TENSORFLOW'])
+    const tensorflowWheel = env['TRMESH_TENSORFLOW_WHEEL'] || undefined
+    const evaluation = { checkpoint: saved.dir, to }
+    const machine = { workers, backend, threads, tensorflow, tensorflowWheel, root, signal, out }
+    await startLocal({ config, fresh: false, evaluation, ...machine })
+  })
+}

@@ -1,0 +1,99 @@
+// `trmesh evaluate` over a real bus: the same answers as the run's own evaluation, nothing written into the run, a whole
+// answer sheet also where not every pair was asked, and a worker that dies costs only its share.
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { parseRecord } from '../../coordinator/evaluate/record.js'
+import { savedRun } from '../../coordinator/store/saved-run.js'
+import { compileConfig } from '../../shared/config/compile.js'
+import { asText, evaluate, natsFor, temporaryFolder, train, trmesh, until, work, workerProcess, withoutNats } from '../helpers/cluster.js' // prettier-ignore
+
+const skip = withoutNats
+
+/** Names, sizes and times of everything below a folder. */
+const listing = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => [name, statSync(join(folder, name))] as const)
+    .filter(([, stat]) => stat.isFile())
+    .map(([name, { size, mtimeMs }]) => `${name} ${size} ${mtimeMs}`)
+    .sort()
+
+test('a checkpoint is evaluated as the run did it, and the run stays as it is', { skip }, async (t) => {
+  const { url } = await natsFor(t)
+  const dir = temporaryFolder(t)
+  const flags = { 'run.dir': dir, 'run.id': 'e', 'train.steps': 4, 'evaluate.maxPairs': 0 }
+  const { folder, said } = await train(t, url, 1, flags)
+  const own = parseRecord(readFileSync(join(folder, 'evaluation-00000004.json'), 'utf8'), 'own')
+  assert.match(said, /evaluation: .*submission\.json/)
+  assert.equal(own.checkpoint, null)
+  assert.equal(own.pairs.length, own.accuracies.find(({ name }) => name === 'test pairs solved')?.trials)
+  assert.ok(own.pairs.every(({ votes, candidates }) => votes === candidates.reduce((sum, c) => sum + c.votes, 0)))
+
+  const before = listing(folder)
+  const out = temporaryFolder(t)
+  const program = trmesh(t, [
+    ...['evaluate', '--checkpoint', folder, '--to', out, '--nats', url, '--workers', '1', '--backend', 'wasm'],
+    ...['--threads', '1'],
+  ])
+  assert.equal(await program.ended, 0, program.said())
+  assert.match(program.said(), /unseen: pass@2 .*%.* to .*%/)
+  assert.deepEqual(listing(folder), before, 'nothing is written into the run')
+  const again = parseRecord(readFileSync(join(out, 'evaluation.json'), 'utf8'), 'again')
+  assert.deepEqual(again.accuracies, own.accuracies)
+  assert.deepEqual(again.pairs, own.pairs)
+  assert.equal(again.step, 4)
+  assert.deepEqual(
+    JSON.parse(readFileSync(join(out, 'submission.json'), 'utf8')),
+    JSON.parse(readFileSync(join(folder, 'submission.json'), 'utf8')),
+  )
+
+  // Some of the pairs only: the sheet is whole all the same, and our own judge agrees.
+  const part = temporaryFolder(t)
+  const saved = await savedRun(folder)
+  const config = compileConfig({
+    preset: 'tiny',
+    file: { path: saved.dir, text: saved.configText },
+    env: {},
+    flags: asText({ 'run.id': 'part', 'bus.url': url, 'evaluate.maxPairs': 3, 'evaluate.augmentations': 0 }),
+  })
+  const worker = work(t, url, 'part')
+  await evaluate(t, config, { checkpoint: saved.dir, to: part }).done
+  await worker.done
+  const few = parseRecord(readFileSync(join(part, 'evaluation.json'), 'utf8'), 'few')
+  assert.equal(few.pairs.length, 3)
+  assert.ok(few.pairs.every(({ votes }) => votes === 1))
+  const judge = trmesh(t, ['check-submission', join(part, 'submission.json'), '--checkpoint', folder])
+  assert.equal(await judge.ended, 0, judge.said())
+  assert.match(judge.said(), /has the form that ARC Prize asks for/)
+})
+
+test('a worker that dies during an evaluation costs only its share', { skip }, async (t) => {
+  const { url } = await natsFor(t)
+  const flags = { 'run.dir': temporaryFolder(t), 'run.id': 'd', 'train.steps': 2 }
+  const { folder } = await train(t, url, 1, flags)
+  const saved = await savedRun(folder)
+  const config = compileConfig({
+    preset: 'tiny',
+    file: { path: saved.dir, text: saved.configText },
+    env: {},
+    flags: asText({
+      ...{ 'run.id': 'dying', 'bus.url': url, 'cluster.minWorkers': 2, 'cluster.deadAfterMs': 700 },
+      ...{ 'cluster.heartbeatMs': 100, 'evaluate.batch': 1, 'evaluate.maxPairs': 0, 'evaluate.augmentations': 4 },
+    }),
+  })
+  const to = temporaryFolder(t)
+  const left = work(t, url, 'dying', 'stays')
+  const dying = workerProcess(t, url, 'dying', 'dies')
+  const { out, done } = evaluate(t, config, { checkpoint: saved.dir, to })
+  await until(
+    () => `units: ${out.text}`,
+    () => /evaluating: [1-9]/.test(out.text),
+  )
+  dying.kill('SIGKILL')
+  await done
+  await left.done
+  assert.match(out.text, /died/)
+  const { pairs, asked } = parseRecord(readFileSync(join(to, 'evaluation.json'), 'utf8'), 'it')
+  assert.equal(pairs.reduce((sum, { votes }) => sum + votes, 0), asked.rows, 'every row was answered once') // prettier-ignore
+})
