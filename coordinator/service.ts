@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { availableParallelism } from 'node:os'
-import { checkMatches } from '../shared/checkpoint/manifest.js'
+import type { Manifest } from '../shared/checkpoint/manifest.js'
 import { printConfig } from '../shared/config/compile.js'
 import { identityHash } from '../shared/config/identity.js'
 import type { RunConfig } from '../shared/config/run-config.js'
@@ -27,6 +27,7 @@ import { CoordinatorLoop, tolerant, type Outcome } from './loop.js'
 import type { Observer } from './observer.js'
 import { PuzzleTable } from './puzzle-table.js'
 import { SlotBook } from './slots.js'
+import { checkSameRun } from './same-run.js'
 import { StarOwner } from './star-owner.js'
 import { checkpointState, freshState, type StateSource } from './state-source.js'
 import { resultsIn } from './report/run-folder.js'
@@ -83,6 +84,8 @@ function checkPayload(bus: Bus, { reduce }: RunConfig): void {
     `set it to at most ${bus.maxPayload - ENVELOPE_BYTES}, or raise max_payload in the server's configuration`,
   )
 }
+
+type Hashes = Pick<Manifest, 'identityHash' | 'layoutHash' | 'dataHash'>
 
 /** One life of the run's leadership: from a checkpoint, or from nothing, to an outcome. */
 class Coordinator {
@@ -281,8 +284,8 @@ class Coordinator {
   }
 
   /** The newest whole checkpoint of this run; undefined to begin at step 0. @throws CheckpointRefused if it is of another run */
-  private async resumable(hashes: Parameters<typeof checkMatches>[1]): Promise<Checkpoint | undefined> {
-    const { out } = this.options
+  private async resumable(hashes: Hashes): Promise<Checkpoint | undefined> {
+    const { out, config } = this.options
     for (const name of await cleanLeftovers(this.folder)) out.line(`removed the unfinished ${name}`)
     if (this.fresh) {
       const old = await listCheckpoints(this.folder)
@@ -301,16 +304,12 @@ class Coordinator {
         )
       return undefined
     }
-    checkMatches(checkpoint.manifest, hashes, checkpoint.dir)
+    checkSameRun(checkpoint.manifest, checkpoint.dir, config, hashes)
     out.line(`resuming from step ${checkpoint.manifest.step}: ${checkpoint.dir}`)
     return checkpoint
   }
 
-  private async save(
-    state: BoundaryState,
-    hashes: Parameters<typeof checkMatches>[1],
-    observer: Observer,
-  ): Promise<void> {
+  private async save(state: BoundaryState, hashes: Hashes, observer: Observer): Promise<void> {
     const { config } = this.options
     const began = now()
     const place = { config, layout: this.layout, hashes, folder: this.folder, created: wallClock }

@@ -7,7 +7,7 @@ const skip = withoutNats
 
 test(
   'one, two and four workers see the same examples and agree on the losses; equal runs have equal bits',
-  { skip },
+  { skip, timeout: 90_000 },
   async (t) => {
     const { url } = await natsFor(t)
     const dir = temporaryFolder(t)
