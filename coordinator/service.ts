@@ -271,13 +271,10 @@ class Coordinator {
   }
 
   /** The checkpoint to evaluate. @throws CheckpointRefused if it is damaged, or of other data */
-  private async named(
-    { checkpoint: dir, to }: EvaluationOptions,
-    hashes: Parameters<typeof checkMatches>[1],
-  ): Promise<Checkpoint> {
+  private async named({ checkpoint: dir, to }: EvaluationOptions, hashes: Hashes): Promise<Checkpoint> {
     await makeRoot(to)
     const checkpoint = await openCheckpoint(dir)
-    checkMatches(checkpoint.manifest, hashes, dir)
+    checkSameRun(checkpoint.manifest, dir, this.options.config, hashes)
     this.options.out.line(`evaluating step ${checkpoint.manifest.step}: ${dir}`)
     this.options.out.line(`asked: ${this.data.evaluation.description}`)
     return checkpoint

@@ -12,6 +12,7 @@ export const POLICY: Policy = {
   budget: millis(Infinity),
   checkpointEvery: 0,
   evaluateEvery: 0,
+  evaluateOnly: false,
 }
 
 export const [A, B, C] = ['w-a', 'w-b', 'w-c'].map(workerId) as [WorkerId, WorkerId, WorkerId]
