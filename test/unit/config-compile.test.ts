@@ -5,6 +5,7 @@ import { compileConfig, printConfig } from '../../shared/config/compile.js'
 import type { Layers } from '../../shared/config/compile.js'
 import { canonicalJson, identityDifferences, identityHash, identityOf } from '../../shared/config/identity.js'
 import type { RunConfig } from '../../shared/config/run-config.js'
+import { PRESETS } from '../../shared/config/presets.js'
 import { SETTINGS } from '../../shared/config/schema.js'
 import { ConfigError } from '../../shared/errors.js'
 
@@ -36,7 +37,7 @@ test('flags beat the environment, which beats the file, which beats the preset',
   assert.equal(steps(layers), 13)
   assert.equal(steps({ ...layers, flags: {} }), 12)
   assert.equal(steps({ file: layers.file }), 11)
-  assert.equal(steps({}), 600)
+  assert.equal(steps({}), PRESETS.tiny.train.steps)
 })
 
 test('the preset itself follows the same precedence, and its values stay below the file', () => {
@@ -170,8 +171,8 @@ test('the identity holds what the mathematics depends on, and nothing else', () 
   for (const flags of same) assert.equal(hash(flags), ours, JSON.stringify(flags))
   const different: Record<string, string>[] = [
     { 'run.seed': '1' },
-    { 'model.hCycles': '1' },
-    { 'train.lr': '0.002' },
+    { 'model.hCycles': '5' },
+    { 'train.lr': '0.0123' },
     { 'data.canvas': '9' },
     { 'reduce.wire': 'f32' },
     { 'train.lrMinRatio': '0.5' },
