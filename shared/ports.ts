@@ -98,6 +98,38 @@ export interface VerifyOptions {
   readonly out: Terminal
 }
 
+/** `trmesh import FILE`: weights of the official code as a checkpoint of the run that `config` names. */
+export interface ImportOptions {
+  readonly config: RunConfig
+  /** A file of torch.save or of safetensors. */
+  readonly file: string
+  /** Optimizer steps behind it; undefined: what the file's name or header says. */
+  readonly step: number | undefined
+  readonly root: string
+  readonly signal: StopSignal
+  readonly out: Terminal
+}
+
+/** `trmesh export`: weights of a checkpoint as safetensors with the official names. */
+export interface ExportOptions {
+  /** Folder of a checkpoint, or of a run: then its newest. */
+  readonly checkpoint: string
+  /** The weights themselves, not their average. */
+  readonly raw: boolean
+  /** undefined: a name made of run and step, in `cwd`. */
+  readonly to: string | undefined
+  /** Put before every official name. */
+  readonly prefix: string
+  /** data.source where it is not the checkpoint's. */
+  readonly data: string | undefined
+  /** Rows of the puzzle table; undefined: the puzzles of the data. */
+  readonly puzzles: number | undefined
+  readonly cwd: string
+  readonly root: string
+  readonly signal: StopSignal
+  readonly out: Terminal
+}
+
 /** `trmesh doctor`. */
 export interface DoctorOptions {
   readonly root: string

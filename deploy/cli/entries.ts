@@ -5,6 +5,8 @@ import type {
   CoordinatorOptions,
   DoctorOptions,
   DownloadOptions,
+  ExportOptions,
+  ImportOptions,
   LocalOptions,
   VerifyOptions,
   WorkerOptions,
@@ -40,6 +42,16 @@ export async function downloadData(options: DownloadOptions): Promise<void> {
 export async function verifyData(options: VerifyOptions): Promise<void> {
   const part = await import('../../coordinator/data/verify.js')
   await part.verifyData(options)
+}
+
+export async function importWeights(options: ImportOptions): Promise<void> {
+  const part = await import('../../coordinator/import/import-weights.js')
+  await part.importWeights(options)
+}
+
+export async function exportWeights(options: ExportOptions): Promise<void> {
+  const part = await import('../../coordinator/import/export-weights.js')
+  await part.exportWeights(options)
 }
 
 export async function runDoctor(options: DoctorOptions): Promise<void> {

@@ -7,6 +7,8 @@ import { registerCoordinator } from './commands/coordinator.js'
 import { registerData } from './commands/data.js'
 import { registerDoctor } from './commands/doctor.js'
 import { registerEvaluate } from './commands/evaluate.js'
+import { registerExport } from './commands/export.js'
+import { registerImport } from './commands/import.js'
 import { registerStart } from './commands/start.js'
 import { registerWorker } from './commands/worker.js'
 import { registerWorkers } from './commands/workers.js'
@@ -48,6 +50,8 @@ function createProgram(context: CliContext): Command {
   registerEvaluate(program, context)
   registerCheckSubmission(program, context)
   registerData(program, context)
+  registerImport(program, context)
+  registerExport(program, context)
   registerDoctor(program, context)
   return program
 }

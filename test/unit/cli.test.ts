@@ -37,6 +37,8 @@ test('every command has help with examples, and it costs no exit code', () => {
     'evaluate',
     'check-submission',
     'data',
+    'import',
+    'export',
     'doctor',
   ]) {
     const { code, out } = trmesh([...(command === '' ? [] : [command]), '--help'])
