@@ -68,6 +68,11 @@ export class WorkerMetrics {
     this.recorder.set('trmesh_run_info', { run: this.options.run, preset: '', backend: name, data: '' }, 1)
   }
 
+  /** Size of the memory that the two threads share. */
+  arena(bytes: number): void {
+    this.recorder.set('trmesh_arena_bytes', {}, bytes)
+  }
+
   dropped(why: Dropped): void {
     this.recorder.count('trmesh_messages_dropped_total', { why })
   }

@@ -196,6 +196,7 @@ class Session {
     const subjects = subjectsOf(this.run_)
     const layout = layoutOf(config.model)
     const arena = arenaOf(layout, config.train.slots, config.model.puzzleEmbDim, compute.arena)
+    metrics.arena(arena.buffer.byteLength)
     const allreduce = new AllReduce(bus, subjects, me, config.reduce, arena, (why) => metrics.dropped(why))
     const loop = new WorkerLoop({
       config,

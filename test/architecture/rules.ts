@@ -128,6 +128,7 @@ export const ZONES: readonly Zone[] = [
     name: 'dashboards',
     files: /^grafana\//,
     imports: /^(shared|grafana)\//,
+    packages: /^@grafana\/grafana-foundation-sdk\//,
     builtins: 'all',
     ambient: 'all',
     async: true,
@@ -144,7 +145,8 @@ export const ZONES: readonly Zone[] = [
 ]
 
 /** Files that may read argv and the environment, or end the process: where a process or a thread begins. */
-export const ENTRIES = /^(deploy\/cli\/main\.ts|deploy\/([\w-]+\/)*[\w-]*main\.ts|worker\/compute\/main\.ts|test\/.*)$/
+export const ENTRIES =
+  /^(deploy\/cli\/main\.ts|grafana\/main\.ts|deploy\/([\w-]+\/)*[\w-]*main\.ts|worker\/compute\/main\.ts|test\/.*)$/
 
 /** Entry files that nobody may import. */
 export const MAINS = /(^|\/)([\w-]+-)?main\.ts$/

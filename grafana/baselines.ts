@@ -1,0 +1,152 @@
+// Dashboard TRM against LLM baselines: this run beside published figures, as ratios, with what must be minded in the panel.
+import { BASELINE_IDS, BASELINES } from '../shared/baselines.js'
+import { LEAD, WINDOW, WORKERS, type DashboardSpec } from './dashboard.js'
+import { note, stat, table, type TableColumn } from './panel.js'
+
+const INFO = 'baseline, model, setup, hardware, source, grade'
+const LABELS = {
+  model: 'Model',
+  setup: 'What was done',
+  hardware: 'Hardware',
+  source: 'Source',
+  grade: 'Grade',
+} as const
+
+/** A published figure with the words that belong to it; `by`: labels of the figure beside `baseline`. */
+const published = (metric: string, by = ''): string =>
+  `max by (baseline${by}) (${metric}{${LEAD}}) * on (baseline) group_left (model, setup, hardware, source, grade) ` +
+  `max by (${INFO}) (trmesh_baseline_info{${LEAD}})`
+
+const TOKENS = `sum(rate(trmesh_tokens_total{${LEAD}}${WINDOW}))`
+const MEMORY = `max(process_resident_memory_bytes{${WORKERS}})`
+const SCORE = `max(trmesh_evaluation_pass_ratio{${LEAD},k="2"})`
+
+const ratio = (title: string, expr: string): TableColumn => ({ title, unit: 'none', expr })
+
+/** Each caveat once, with the models it concerns. */
+function caveats(): string {
+  const models = new Map<string, Set<string>>()
+  for (const id of BASELINE_IDS) {
+    const { caveat, model } = BASELINES[id]
+    models.set(caveat, (models.get(caveat) ?? new Set()).add(model))
+  }
+  return [...models].map(([caveat, names]) => `- **${[...names].join(', ')}**: ${caveat}.`).join('\n')
+}
+
+const MIND = `Ours is **measured here**, on this machine and this run. Everything else is **published by others** on other
+hardware: grade **P** was read in the primary text, **S** in somebody else's account of it, **D** is derived by arithmetic.
+A ratio across different units or hardware is an orientation, no benchmark: tokens of a language model are not grid positions
+of TRM, and a sample of ours is *one supervision step*, not one answer.`
+
+export const BASELINES_DASHBOARD: DashboardSpec = {
+  name: 'baselines',
+  title: 'TRM against LLM baselines',
+  about: 'This run beside published figures of language models and of other TRM trainings.',
+  panels: [
+    note('Mind', MIND, { width: 8, height: 5 }),
+    stat({
+      title: 'Ours: samples/s',
+      unit: 'short',
+      size: { width: 4, height: 5 },
+      about: 'Measured: supervision steps of samples per second, all workers.',
+      queries: [[`sum(rate(trmesh_samples_total{${LEAD}}${WINDOW}))`, 'samples/s']],
+    }),
+    stat({
+      title: 'Ours: positions/s',
+      unit: 'short',
+      size: { width: 4, height: 5 },
+      about: 'Measured: grid positions trained on per second, all workers.',
+      queries: [[TOKENS, 'positions/s']],
+    }),
+    stat({
+      title: 'Ours: memory',
+      unit: 'bytes',
+      size: { width: 4, height: 5 },
+      about: 'Measured: resident memory of the largest chosen worker on its host. Memory of a GPU is not in it.',
+      queries: [[MEMORY, 'resident']],
+    }),
+    stat({
+      title: 'Ours: pass@2',
+      unit: 'percentunit',
+      decimals: 1,
+      size: { width: 4, height: 5 },
+      about: 'Measured at the last evaluation, on the test pairs of the data of this run; see Run for which data.',
+      queries: [[SCORE, 'pass@2']],
+    }),
+    table({
+      title: 'Training and generation speed of language models, and ours as a multiple of it',
+      about:
+        'Published tokens per second and device. The ratio divides our grid positions per second, all workers together, by it: different units, see Mind and Caveats.',
+      size: { width: 24, height: 9 },
+      labels: LABELS,
+      values: [
+        { title: 'Tokens/s', unit: 'short', expr: published('trmesh_baseline_tokens_per_second') },
+        ratio('Ours / theirs', `scalar(${TOKENS}) / (${published('trmesh_baseline_tokens_per_second')})`),
+      ],
+      decimals: 4,
+      sortBy: 'Tokens/s',
+    }),
+    table({
+      title: 'Memory, and how often ours fits into it',
+      about:
+        'Published peak memory, of a GPU where one is named. Ours is the resident memory of the largest worker on its host.',
+      size: { width: 24, height: 8 },
+      labels: LABELS,
+      values: [
+        { title: 'Memory', unit: 'bytes', expr: published('trmesh_baseline_memory_bytes') },
+        ratio('Theirs / ours', `(${published('trmesh_baseline_memory_bytes')}) / scalar(${MEMORY})`),
+      ],
+      decimals: 2,
+      sortBy: 'Memory',
+    }),
+    table({
+      title: 'Accuracy',
+      about:
+        'Exact match. Language-model rows were copied from leaderboards with other protocols; TRM rows use 2 tries on public sets. Ours is pass@2 on the data of this run: comparable only if that is the same test.',
+      size: { width: 14, height: 9 },
+      labels: { test: 'Test', model: 'Model', setup: 'What was done', source: 'Source', grade: 'Grade' },
+      values: [
+        {
+          title: 'Accuracy',
+          unit: 'percentunit',
+          expr: published('trmesh_baseline_accuracy_ratio', ', test'),
+        },
+      ],
+      decimals: 1,
+      sortBy: 'Accuracy',
+    }),
+    table({
+      title: 'Parameters',
+      about: 'As published. 7M of TRM leave out the table of task embeddings.',
+      size: { width: 10, height: 9 },
+      labels: { model: 'Model', source: 'Source', grade: 'Grade' },
+      values: [{ title: 'Parameters', unit: 'short', expr: published('trmesh_baseline_parameters') }],
+      sortBy: 'Parameters',
+    }),
+    table({
+      title: 'Samples per second, published',
+      about:
+        'TRM at batch 32 against a language model at batch 1 whose 128 tokens cannot print most grids: a fair latency, no fair throughput. The last column divides our training samples (supervision steps) by theirs.',
+      size: { width: 24, height: 6 },
+      labels: LABELS,
+      values: [
+        { title: 'Samples/s', unit: 'short', expr: published('trmesh_baseline_samples_per_second') },
+        ratio(
+          'Ours / theirs',
+          `scalar(sum(rate(trmesh_samples_total{${LEAD}}${WINDOW}))) / (${published('trmesh_baseline_samples_per_second')})`,
+        ),
+      ],
+      decimals: 2,
+      sortBy: 'Samples/s',
+    }),
+    table({
+      title: 'Training time of TRM elsewhere',
+      about: 'Published wall time of whole trainings on Sudoku-Extreme.',
+      size: { width: 24, height: 5 },
+      labels: LABELS,
+      values: [{ title: 'Wall time', unit: 's', expr: published('trmesh_baseline_training_seconds') }],
+      sortBy: 'Wall time',
+    }),
+    note('Caveats', caveats(), { width: 24, height: 10 }),
+  ],
+}
