@@ -36,7 +36,7 @@ import { cleanLeftovers, removeCheckpoint, listCheckpoints, makeRoot } from './s
 import { applyRetention } from './store/retention.js'
 import { watchersOf, type Watchers } from './watchers.js'
 
-const BEACON_MS = 500
+const BEACON_MS = 250
 /** Lanes of an evaluation, none of which is worked on: as many workers may take part. */
 const EVALUATION_SLOTS = 64
 const TICK_MS = 250

@@ -170,7 +170,7 @@ const RANGE = {
   gone: record({ why: text() }),
 }
 const BEACON = {
-  /** "I lead this run": every second, so that workers find it, and notice when another coordinator took over. */
+  /** "I lead this run": some times a second, so that workers find it, and notice when another coordinator took over. */
   beacon: record({ run: name, coordinator: name, epoch, step }),
 }
 
