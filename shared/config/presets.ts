@@ -75,7 +75,7 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
       canvas: 6,
       augmentations: 0,
       generatedFamilies: 24,
-      generatedTasksPerFamily: 2,
+      generatedTasksPerFamily: 1,
       generatedTrainPairs: 32,
       generatedTestPairs: 4,
     },

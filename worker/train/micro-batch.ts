@@ -4,7 +4,7 @@ import type { ModelConfig } from '../../shared/config/run-config.js'
 import { positionsOf, swigluWidth } from '../../shared/gradients/layout.js'
 
 /** Bytes of saved activations at once, at most, unless a single sample needs more. */
-const BUDGET_BYTES = 3 << 30
+const BUDGET_BYTES = 3 * 2 ** 30
 
 /** f32 bytes that the graded cycle keeps of one sample, roughly: inputs of every product, and attention weights. */
 export function savedBytes(model: ModelConfig): number {
