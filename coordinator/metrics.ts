@@ -197,7 +197,8 @@ export class CoordinatorMetrics implements Observer {
     for (const { name, value } of accuracies) {
       const k = PASS_AT.find((at) => name === `pass@${at}`)
       if (k !== undefined) recorder.set('trmesh_evaluation_pass_ratio', { k }, value)
-      if (name === 'exact') recorder.set('trmesh_evaluation_exact_ratio', {}, value)
+      // Of ARC the rows, of boards the boards.
+      if (name === 'rows exact' || name === 'exact') recorder.set('trmesh_evaluation_exact_ratio', {}, value)
     }
     if (this.evaluationAt !== undefined)
       recorder.observe('trmesh_evaluation_seconds', {}, (this.now() - this.evaluationAt) / 1000)

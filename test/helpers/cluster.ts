@@ -35,7 +35,8 @@ export async function until(what: string | (() => string), holds: () => boolean,
 /** A folder that is gone after the test. */
 export function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'trmesh-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  // Retries: a process that is ended later may still write into it.
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
   return folder
 }
 
