@@ -65,13 +65,16 @@ async function serve(setup: Setup): Promise<void> {
   const { url, index } = setup
   const bus = await connectBus({ url, credentials: '', name: `bench ${index}`, inFlightBytes: IN_FLIGHT_BYTES })
   let dropped = 0
+  let before = process.cpuUsage()
   const act = (index < 0 ? coordinator : worker)(setup, bus, () => void dropped++)
   process.once('disconnect', () => process.exit())
   process.on('message', (round: Round) => {
     void act(round).then((hash) => {
       const ended = clock()
+      const { user, system } = process.cpuUsage(before)
+      before = process.cpuUsage()
       if (round.type === 'prepare') return say('ready')
-      say({ ended, hash: hash?.() ?? '', rss: process.memoryUsage.rss(), dropped })
+      say({ ended, cpu: (user + system) / 1000, hash: hash?.() ?? '', rss: process.memoryUsage.rss(), dropped })
     })
   })
   await bus.flush()

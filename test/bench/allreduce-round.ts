@@ -32,6 +32,8 @@ export interface Round {
 export interface Done {
   /** Milliseconds since 1970. */
   readonly ended: number
+  /** Milliseconds of processor time since the word to begin. */
+  readonly cpu: number
   readonly hash: string
   /** Bytes resident. */
   readonly rss: number

@@ -2,6 +2,7 @@
 // yardstick, alternated with ours, is a first version: publish the whole gradient, sum what comes. Every mean is compared
 // with the sum in slot order, bit for bit; the naive one is only required to arrive.
 import { fork, type ChildProcess } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { wireBytes } from '../../shared/gradients/buckets.js'
 import { median, type BenchOptions, type Report } from './benchmark.js'
@@ -17,46 +18,57 @@ export const run = ({ quick }: BenchOptions, report: Report): Promise<void> =>
       for (const workers of quick ? [2] : [2, 4, 8]) {
         const elements = quick ? 300_000 : 7_000_000
         const setup = { url: nats.url, elements, workers, wire, bucketBytes: 512 * 1024 }
-        await measure(setup, quick ? 2 : 9, report)
+        await measure(setup, quick ? 2 : 9, nats.pid, report)
       }
   })
 
-async function measure(setup: Omit<Setup, 'index'>, rounds: number, report: Report): Promise<void> {
+interface Cost {
+  /** Milliseconds from the word to begin until the last worker has the mean. */
+  readonly ms: number
+  /** Milliseconds of processor time of all processes, the server included: what a busy machine does not change. */
+  readonly cpu: number
+}
+
+async function measure(setup: Omit<Setup, 'index'>, rounds: number, server: number, report: Report): Promise<void> {
   const indices = [-1, ...Array.from({ length: setup.workers }, (_, i) => i)]
   const members = await Promise.all(indices.map((index) => Member.start({ ...setup, index })))
   try {
-    const times = new Map<Mode, number[]>(MODES.map((mode) => [mode, []]))
+    const costs = new Map<Mode, Cost[]>(MODES.map((mode) => [mode, []]))
     // The first two rounds warm up: the engine compiles, the buffers are touched for the first time.
     for (let step = 1; step <= rounds + 2; step++) {
       const expected = step === 1 ? expectedHash({ ...setup, index: 0 }, step) : undefined
       for (const mode of MODES) {
-        const ms = await reduceOnce(members, { mode, step }, expected)
-        if (step > 2) times.get(mode)!.push(ms)
+        const before = processorMs(server)
+        const { ms, cpu } = await reduceOnce(members, { mode, step }, expected)
+        if (step > 2) costs.get(mode)!.push({ ms, cpu: cpu + processorMs(server) - before })
       }
     }
-    const naive = median(times.get('naive')!)
+    const of = (mode: Mode, what: keyof Cost): number[] => costs.get(mode)!.map((cost) => cost[what])
     const size = `${((setup.elements * wireBytes(setup.wire)) / 1e6).toFixed(1)} MB ${setup.wire}`
-    for (const mode of MODES) {
-      const all = times.get(mode)!
-      const spread = `${Math.min(...all).toFixed(0)}-${Math.max(...all).toFixed(0)}`
-      report({
-        config: `${size}, ${setup.workers} workers, ${mode} (${all.length} rounds, ${spread})`,
-        value: median(all),
-        unit: 'ms',
-        ratio: naive / median(all),
-      })
-    }
+    for (const mode of MODES)
+      for (const [what, unit] of [
+        ['ms', 'ms'],
+        ['cpu', 'cpu ms'],
+      ] as const) {
+        const all = of(mode, what)
+        const spread = `${Math.min(...all).toFixed(0)}-${Math.max(...all).toFixed(0)}`
+        report({
+          config: `${size}, ${setup.workers} workers, ${mode} (${all.length} rounds, ${spread})`,
+          value: median(all),
+          unit,
+          ratio: median(of('naive', what)) / median(all),
+        })
+      }
   } finally {
     for (const member of members) await member.end()
   }
 }
 
-/** @returns milliseconds from the word to begin until the last worker has the mean */
 async function reduceOnce(
   members: readonly Member[],
   { mode, step }: Omit<Round, 'type'>,
   expected: string | undefined,
-): Promise<number> {
+): Promise<Cost> {
   await Promise.all(members.map((member) => member.ask({ type: 'prepare', mode, step })))
   const began = performance.timeOrigin + performance.now()
   const done = (await Promise.all(members.map((member) => member.ask({ type: 'reduce', mode, step })))) as Done[]
@@ -66,7 +78,17 @@ async function reduceOnce(
     throw new Error(`${mode}: the means differ, or are not the sum in slot order`)
   const dropped = done.reduce((sum, member) => sum + member.dropped, 0)
   if (dropped > 0) throw new Error(`${mode}: ${dropped} messages were dropped`)
-  return Math.max(...workers.map(({ ended }) => ended)) - began
+  return {
+    ms: Math.max(...workers.map(({ ended }) => ended)) - began,
+    cpu: done.reduce((sum, { cpu }) => sum + cpu, 0),
+  }
+}
+
+/** Processor time of a process so far, in Linux's ticks of 10 ms; 0 elsewhere. */
+function processorMs(pid: number): number {
+  if (!existsSync(`/proc/${pid}/stat`)) return 0
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+  return 10 * (Number(fields[11]) + Number(fields[12]))
 }
 
 class Member {
