@@ -8,7 +8,7 @@ import type { Manifest } from '../shared/checkpoint/manifest.js'
 import { printConfig } from '../shared/config/compile.js'
 import { identityHash } from '../shared/config/identity.js'
 import type { RunConfig } from '../shared/config/run-config.js'
-import { ConfigError, SystemRefused } from '../shared/errors.js'
+import { CheckpointRefused, ConfigError } from '../shared/errors.js'
 import { planBuckets } from '../shared/gradients/buckets.js'
 import { layoutOf, layoutText, type Layout } from '../shared/gradients/layout.js'
 import { sha256 } from '../shared/hash.js'
@@ -295,7 +295,7 @@ class Coordinator {
     for (const { dir, why } of skipped) out.line(`passed over ${dir}: ${why}`)
     if (checkpoint === undefined) {
       if (skipped.length > 0)
-        throw new SystemRefused(
+        throw new CheckpointRefused(
           `no checkpoint in ${this.folder} can be used (${skipped[0]!.why})`,
           'repair or remove them, or start over with --fresh',
         )
