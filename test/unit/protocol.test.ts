@@ -100,7 +100,7 @@ describe('codec', () => {
             assert.throws(
               () => decode(channel, packed(channel, { ...message, [key]: wrong })),
               (error: unknown) => error instanceof WireError && error.message.includes(key),
-              `${channel} ${String(message['type'])}.${key} = ${String(wrong)}`,
+              `${channel} ${String(message['type'])}.${key} = ${JSON.stringify(wrong)}`,
             )
       }
   })
