@@ -79,6 +79,8 @@ const mistakes: [string[], RegExp][] = [
   [['worker', '--backend', 'gpu'], /Allowed choices are auto, tensorflow, wasm, native/],
   [['worker', '--model.hidden', '8'], /unknown option '--model\.hidden'/],
   [['data'], /data needs one of arc-agi-1, arc-agi-2, concept-arc, verify/],
+  [['import'], /missing required argument 'FILE'\n {2}-> see `npx trmesh import --help`/],
+  [['export'], /required option '--checkpoint <FOLDER>' not specified/],
   [['coordinator', '--config', 'absent.json'], /absent\.json: ENOENT\n {2}-> name a file that exists/],
   [
     ['start', '--steps', '0', '--canvas', '31'],
@@ -130,4 +132,11 @@ test('file, environment and flags reach the configuration; what is printed feeds
   assert.equal(config.bus.url, 'nats://h:1')
   writeFileSync(join(folder, 'again.json'), printed.out)
   assert.equal(trmesh(['start', '--config', 'again.json', '--print-config'], { cwd: folder }).out, printed.out)
+})
+
+test('exit 6 and a remedy: import of a file that would run code in Python', () => {
+  const { code, out, err } = trmesh(['import', 'test/golden/pt/refused-code.pt'])
+  assert.equal(code, 6)
+  assert.equal(out, '')
+  assert.match(err, /names "(posix|nt) system", which no plain state_dict needs[^]*\n {2}-> save a plain state_dict/)
 })
