@@ -12,6 +12,7 @@ import type {
   WorkerOptions,
   WorkersOptions,
 } from '../../shared/ports.js'
+import type { TopOptions } from '../watch/top.js'
 import type { SavedRun } from '../../coordinator/store/saved-run.js'
 
 export async function serveCoordinator(options: CoordinatorOptions): Promise<void> {
@@ -68,4 +69,9 @@ export async function checkSubmissionFile(options: CheckSubmissionOptions): Prom
 export async function savedRun(dir: string): Promise<SavedRun> {
   const part = await import('../../coordinator/store/saved-run.js')
   return part.savedRun(dir)
+}
+
+export async function watchRun(options: TopOptions): Promise<void> {
+  const part = await import('../watch/top.js')
+  await part.watchRun(options)
 }

@@ -10,6 +10,7 @@ import { registerEvaluate } from './commands/evaluate.js'
 import { registerExport } from './commands/export.js'
 import { registerImport } from './commands/import.js'
 import { registerStart } from './commands/start.js'
+import { registerTop } from './commands/top.js'
 import { registerWorker } from './commands/worker.js'
 import { registerWorkers } from './commands/workers.js'
 import type { CliContext } from './context.js'
@@ -52,6 +53,7 @@ function createProgram(context: CliContext): Command {
   registerData(program, context)
   registerImport(program, context)
   registerExport(program, context)
+  registerTop(program, context)
   registerDoctor(program, context)
   return program
 }

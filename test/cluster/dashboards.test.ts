@@ -65,7 +65,7 @@ const firing = async (prometheus: Prometheus): Promise<string[]> =>
   (await prometheus.query('ALERTS{alertstate="firing"}')).map(({ metric }) => metric['alertname'] ?? '')
 
 test(
-  'every expression of every panel finds data in a real run; the targets follow the workers; a death shows',
+  'every expression of every panel finds data in a real run; the targets follow the workers; a death shows; top shows the run',
   { skip: withoutNats || withoutPrometheus, timeout: 120_000 },
   async (t) => {
     const runs = temporaryFolder(t)
@@ -120,6 +120,13 @@ test(
     for (const { targets } of (await (await fetch(`${metricsUrl}/sd`)).json()) as { targets: string[] }[]) {
       const body = await (await fetch(`http://${targets[0]}/metrics`)).text()
       t.diagnostic(`bytes per scrape, ${targets[0]}: ${body.length}`)
+    }
+
+    for (const where of [['--run.dir', runs], [metricsUrl]]) {
+      const top = trmesh(t, ['top', ...where, '--once'])
+      assert.equal(await top.ended, 0, top.said())
+      assert.match(top.said(), /^run watched {3}step \d+ of 1000000 .*workers 2$/m)
+      assert.match(top.said(), /^w0 .* ms .* MB /m)
     }
 
     workers[0]?.kill('SIGKILL')

@@ -40,6 +40,7 @@ test('every command has help with examples, and it costs no exit code', () => {
     'import',
     'export',
     'doctor',
+    'top',
   ]) {
     const { code, out } = trmesh([...(command === '' ? [] : [command]), '--help'])
     assert.equal(code, EXIT.ok, command)
