@@ -31,8 +31,9 @@ function kinds(quick: boolean): Kind[] {
     compileConfig({ preset, env: {}, flags: { 'train.slots': quick ? '8' : '256', ...flags } })
   const known = existsSync(OFFICIAL) && !quick
   const source = known ? OFFICIAL : 'generated'
+  const tiny = of('tiny', {})
   return [
-    { name: 'tiny, canvas 8', config: of('tiny', {}) },
+    { name: `tiny, canvas ${tiny.data.canvas}`, config: tiny },
     {
       name: `arc1, canvas 30, ${known ? 'ARC-AGI-1' : 'generated tasks'}`,
       // Fewer copies than the official 1000 change nothing about a sample and save a minute of building the pool.

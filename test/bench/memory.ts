@@ -27,7 +27,7 @@ const COMMON = {
   'metrics.port': '0',
 }
 const RUNS: readonly Run[] = [
-  { name: 'tiny, 32 slots', flags: { preset: 'tiny', 'train.steps': '20' } },
+  { name: 'tiny, 32 slots', flags: { preset: 'tiny', 'train.slots': '32', 'train.steps': '20' } },
   {
     name: 'arc1 size, 2 slots',
     flags: { preset: 'arc1', 'train.slots': '2', 'train.steps': '2', 'data.augmentations': '10' },
@@ -36,7 +36,7 @@ const RUNS: readonly Run[] = [
 const QUICK: readonly Run[] = [
   {
     name: 'tiny, 2 slots',
-    flags: { preset: 'tiny', 'train.slots': '2', 'train.steps': '2', 'model.hidden': '32', 'data.augmentations': '1' },
+    flags: { preset: 'tiny', 'train.slots': '2', 'train.steps': '2', 'data.augmentations': '1' },
   },
 ]
 
