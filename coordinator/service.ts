@@ -8,7 +8,7 @@ import type { Manifest } from '../shared/checkpoint/manifest.js'
 import { printConfig } from '../shared/config/compile.js'
 import { identityHash } from '../shared/config/identity.js'
 import type { RunConfig } from '../shared/config/run-config.js'
-import { CheckpointRefused, ConfigError } from '../shared/errors.js'
+import { CheckpointRefused, ConfigError, describe } from '../shared/errors.js'
 import { planBuckets } from '../shared/gradients/buckets.js'
 import { layoutOf, layoutText, type Layout } from '../shared/gradients/layout.js'
 import { sha256 } from '../shared/hash.js'
@@ -31,6 +31,7 @@ import { checkSameRun } from './same-run.js'
 import { StarOwner } from './star-owner.js'
 import { checkpointState, freshState, type StateSource } from './state-source.js'
 import { resultsIn } from './report/run-folder.js'
+import { writeReport } from './report/write-report.js'
 import { latestCheckpoint, openCheckpoint, type Checkpoint } from './store/checkpoint-reader.js'
 import { cleanLeftovers, removeCheckpoint, listCheckpoints, makeRoot } from './store/folders.js'
 import { applyRetention } from './store/retention.js'
@@ -337,6 +338,17 @@ class Coordinator {
       if (!finished) out.line('start again to resume, or with --fresh to start over')
     } else if (!finished) out.line(`stopped before the evaluation was done: ${why}`)
     for (const file of watchers.written()) out.line(`evaluation: ${file}`)
+    if (evaluation === undefined) await this.writeReport()
+  }
+
+  private async writeReport(): Promise<void> {
+    const { out } = this.options
+    try {
+      out.line(`report: ${await writeReport(this.folder, wallClock())}`)
+    } catch (error) {
+      // What was trained is saved; a picture of it can be made later.
+      out.line(`no report: ${describe(error)}`)
+    }
   }
 }
 

@@ -140,6 +140,15 @@ export interface DoctorOptions {
   readonly out: Terminal
 }
 
+/** `trmesh report RUN`. */
+export interface ReportOptions {
+  /** Of the run. */
+  readonly folder: string
+  /** undefined: report.html in it. */
+  readonly to: string | undefined
+  readonly out: Terminal
+}
+
 /** `trmesh check-submission FILE`. */
 export interface CheckSubmissionOptions {
   readonly file: string

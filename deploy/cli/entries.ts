@@ -8,6 +8,7 @@ import type {
   ExportOptions,
   ImportOptions,
   LocalOptions,
+  ReportOptions,
   VerifyOptions,
   WorkerOptions,
   WorkersOptions,
@@ -63,6 +64,11 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
 export async function checkSubmissionFile(options: CheckSubmissionOptions): Promise<void> {
   const part = await import('../../coordinator/evaluate/check-file.js')
   await part.checkSubmissionFile(options)
+}
+
+export async function reportRun(options: ReportOptions): Promise<void> {
+  const part = await import('../../coordinator/report/write-report.js')
+  await part.report(options)
 }
 
 /** What a checkpoint says of itself. */

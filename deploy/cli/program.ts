@@ -9,6 +9,7 @@ import { registerDoctor } from './commands/doctor.js'
 import { registerEvaluate } from './commands/evaluate.js'
 import { registerExport } from './commands/export.js'
 import { registerImport } from './commands/import.js'
+import { registerReport } from './commands/report.js'
 import { registerStart } from './commands/start.js'
 import { registerTop } from './commands/top.js'
 import { registerWorker } from './commands/worker.js'
@@ -49,6 +50,7 @@ function createProgram(context: CliContext): Command {
   registerWorker(program, context)
   registerWorkers(program, context)
   registerEvaluate(program, context)
+  registerReport(program, context)
   registerCheckSubmission(program, context)
   registerData(program, context)
   registerImport(program, context)

@@ -27,6 +27,8 @@ test('a checkpoint is evaluated as the run did it, and the run stays as it is', 
   const own = parseRecord(readFileSync(join(folder, 'evaluation-00000004.json'), 'utf8'), 'own')
   assert.match(said, /evaluation: .*submission\.json/)
   assert.equal(own.checkpoint, null)
+  assert.match(said, /report: .*report\.html/)
+  assert.match(readFileSync(join(folder, 'report.html'), 'utf8'), /<h1>Run e<\/h1>/)
   assert.equal(own.pairs.length, own.accuracies.find(({ name }) => name === 'test pairs solved')?.trials)
   assert.ok(own.pairs.every(({ votes, candidates }) => votes === candidates.reduce((sum, c) => sum + c.votes, 0)))
 
