@@ -16,7 +16,7 @@ import type { Observer } from './observer.js'
 import type { SlotBook, Take } from './slots.js'
 import type { BoundaryState } from './checkpointing.js'
 import { StepDesk } from './step-desk.js'
-import { initialState, type Effect, type Policy, type RunEvent, type RunState } from './run-state.js'
+import { budgetOf, initialState, type Effect, type Policy, type RunEvent, type RunState } from './run-state.js'
 import { transition } from './state.js'
 
 export interface CoordinatorPorts {
@@ -79,7 +79,7 @@ export class CoordinatorLoop {
       deadAfter: config.cluster.deadAfterMs as Millis,
       stallAfter: STALL_MS,
       steps: config.train.steps,
-      budget: (config.train.minutes === 0 ? Infinity : config.train.minutes * 60_000) as Millis,
+      budget: budgetOf(config.train),
       checkpointEvery: config.checkpoint.everySteps,
       evaluateEvery: config.evaluate.everySteps,
       evaluateOnly: ports.evaluateOnly,

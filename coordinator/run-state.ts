@@ -20,6 +20,10 @@ export interface Policy {
   readonly evaluateOnly: boolean
 }
 
+/** Of `train.minutes`. */
+export const budgetOf = ({ minutes }: { readonly minutes: number }): Millis =>
+  (minutes === 0 ? Infinity : minutes * 60_000) as Millis
+
 export interface Member {
   readonly id: WorkerId
   /** preparing: building its replica. prepared: may join at the next boundary. ready: holds state of this epoch. */

@@ -12,6 +12,7 @@ import { ConsoleReport } from './report/console.js'
 import { evaluationFiles, type EvaluationPlace } from './report/evaluation-files.js'
 import { journal } from './report/journal.js'
 import { machineInWords } from './report/machine.js'
+import { budgetOf } from './run-state.js'
 import { Targets, targetsFile } from './report/targets.js'
 import { folderName } from './store/folders.js'
 
@@ -44,7 +45,7 @@ export async function watchersOf({ coordinator, bus, data, folder, ...ports }: W
     const { bytesIn, bytesOut } = bus.stats()
     return bytesIn + bytesOut
   }
-  const report = new ConsoleReport({ out, now, slots, steps, ownWire })
+  const report = new ConsoleReport({ out, now, slots, steps, budget: budgetOf(config.train), ownWire })
   const metrics = await CoordinatorMetrics.serve(config, now)
   const targets = new Targets({
     run: config.run.id,

@@ -16,6 +16,8 @@ export interface ConsoleOptions {
   readonly now: () => Millis
   readonly slots: number
   readonly steps: number
+  /** Training ends after this time, if the steps are not done before; infinite: no limit. */
+  readonly budget: Millis
   /** Bytes the coordinator itself has sent and received. */
   readonly ownWire: () => number
 }
@@ -41,6 +43,7 @@ export class ConsoleReport implements Observer {
   private readonly cells = new Rolling(SMOOTHING_STEPS)
   private readonly exact = new Rolling(SMOOTHING_STEPS)
   private lastAt: Millis | undefined
+  private began: Millis | undefined
   private wireAtStart: { step: number; bytes: number } | undefined
   /** Measured over this process's life, for the closing table. */
   readonly summary = { firstStep: 0, lastStep: 0, firstLoss: NaN, seconds: 0 }
@@ -90,6 +93,7 @@ export class ConsoleReport implements Observer {
       this.summary.firstStep = step
       this.summary.firstLoss = means.loss
     }
+    this.began ??= at
     this.summary.lastStep = step
     this.lastAt = at
     this.loss.add(means.loss)
@@ -105,7 +109,7 @@ export class ConsoleReport implements Observer {
         `${Number.isNaN(seconds) ? '-' : (slots / seconds).toFixed(1)} samples/s`,
         `${this.wirePerStep(step)} wire`,
         `${workers} worker${workers === 1 ? '' : 's'}`,
-        `ETA ${duration((steps - step) * seconds)}`,
+        `ETA ${duration(Math.min((steps - step) * seconds, this.timeLeft(at)))}`,
       ].join(' | '),
     )
   }
@@ -162,6 +166,11 @@ export class ConsoleReport implements Observer {
       table.push([`unseen: ${name}`, `${percent(value)} of ${trials}`, `${percent(low)} to ${percent(high)}`])
     }
     return table.toString()
+  }
+
+  /** Seconds until the time given to training is up. */
+  private timeLeft(at: Millis): number {
+    return Math.max(0, this.options.budget - (at - (this.began ?? at))) / 1000
   }
 
   private wirePerStep(step: number): string {
