@@ -37,7 +37,7 @@ export async function textIn(folder: string, name: string): Promise<string | und
   }
 }
 
-/** The evaluation of the latest step, by the run or by `trmesh evaluate`; of one step, the later. @throws DataError */
+/** The evaluation of the latest step, by the run or by `trmesh evaluate`; of one step, that which asked most rows, then the later. @throws DataError */
 export async function latestEvaluation(folder: string): Promise<EvaluationRecord | undefined> {
   const candidates = (await names(folder)).flatMap((name) => {
     const step = RECORD.exec(name)?.[1]
@@ -51,7 +51,7 @@ export async function latestEvaluation(folder: string): Promise<EvaluationRecord
     const text = await textIn(folder, file)
     if (text !== undefined) records.push(parseRecord(text, join(folder, file)))
   }
-  return records.sort((a, b) => (a.created < b.created ? 1 : -1))[0]
+  return records.sort((a, b) => b.asked.rows - a.asked.rows || (a.created < b.created ? 1 : -1))[0]
 }
 
 /** @throws DataError if the folder is not there */

@@ -1,6 +1,6 @@
 // The report of a run: nothing that stands in its names can break it, and it can be written whatever is missing.
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { evaluationRecord, parseRecord, recordText } from '../../coordinator/evaluate/record.js'
@@ -161,6 +161,10 @@ test('evaluation.json is read back as it was written; of two, the later step cou
   writeFileSync(join(folder, 'evaluation-00000900.json'), recordText({ ...empty, step: 900 }))
   writeFileSync(join(folder, 'evaluation-00001000.json'), recordText({ ...empty, step: 1000 }))
   assert.equal((await latestEvaluation(folder))?.step, 1000)
+  mkdirSync(join(folder, 'evaluation-00001000'))
+  const part = { ...empty, step: 1000, created: '2030', run: 'part', asked: { ...empty.asked, rows: 1 } }
+  writeFileSync(join(folder, 'evaluation-00001000', 'evaluation.json'), recordText(part))
+  assert.equal((await latestEvaluation(folder))?.run, 'made-up', 'a look at a part does not replace the whole')
   writeFileSync(join(folder, 'evaluation-00001000.json'), '{"kind":"trmesh evaluation"}')
   await assert.rejects(latestEvaluation(folder), (error) => error instanceof DataError && /1000\.json: .*format/.test(error.message)) // prettier-ignore
   for (const broken of ['', '{"kind": "x"}', recordText(record).replace('"input":["', '"input":["<')])
