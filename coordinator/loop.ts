@@ -16,7 +16,8 @@ import type { Observer } from './observer.js'
 import type { SlotBook, Take } from './slots.js'
 import type { BoundaryState } from './checkpointing.js'
 import { StepDesk } from './step-desk.js'
-import { budgetOf, initialState, type Effect, type Policy, type RunEvent, type RunState } from './run-state.js'
+import { policyOf } from './policy.js'
+import { initialState, type Effect, type Policy, type RunEvent, type RunState } from './run-state.js'
 import { transition } from './state.js'
 
 export interface CoordinatorPorts {
@@ -54,9 +55,6 @@ export type Outcome =
 
 type Boundary = Omit<BoundaryState, 'examples'> & { readonly examples: Promise<BoundaryState['examples']> }
 
-/** How long lost messages may stall a step before it is replayed. */
-const STALL_MS = 15_000 as Millis
-
 export class CoordinatorLoop {
   state: RunState
   private readonly policy: Policy
@@ -73,17 +71,7 @@ export class CoordinatorLoop {
 
   constructor(private readonly ports: CoordinatorPorts) {
     const { config, origin } = ports
-    this.policy = {
-      minWorkers: config.cluster.minWorkers,
-      maxWorkers: config.train.slots,
-      deadAfter: config.cluster.deadAfterMs as Millis,
-      stallAfter: STALL_MS,
-      steps: config.train.steps,
-      budget: budgetOf(config.train),
-      checkpointEvery: config.checkpoint.everySteps,
-      evaluateEvery: config.evaluate.everySteps,
-      evaluateOnly: ports.evaluateOnly,
-    }
+    this.policy = policyOf(config, ports.evaluateOnly)
     this.state = initialState(origin.step, origin.epoch, origin.evaluated)
     this.steps = new StepDesk({
       ...ports,
@@ -176,7 +164,13 @@ export class CoordinatorLoop {
         return this.dispatch({ type: 'ready', worker, epoch: message.epoch, params: message.params })
       case 'beat':
         observer.beat(worker, message)
-        return this.dispatch({ type: 'beat', worker, step: message.step, activity: message.phase })
+        return this.dispatch({
+          type: 'beat',
+          worker,
+          epoch: message.epoch,
+          step: message.step,
+          activity: message.phase,
+        })
       case 'rowGradients':
         if (!this.isCurrent(message)) return observer.dropped('stale')
         return this.steps.contributions.addRows(worker, this.owned(worker).length, message)

@@ -9,6 +9,8 @@ export interface Policy {
   readonly deadAfter: Millis
   /** When those who are awaited have themselves waited for the network this long, messages were lost: begin it again. */
   readonly stallAfter: Millis
+  /** A heartbeat that still tells the epoch before, this long after an assignment, says that it never arrived. */
+  readonly missedAfter: Millis
   readonly steps: number
   /** Training ends, as if all steps were done, after this time; infinite: never. */
   readonly budget: Millis
@@ -32,6 +34,7 @@ export interface Member {
   readonly holdsState: boolean
   readonly heard: Millis
   /** As of the last heartbeat. */
+  readonly epoch: Epoch
   readonly at: Step
   readonly activity: WorkerPhase
   /** Since when step and activity have been what they are. */
@@ -84,7 +87,13 @@ export interface RunState {
 export type RunEvent =
   | { readonly type: 'hello' | 'prepared'; readonly worker: WorkerId }
   | { readonly type: 'ready'; readonly worker: WorkerId; readonly epoch: Epoch; readonly params: string }
-  | { readonly type: 'beat'; readonly worker: WorkerId; readonly step: Step; readonly activity: WorkerPhase }
+  | {
+      readonly type: 'beat'
+      readonly worker: WorkerId
+      readonly epoch: Epoch
+      readonly step: Step
+      readonly activity: WorkerPhase
+    }
   | { readonly type: 'result'; readonly worker: WorkerId; readonly epoch: Epoch; readonly step: Step }
   | {
       readonly type: 'vote'

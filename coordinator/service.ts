@@ -275,15 +275,24 @@ class Coordinator {
   private async named({ checkpoint: dir, to }: EvaluationOptions, hashes: Hashes): Promise<Checkpoint> {
     await makeRoot(to)
     const checkpoint = await openCheckpoint(dir)
-    checkSameRun(checkpoint.manifest, dir, this.options.config, hashes)
+    await this.mustMatch(checkpoint, hashes)
     this.options.out.line(`evaluating step ${checkpoint.manifest.step}: ${dir}`)
     this.options.out.line(`asked: ${this.data.evaluation.description}`)
     return checkpoint
   }
 
+  private async mustMatch(checkpoint: Checkpoint, hashes: Hashes): Promise<void> {
+    try {
+      checkSameRun(checkpoint.manifest, checkpoint.dir, this.options.config, hashes)
+    } catch (error) {
+      await checkpoint.close()
+      throw error
+    }
+  }
+
   /** The newest whole checkpoint of this run; undefined to begin at step 0. @throws CheckpointRefused if it is of another run */
   private async resumable(hashes: Hashes): Promise<Checkpoint | undefined> {
-    const { out, config } = this.options
+    const { out } = this.options
     for (const name of await cleanLeftovers(this.folder)) out.line(`removed the unfinished ${name}`)
     if (this.fresh) {
       const old = await listCheckpoints(this.folder)
@@ -302,7 +311,7 @@ class Coordinator {
         )
       return undefined
     }
-    checkSameRun(checkpoint.manifest, checkpoint.dir, config, hashes)
+    await this.mustMatch(checkpoint, hashes)
     out.line(`resuming from step ${checkpoint.manifest.step}: ${checkpoint.dir}`)
     return checkpoint
   }

@@ -47,7 +47,8 @@ function decide(state: RunState, event: RunEvent, now: Millis, policy: Policy): 
       const member = state.members.get(event.worker)
       if (member === undefined) return stay(state)
       const since = member.activity === event.activity && member.at === event.step ? member.since : now
-      return stay(withMember(state, { ...member, at: event.step, activity: event.activity, since }))
+      const { epoch, step: at, activity } = event
+      return stay(withMember(state, { ...member, epoch, at, activity, since }))
     }
     case 'ready':
       return onReady(state, event, policy)
@@ -94,6 +95,7 @@ const newMember = (id: WorkerId, now: Millis): Member => ({
   phase: 'preparing',
   holdsState: false,
   heard: now,
+  epoch: 0 as Epoch,
   at: 0 as Step,
   activity: 'starting',
   since: now,
@@ -256,6 +258,11 @@ const isDone = ({ step, origin, evaluatedAt, checkpointAt }: RunState): boolean 
 
 /** Those whose answers are awaited have themselves waited for long, so something asked or answered was lost. */
 function isStalled(state: RunState, now: Millis, policy: Policy): boolean {
+  const missed = (id: WorkerId): boolean => {
+    const member = state.members.get(id)
+    return member !== undefined && member.epoch < state.epoch && member.heard - state.askedAt > policy.missedAfter
+  }
+  if (state.phase === 'syncing' && state.team.some((id) => !state.params.has(id) && missed(id))) return true
   if (now - state.askedAt <= policy.stallAfter) return false
   const waits = (id: WorkerId): boolean => {
     const member = state.members.get(id)

@@ -95,6 +95,7 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
   let unflushed = 0
   let flushing: Promise<void> | undefined
   let reconnects = 0
+  let down = false
   const noBytes = (): Record<WireKind, number> => ({ parts: 0, means: 0, state: 0, messages: 0 })
   const wire = { in: noBytes(), out: noBytes() }
   const went = (direction: 'in' | 'out', subject: string, data: Uint8Array): void => {
@@ -104,10 +105,14 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
   const tell = (status: BusStatus): void => watchers.forEach((watcher) => watcher(status))
   const watch = async (): Promise<void> => {
     for await (const status of connection.status()) {
-      if (status.type === Events.Disconnect) tell({ type: 'disconnected' })
+      if (status.type === Events.Disconnect) {
+        down = true
+        tell({ type: 'disconnected' })
+      }
       if (status.type === Events.Error) tell({ type: 'error', why: JSON.stringify(status.data) })
       if (status.type !== Events.Reconnect) continue
       reconnects++
+      down = false
       tell({ type: 'reconnected' })
     }
   }
@@ -181,7 +186,7 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
     async close() {
       if (connection.isClosed()) return
       // Drain sends what is queued; a dead server must not hold us up.
-      await Promise.race([connection.drain().catch(() => undefined), patience(FLUSH_MS)])
+      if (!down) await Promise.race([connection.drain().catch(() => undefined), patience(FLUSH_MS)])
       await connection.close()
     },
   }

@@ -1,13 +1,14 @@
 // Drives the run's state machine in tests: a clock, events in a sentence, and workers that answer what is asked of them.
 import { initialState, type Effect, type Policy, type RunEvent, type RunState } from '../../coordinator/run-state.js'
 import { transition } from '../../coordinator/state.js'
-import { epochOf, millis, stepOf, workerId, type WorkerId } from '../../shared/ids.js'
+import { epochOf, millis, stepOf, workerId, type Epoch, type WorkerId } from '../../shared/ids.js'
 
 export const POLICY: Policy = {
   minWorkers: 1,
   maxWorkers: 8,
   deadAfter: millis(5000),
   stallAfter: millis(15_000),
+  missedAfter: millis(2000),
   steps: 100,
   budget: millis(Infinity),
   checkpointEvery: 0,
@@ -38,12 +39,18 @@ export class Machine {
   }
 
   /** Everyone's heart beats while time passes, a tick every 250 ms; `silent` are not heard. */
-  pass(ms: number, silent: readonly WorkerId[] = [], activity: 'idle' | 'computing' = 'computing'): string[] {
+  pass(
+    ms: number,
+    silent: readonly WorkerId[] = [],
+    activity: 'idle' | 'computing' = 'computing',
+    epochOfBeats = (): Epoch => this.state.epoch,
+  ): string[] {
     const done: string[] = []
     for (let passed = 0; passed < ms; passed += 250) {
       this.now = millis(this.now + 250)
       for (const worker of this.state.members.keys())
-        if (!silent.includes(worker)) this.on({ type: 'beat', worker, step: this.state.step, activity })
+        if (!silent.includes(worker))
+          this.on({ type: 'beat', worker, epoch: epochOfBeats(), step: this.state.step, activity })
       done.push(...this.on({ type: 'tick' }))
     }
     return done

@@ -60,7 +60,7 @@ function oddEvent({ type, worker: number, behind, ok, activity }: Drawn, machine
     case 'ready':
       return [{ type, worker, epoch, params: 'p' }]
     case 'beat':
-      return [{ type, worker, step, activity }]
+      return [{ type, worker, epoch, step, activity }]
     case 'result':
       return [{ type, worker, epoch, step }]
     case 'vote':

@@ -1,7 +1,7 @@
 // The run's state machine: who trains, what commits, what is discarded, and how it ends, whatever happens on the way.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { millis, stepOf } from '../../shared/ids.js'
+import { epochOf, millis, stepOf } from '../../shared/ids.js'
 import { A, B, C, Machine, training } from '../helpers/run-machine.js'
 
 const bad = { finite: false, mean: 'm', params: 'p' }
@@ -143,6 +143,21 @@ describe('lost messages', () => {
     assert.equal(evaluating.state.phase, 'evaluating')
     assert.deepEqual(evaluating.pass(15_750, [], 'idle'), ['abandonEvaluation', 'assign'])
     assert.deepEqual(evaluating.ready(A, B), ['evaluate'])
+  })
+
+  test('a heartbeat of the epoch before tells that the assignment never arrived', () => {
+    const run = new Machine({ minWorkers: 2 })
+    run.join(A, B)
+    run.ready(A)
+    const before = epochOf(run.state.epoch - 1)
+    assert.deepEqual(
+      run.pass(2000, [], 'idle', () => before),
+      [],
+    )
+    assert.deepEqual(
+      run.pass(500, [], 'idle', () => before),
+      ['assign'],
+    )
   })
 
   test('nobody is dead while the bus is; then everything asked is asked again', () => {

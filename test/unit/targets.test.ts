@@ -30,6 +30,7 @@ const stateWith = (...ids: readonly string[]): RunState => ({
       workerId(id),
       {
         id: workerId(id),
+        epoch: epochOf(0),
         phase: 'ready',
         holdsState: true,
         heard: millis(0),

@@ -1,0 +1,24 @@
+// The limits that the run's state machine works with, from the configuration.
+import type { RunConfig } from '../shared/config/run-config.js'
+import type { Millis } from '../shared/ids.js'
+import { budgetOf, type Policy } from './run-state.js'
+
+/** How long lost messages may stall a step before it is replayed. */
+const STALL_MS = 15_000 as Millis
+/** How long an assignment may be on its way. */
+const MISSED_MS = 2000
+
+export function policyOf(config: RunConfig, evaluateOnly: boolean): Policy {
+  return {
+    minWorkers: config.cluster.minWorkers,
+    maxWorkers: config.train.slots,
+    deadAfter: config.cluster.deadAfterMs as Millis,
+    stallAfter: STALL_MS,
+    missedAfter: Math.max(MISSED_MS, 4 * config.cluster.heartbeatMs) as Millis,
+    steps: config.train.steps,
+    budget: budgetOf(config.train),
+    checkpointEvery: config.checkpoint.everySteps,
+    evaluateEvery: config.evaluate.everySteps,
+    evaluateOnly,
+  }
+}
