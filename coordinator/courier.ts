@@ -19,6 +19,8 @@ export class Courier {
   private readonly known = new Map<SlotId, Map<Draw, Promise<EncodedExample>>>()
   private readonly sent = new Map<WorkerId, Set<string>>()
   private pending = 0
+  /** Examples encoded so far. */
+  encoded = 0
 
   /** @param perMessage examples that fit one message */
   constructor(
@@ -85,7 +87,10 @@ export class Courier {
     let example = known.get(draw)
     if (example === undefined) {
       this.pending++
-      example = this.stream.example(slot, draw).finally(() => this.pending--)
+      example = this.stream.example(slot, draw).finally(() => {
+        this.pending--
+        this.encoded++
+      })
       known.set(draw, example)
     }
     return example

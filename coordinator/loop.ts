@@ -180,6 +180,7 @@ export class CoordinatorLoop {
         return this.dispatch({ type: 'result', worker, epoch: message.epoch, step: message.step })
       case 'vote': {
         const { epoch, step, finite, mean, params } = message
+        if (this.isCurrent(message)) this.steps.gradientNorm = message.norm
         if (this.isCurrent(message))
           observer.phases(worker, Object.fromEntries(STEP_PHASES.map((phase, i) => [phase, message.phases[i] ?? 0])))
         return this.dispatch({ type: 'vote', worker, epoch, step, vote: { finite, mean, params } })
@@ -229,7 +230,7 @@ export class CoordinatorLoop {
         this.ports.book.dropped(effect.worker)
         this.ports.courier.forgetWorker(effect.worker)
         this.ports.desk.lost(effect.worker)
-        this.ports.observer.lost(effect.worker)
+        this.ports.observer.lost(effect.worker, effect.how)
         return this.state.phase === 'evaluating' ? this.evaluateOn() : undefined
       case 'snapshot':
         return this.snapshot()

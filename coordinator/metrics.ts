@@ -114,13 +114,13 @@ export class CoordinatorMetrics implements Observer {
     return this.labels.get(worker) ?? worker
   }
 
-  lost(worker: WorkerId): void {
-    this.recorder.count('trmesh_membership_changes_total', { why: 'died' })
+  lost(worker: WorkerId, how: 'died' | 'left'): void {
+    this.recorder.count('trmesh_membership_changes_total', { why: how })
     this.recorder.forget('trmesh_heartbeat_age_seconds', { worker: this.nameOf(worker) })
     this.labels.delete(worker)
   }
 
-  committed({ step, sums, lr, queue, table }: CommittedStep): void {
+  committed({ step, sums, lr, gradientNorm, queue, encoded, table }: CommittedStep): void {
     const { recorder, config } = this
     const { slots, puzzleLr, lr: base, warmupSteps, steps: totalSteps, lrMinRatio: minRatio } = config.train
     const means = meansOf(sums, slots)
@@ -142,7 +142,9 @@ export class CoordinatorMetrics implements Observer {
     recorder.count('trmesh_samples_total', {}, slots)
     recorder.count('trmesh_tokens_total', {}, slots * config.model.seqLen)
     recorder.count('trmesh_flops_total', {}, this.flopsPerStep)
+    recorder.set('trmesh_gradient_norm', {}, gradientNorm)
     recorder.set('trmesh_feed_queue_examples', {}, queue)
+    recorder.total('trmesh_feed_examples_total', {}, encoded)
     recorder.set('trmesh_puzzle_rows', {}, table.rows)
     recorder.set('trmesh_puzzle_table_bytes', {}, table.bytes)
     recorder.set('trmesh_commit_timestamp_seconds', {}, Date.now() / 1000)

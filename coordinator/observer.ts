@@ -10,8 +10,11 @@ export interface CommittedStep {
   readonly sums: StepSums
   readonly workers: number
   readonly lr: number
-  /** Examples asked for and not encoded yet. */
+  /** L2 norm of the mean dense gradient. */
+  readonly gradientNorm: number
+  /** Examples asked for and not encoded yet, and those encoded since the start. */
   readonly queue: number
+  readonly encoded: number
   readonly table: { readonly rows: number; readonly bytes: number }
 }
 
@@ -25,7 +28,7 @@ export interface Observer {
   readonly introduced: (hello: Hello) => void
   readonly prepared: (worker: WorkerId, message: WorkerPrepared) => void
   readonly beat: (worker: WorkerId, beat: WorkerBeat) => void
-  readonly lost: (worker: WorkerId) => void
+  readonly lost: (worker: WorkerId, how: 'died' | 'left') => void
   readonly phases: (worker: WorkerId, milliseconds: Readonly<Partial<Record<StepPhase, number>>>) => void
   readonly committed: (step: CommittedStep) => void
   readonly discarded: (reason: DiscardReason) => void

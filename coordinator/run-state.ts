@@ -122,7 +122,7 @@ export type Effect =
       readonly team: readonly WorkerId[]
       readonly reason: DiscardReason
     }
-  | { readonly type: 'lost'; readonly worker: WorkerId; readonly why: string }
+  | { readonly type: 'lost'; readonly worker: WorkerId; readonly how: 'died' | 'left'; readonly why: string }
   | { readonly type: 'snapshot' }
   /** All copies of the boundary are made: pull and write them while training goes on. */
   | { readonly type: 'save' }

@@ -206,8 +206,9 @@ function lose(
   if (known.length === 0) return stay(state)
   const team = state.team.filter((id) => members.has(id))
   const smaller = { ...state, members, team }
-  const lost: Effect[] = known.map((worker) => ({ type: 'lost', worker, why }))
-  const sentence = `${known.join(', ')} ${reason === 'member-died' ? 'died' : 'left'}: ${why}`
+  const how = reason === 'member-died' ? 'died' : 'left'
+  const lost: Effect[] = known.map((worker) => ({ type: 'lost', worker, how, why }))
+  const sentence = `${known.join(', ')} ${how}: ${why}`
   const then = ((): Transition => {
     if (team.length === state.team.length) return stay(smaller)
     switch (state.phase) {

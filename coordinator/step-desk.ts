@@ -26,6 +26,8 @@ export interface StepPorts {
 
 export class StepDesk {
   readonly contributions: Contributions
+  /** As the votes of the step tell it; all tell the same. */
+  gradientNorm = NaN
   /** Puzzle of every slot in the step under way. */
   private puzzles = new Int32Array(0)
 
@@ -110,7 +112,9 @@ export class StepDesk {
       sums: addSums(contributions.map(({ sums }) => sums)),
       workers: team.length,
       lr: learningRate({ base: lr, ...schedule }, step),
+      gradientNorm: this.gradientNorm,
       queue: courier.queue,
+      encoded: courier.encoded,
       table: table.memory,
     })
   }

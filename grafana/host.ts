@@ -84,9 +84,17 @@ export const HOST: DashboardSpec = {
       queries: [[`trmesh_feed_queue_examples{${RUN}}`, who]],
     }),
     series({
+      title: 'Examples encoded',
+      unit: 'short',
+      size: third,
+      min: 0,
+      about: 'Per second, by the threads of the coordinator.',
+      queries: [[`rate(trmesh_feed_examples_total{${LEAD}}${WINDOW})`, 'examples/s']],
+    }),
+    series({
       title: 'Open files',
       unit: 'none',
-      size: { width: 12, height: 6 },
+      size: third,
       min: 0,
       about: 'Descriptors; one that only grows is a leak.',
       queries: [[`process_open_fds{${RUN}}`, who]],
@@ -94,7 +102,7 @@ export const HOST: DashboardSpec = {
     series({
       title: 'Waiting for examples',
       unit: 'percentunit',
-      size: { width: 12, height: 6 },
+      size: third,
       min: 0,
       about: 'Share of its time that a worker waits for data; should be 0.',
       queries: [[`rate(trmesh_feed_starvation_seconds_total{${WORKERS}}${WINDOW})`, '{{worker}}']],

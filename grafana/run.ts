@@ -111,6 +111,14 @@ export const RUN_DASHBOARD: DashboardSpec = {
       about: 'Of the dense weights and of the puzzle rows.',
       queries: [[`trmesh_learning_rate{${LEAD}}`, '{{group}}']],
     }),
+    series({
+      title: 'Gradient norm',
+      unit: 'none',
+      size: { width: 24, height: 5 },
+      min: 0,
+      about: 'L2 norm of the mean dense gradient.',
+      queries: [[`trmesh_gradient_norm{${LEAD}}`, 'norm']],
+    }),
     table({
       title: 'What runs here',
       about: 'Coordinator and workers, with the engine that computes.',

@@ -99,7 +99,7 @@ export const METRICS = {
     kind: 'gauge',
     unit: 'none',
     help: 'L2 norm of the mean dense gradient of the last step',
-    by: BOTH,
+    by: C,
     labels: NONE,
   },
   trmesh_samples_total: {
@@ -197,7 +197,7 @@ export const METRICS = {
     unit: 'count',
     help: 'Workers that came or went',
     by: C,
-    labels: { why: ['joined', 'left', 'died', 'refused'] },
+    labels: { why: ['joined', 'left', 'died'] },
   },
   trmesh_replica_mismatches_total: {
     kind: 'counter',
@@ -228,13 +228,6 @@ export const METRICS = {
     help: 'Messages that arrived and were not used',
     by: BOTH,
     labels: { why: DROP_REASONS },
-  },
-  trmesh_chunks_rerequested_total: {
-    kind: 'counter',
-    unit: 'count',
-    help: 'Ranges of state asked for again',
-    by: BOTH,
-    labels: NONE,
   },
   trmesh_bus_reconnects_total: {
     kind: 'counter',

@@ -256,11 +256,11 @@ export class WorkerLoop {
     this.phase = 'voting'
     const checked = await compute.call({ type: 'check' })
     if (attempt !== this.attempt) return
-    const { mean, params } = checked
+    const { mean, params, norm } = checked
     this.phases = { data: started - began, ...stepped.phases, reduce: reduced - computed, check: checked.ms }
     const phases = STEP_PHASES.map((phase) => this.phases[phase] ?? 0)
     this.voted = { epoch, step }
-    this.send({ type: 'vote', epoch, step, finite: checked.finite && stepped.finite, mean, params, phases })
+    this.send({ type: 'vote', epoch, step, finite: checked.finite && stepped.finite, mean, params, norm, phases })
   }
 
   private sendResult(

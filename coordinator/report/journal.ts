@@ -30,8 +30,8 @@ export function journal(
   }
   return {
     ...quietObserver,
-    committed: ({ step, sums, workers, lr }: CommittedStep) =>
-      write({ step, time: wallClock(), workers, lr, ...meansOf(sums, slots) }),
+    committed: ({ step, sums, workers, lr, gradientNorm }: CommittedStep) =>
+      write({ step, time: wallClock(), workers, lr, gradientNorm, ...meansOf(sums, slots) }),
     evaluated: (step: Step, { score, accuracies }: EvaluationResult) =>
       write({ evaluation: step, time: wallClock(), score, accuracies }),
   }

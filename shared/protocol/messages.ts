@@ -91,8 +91,8 @@ const FROM_WORKER = {
   rowGradients: record({ epoch, step, first: count, data: bytes }),
   /** Forward and backward are done; `halted` and `steps` are u8 per owned slot, in order. */
   result: record({ epoch, step, sums, halted: bytes, steps: bytes }),
-  /** All means have arrived. `mean` and `params` are fingerprints; params before the update. */
-  vote: record({ epoch, step, finite: boolean, mean: hash, params: hash, phases: list(number, 32) }),
+  /** All means have arrived. `mean` and `params` are fingerprints, params before the update; `norm` is the L2 norm of the mean. */
+  vote: record({ epoch, step, finite: boolean, mean: hash, params: hash, norm: number, phases: list(number, 32) }),
   /** The state of this boundary is copied and can be pulled. */
   snapshotReady: record({ snapshot, step }),
   /** `preds`: u8 tokens [rows, S0]; `q`: f32 halting logits [rows]. */

@@ -53,7 +53,16 @@ test('metrics and health answer while it trains; garbage is counted and changes 
     spy.publish(
       subjects.toCoordinator(id),
       encode('worker', {
-        ...{ type: 'vote', epoch: epochOf(0), step: stepOf(1), finite: false, mean: 'x', params: 'y', phases: [] },
+        ...{
+          type: 'vote',
+          epoch: epochOf(0),
+          step: stepOf(1),
+          finite: false,
+          mean: 'x',
+          params: 'y',
+          norm: 0,
+          phases: [],
+        },
       }),
     )
   }

@@ -22,6 +22,13 @@ export interface Performer {
 
 const exampleOf = ({ draw, puzzle, inputs, labels }: Begin): Example => ({ draw, puzzle, inputs, labels })
 
+/** In doubles, so that it does not depend on how the sum is cut. */
+function l2(values: Float32Array): number {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!
+  return Math.sqrt(sum)
+}
+
 export function performCommand(performer: Performer, command: Command): Reply {
   if (command.type === 'adopt') return adopt(performer, command)
   const { replica, arena, config } = performer
@@ -38,6 +45,7 @@ export function performCommand(performer: Performer, command: Command): Reply {
       return {
         type: 'checked',
         finite,
+        norm: l2(arena.mean),
         mean: fingerprint(arena.mean),
         params: fingerprint(arena.params),
         ms: performer.clock() - before,

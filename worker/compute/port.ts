@@ -55,6 +55,8 @@ export type Reply =
   | {
       readonly type: 'checked'
       readonly finite: boolean
+      /** L2 norm of the mean. */
+      readonly norm: number
       readonly mean: string
       readonly params: string
       readonly ms: number
