@@ -344,7 +344,7 @@ class Coordinator {
       await checkpoint?.close()
       out.line(`${finished ? 'finished' : 'stopped'} at step ${step} of ${config.train.steps}: ${why}`)
       out.line(`checkpoint: ${checkpoint?.dir ?? 'none'}`)
-      if (!finished) out.line('start again to resume, or with --fresh to start over')
+      if (step < config.train.steps) out.line('start again to resume from here, or with --fresh to start over')
     } else if (!finished) out.line(`stopped before the evaluation was done: ${why}`)
     for (const file of watchers.written()) out.line(`evaluation: ${file}`)
     if (evaluation === undefined) await this.writeReport()
