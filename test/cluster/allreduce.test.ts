@@ -12,7 +12,7 @@ import { crc32 } from '../../shared/protocol/crc32.js'
 import { subjectsOf } from '../../shared/protocol/subjects.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import { AllReduce, type Dropped } from '../../worker/allreduce.js'
-import { natsFor, until, withoutNats } from '../helpers/cluster.js'
+import { afterwards, natsFor, until, withoutNats } from '../helpers/cluster.js'
 
 const options = { skip: withoutNats, timeout: 60_000 }
 const ELEMENTS = 10_001
@@ -20,7 +20,7 @@ const subjects = subjectsOf(runId('r'))
 
 async function busOf(t: TestContext, url: string): Promise<Bus> {
   const bus = await connectBus({ url, credentials: '', name: 'test', inFlightBytes: 1 << 16 })
-  t.after(() => bus.close())
+  afterwards(t, () => bus.close())
   return bus
 }
 
@@ -54,13 +54,13 @@ async function ring(
     const buffers = { grad: new Float32Array(ELEMENTS), mean: new Float32Array(ELEMENTS) }
     const allreduce = new AllReduce(bus, subjects, me, reduce, buffers, onDropped)
     allreduce.assign(epochOf(1), stepOf(0), team)
-    t.after(() => allreduce.close())
+    afterwards(t, () => allreduce.close())
     members.push({ allreduce, bus, ...buffers })
   }
   const central = await busOf(t, url)
   const star = new StarOwner(central, subjects, planBuckets(ELEMENTS, reduce), reduce, () => undefined)
   star.assign(epochOf(1), stepOf(0), team)
-  t.after(() => star.close())
+  afterwards(t, () => star.close())
   for (const { bus } of [...members, { bus: central }]) await bus.flush()
   return members
 }

@@ -6,14 +6,14 @@ import { pull, serveState } from '../../shared/bus/transfer.js'
 import { BusUnreachable, WireError } from '../../shared/errors.js'
 import { slotId } from '../../shared/ids.js'
 import type { SnapshotId } from '../../shared/protocol/messages.js'
-import { natsFor, until, withoutNats } from '../helpers/cluster.js'
+import { afterwards, natsFor, until, withoutNats } from '../helpers/cluster.js'
 
 const skip = withoutNats
 const options = { skip, timeout: 60_000 }
 
 async function busOf(t: TestContext, url: string, inFlightBytes = 1 << 20): Promise<Bus> {
   const bus = await connectBus({ url, credentials: '', name: 'test', inFlightBytes })
-  t.after(() => bus.close())
+  afterwards(t, () => bus.close())
   return bus
 }
 

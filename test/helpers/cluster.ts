@@ -32,11 +32,24 @@ export async function until(what: string | (() => string), holds: () => boolean,
   }
 }
 
+const undoing = new WeakMap<TestContext, (() => unknown)[]>()
+
+/** Undoes, after the test, in the opposite order of doing: what uses a server ends before the server. */
+export function afterwards(t: TestContext, undo: () => unknown): void {
+  const known = undoing.get(t)
+  if (known !== undefined) return void known.push(undo)
+  const all = [undo]
+  undoing.set(t, all)
+  t.after(async () => {
+    for (const one of all.reverse()) await one()
+  })
+}
+
 /** A folder that is gone after the test. */
 export function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'trmesh-'))
   // Retries: a process that is ended later may still write into it.
-  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
+  afterwards(t, () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
   return folder
 }
 
@@ -48,7 +61,7 @@ export async function natsFor(t: TestContext, port?: number): Promise<RunningNat
     storeDir: temporaryFolder(t),
     ...(port === undefined ? {} : { port }),
   })
-  t.after(() => nats.stop())
+  afterwards(t, () => nats.stop())
   return nats
 }
 
@@ -131,7 +144,7 @@ function service(t: TestContext, start: (out: Captured, signal: StopSignal) => P
   const done = start(out, signal)
   // Whoever cares awaits it; a test that does not must still end cleanly.
   done.catch(() => undefined)
-  t.after(async () => {
+  afterwards(t, async () => {
     signal.stop()
     await done.catch(() => undefined)
   })
@@ -208,7 +221,7 @@ export function trmesh(t: TestContext, args: readonly string[], env: NodeJS.Proc
   const ended = new Promise<number | string>((resolve) =>
     child.once('close', (status, signal) => resolve(status ?? signal ?? 'unknown')),
   )
-  t.after(async () => {
+  afterwards(t, async () => {
     child.kill('SIGKILL')
     await ended
   })
