@@ -17,9 +17,6 @@ export interface Task {
   readonly pairs: readonly Pair[]
 }
 
-/** A task whose outputs are all known, as rules and tests make them. */
-export const pairsOf = (task: Task, split: Split): Pair[] => task.pairs.filter((pair) => pair.split === split)
-
 /** Rows or columns of the largest grid of a task, 1..30. */
 export const extent = (task: Task): number =>
   Math.max(

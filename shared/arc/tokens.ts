@@ -5,7 +5,6 @@ export const PAD = 0
 export const EOS = 1
 export const FIRST_COLOUR = 2
 export const ARC_VOCAB = 12
-export const OFFICIAL_CANVAS = 30
 
 /**
  * Writes one grid, transformed and recoloured, as tokens.

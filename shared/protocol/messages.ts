@@ -181,9 +181,6 @@ export type Hello = Union<typeof HELLO>
 export type HelloReply = Union<typeof TO_HELLO>
 export type WorkerMessage = Union<typeof FROM_WORKER>
 export type CoordinatorMessage = Union<typeof TO_WORKER>
-export type GradientMessage = Union<typeof GRADIENTS>
-export type PullRequest = Union<typeof PULL>
-export type PullReply = Union<typeof RANGE>
 export type Beacon = Union<typeof BEACON>
 
 /** The directions, for the codec: which messages may arrive where. */

@@ -21,7 +21,6 @@ export interface Subjects {
   part(owner: Owner, source: WorkerId): string
   partsFor(owner: Owner): string
   mean(owner: Owner): string
-  readonly means: string
   /** Requests for ranges of state. */
   state(source: Owner): string
 }
@@ -37,7 +36,6 @@ export function subjectsOf(run: RunId): Subjects {
     part: (owner, source) => `${base}.part.${owner}.${source}`,
     partsFor: (owner) => `${base}.part.${owner}.*`,
     mean: (owner) => `${base}.mean.${owner}`,
-    means: `${base}.mean.*`,
     state: (source) => `${base}.state.${source}`,
   }
 }

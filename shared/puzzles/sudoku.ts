@@ -41,6 +41,3 @@ export function shuffleInto(
       out[at + i * SUDOKU_SIDE + j] = (digits[cell] as number) + 1
     }
 }
-
-/** Tokens of boards as they are. */
-export const sudokuTokens = (board: Uint8Array): Uint8Array => board.map((digit) => digit + 1)

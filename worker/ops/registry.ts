@@ -37,8 +37,3 @@ export function registerKernel<Op extends OpName>(op: Op, backend: string, kerne
 export function kernelFor<Op extends OpName>(op: Op, reference: Kernels[Op]): Kernels[Op] {
   return (fused.get(`${tf.getBackend()} ${op}`) as Kernels[Op] | undefined) ?? reference
 }
-
-/** Ops that a backend runs in its own way, for the line printed at start. */
-export function fusedOps(backend: string): string[] {
-  return [...fused.keys()].filter((key) => key.startsWith(`${backend} `)).map((key) => key.slice(backend.length + 1))
-}
