@@ -1,7 +1,8 @@
 // The small keepers of a run: evaluation rounds, the courier of examples, contributions, owned buckets, snapshots, queues.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Contributions, addSums } from '../../coordinator/contributions.js'
+import { addSums } from '../../shared/step-sums.js'
+import { Contributions } from '../../coordinator/contributions.js'
 import { Courier, type EncodedExample } from '../../coordinator/courier.js'
 import { EvaluationRound } from '../../coordinator/evaluate/round.js'
 import { WireError } from '../../shared/errors.js'

@@ -1,5 +1,6 @@
 // The loss head (spec 2): stablemax cross-entropy per row divided by its valid cells, binary cross-entropy of the halting
 // logits, and the sums that the metrics are made of. On the host, in doubles; the rows come as the device left them.
+import type { StepSums } from '../../shared/protocol/messages.js'
 import { argmax, bceGradient, bceWithLogits, stablemaxCrossEntropy } from '../ops/stablemax.js'
 
 /** Where the logit of (row, cell, 0) stands in the buffer: start + row * rowStride + cell * cellStride. */
@@ -35,19 +36,8 @@ export interface LossGradients {
   readonly qContinue?: Float32Array | Float64Array
 }
 
-/** Undivided sums: the losses over all rows, the rest over rows that halted and have valid cells. */
-export interface StepSums {
-  readonly lossTotal: number
-  readonly lmLoss: number
-  readonly qHaltLoss: number
-  readonly count: number
-  readonly accuracy: number
-  readonly exactAccuracy: number
-  readonly qHaltAccuracy: number
-  readonly steps: number
-}
-
 export interface LossResult {
+  /** Undivided: the losses over all rows, the rest over rows that halted and have valid cells. */
   readonly sums: StepSums
   readonly qContinueLoss: number
   /** (rows, cells) */

@@ -6,7 +6,9 @@ import { firstNonFinite } from '../../shared/gradients/finite.js'
 import type { Layout } from '../../shared/gradients/layout.js'
 import { learningRate } from '../../shared/gradients/schedule.js'
 import type { SlotId, Step } from '../../shared/ids.js'
+import type { StepSums } from '../../shared/protocol/messages.js'
 import { rngFor } from '../../shared/rng/counter.js'
+import { addSums } from '../../shared/step-sums.js'
 import { encode, encodeBackward } from '../model/encoding.js'
 import type { Parameters } from '../model/parameters.js'
 import { uploadParameters } from '../model/parameters.js'
@@ -19,7 +21,6 @@ import { adamAtan2, updateEma } from './adam-atan2.js'
 import type { CarryState, Chunk, Example, FreshRows, Lane } from './carry.js'
 import { chunkBounds, freshRows, startOf } from './carry.js'
 import { answersOf } from './evaluate.js'
-import type { StepSums } from './loss.js'
 import { lossHead } from './loss.js'
 
 /** Flat buffers of layout.elements each; the caller owns their memory. */
@@ -77,30 +78,6 @@ export interface StepResult {
 interface Candidate {
   readonly lanes: Lane[]
   readonly chunks: Chunk[]
-}
-
-function addSums(a: StepSums, b: StepSums): StepSums {
-  return {
-    lossTotal: a.lossTotal + b.lossTotal,
-    lmLoss: a.lmLoss + b.lmLoss,
-    qHaltLoss: a.qHaltLoss + b.qHaltLoss,
-    count: a.count + b.count,
-    accuracy: a.accuracy + b.accuracy,
-    exactAccuracy: a.exactAccuracy + b.exactAccuracy,
-    qHaltAccuracy: a.qHaltAccuracy + b.qHaltAccuracy,
-    steps: a.steps + b.steps,
-  }
-}
-
-const NOTHING: StepSums = {
-  lossTotal: 0,
-  lmLoss: 0,
-  qHaltLoss: 0,
-  count: 0,
-  accuracy: 0,
-  exactAccuracy: 0,
-  qHaltAccuracy: 0,
-  steps: 0,
 }
 
 export class Replica {
@@ -192,7 +169,7 @@ export class Replica {
     const bias = { halt: 0 }
     const after: Lane[] = []
     const chunks: Chunk[] = []
-    let sums = NOTHING
+    const sums: StepSums[] = []
     for (const chunk of this.chunks) {
       const part = lanes.slice(chunk.from, chunk.to)
       const done = this.stepChunk(
@@ -207,7 +184,7 @@ export class Replica {
       bias.halt += done.biasGrad
       after.push(...done.lanes)
       chunks.push({ ...chunk, thought: done.thought })
-      sums = addSums(sums, done.sums)
+      sums.push(done.sums)
     }
     const { grad } = this.arena
     grad.fill(0)
@@ -215,11 +192,12 @@ export class Replica {
     grad[this.parameters.qBias.offset] = bias.halt
     mark('read')
     this.candidate = { lanes: after, chunks }
+    const total = addSums(sums)
     return {
-      sums,
+      sums: total,
       halted: after.map((lane) => lane.halted),
       steps: after.map((lane) => lane.steps),
-      finite: Number.isFinite(sums.lossTotal) && firstNonFinite(grad) < 0 && firstNonFinite(rowGrads) < 0,
+      finite: Number.isFinite(total.lossTotal) && firstNonFinite(grad) < 0 && firstNonFinite(rowGrads) < 0,
       rowGrads,
     }
   }
