@@ -180,9 +180,10 @@ export class CoordinatorLoop {
         return this.dispatch({ type: 'result', worker, epoch: message.epoch, step: message.step })
       case 'vote': {
         const { epoch, step, finite, mean, params } = message
-        if (this.isCurrent(message)) this.steps.gradientNorm = message.norm
-        if (this.isCurrent(message))
+        if (this.isCurrent(message)) {
+          this.steps.gradientNorm = message.norm
           observer.phases(worker, Object.fromEntries(STEP_PHASES.map((phase, i) => [phase, message.phases[i] ?? 0])))
+        }
         return this.dispatch({ type: 'vote', worker, epoch, step, vote: { finite, mean, params } })
       }
       case 'snapshotReady':

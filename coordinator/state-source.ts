@@ -1,5 +1,6 @@
 // Where workers pull state from when nobody trains yet: the initial values of a fresh run, or a checkpoint. Answers byte
 // ranges; the caller puts them on the bus.
+import { bytesOf } from '../shared/bytes.js'
 import type { RunConfig } from '../shared/config/run-config.js'
 import { carryRange, CARRY_FILE, DENSE_FILE, denseRange } from '../shared/checkpoint/contents.js'
 import { initialParams, initialStates } from '../shared/gradients/init.js'
@@ -13,9 +14,6 @@ export interface StateSource {
   /** Nobody will ask any more. */
   close(): Promise<void>
 }
-
-const bytesOf = (values: Float32Array): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 
 /** Step 0: drawn from the seed; moments are zero, the average is the parameters. */
 export function freshState(config: RunConfig, layout: Layout): StateSource {

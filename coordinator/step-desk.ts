@@ -1,9 +1,9 @@
 // What the coordinator does for a step: hands out examples and puzzle rows, collects what the workers report, and at the
 // commit books it all. Nothing of ours changes before the commit.
+import { bytesOf } from '../shared/bytes.js'
 import type { RunConfig } from '../shared/config/run-config.js'
 import { learningRate } from '../shared/gradients/schedule.js'
 import type { Epoch, Step, WorkerId } from '../shared/ids.js'
-import { bytesOf } from '../shared/protocol/codec.js'
 import type { CoordinatorMessage } from '../shared/protocol/messages.js'
 import type { Bus } from '../shared/bus/bus.js'
 import { chunkBytes } from '../shared/bus/transfer.js'

@@ -1,10 +1,11 @@
 // The worker's side of the protocol, on the I/O thread: assignments, steps, votes, snapshots, evaluation. It never computes;
 // it passes work to the compute thread and bytes to the bus. A message that belongs to no current (epoch, step) is stale:
 // counted and dropped. A step that is discarded while under way leaves nothing behind.
+import { bytesOf } from '../shared/bytes.js'
 import type { RunConfig } from '../shared/config/run-config.js'
 import { BusUnreachable, RunError, WireError } from '../shared/errors.js'
 import type { Draw, Epoch, Millis, SlotId, Step, WorkerId } from '../shared/ids.js'
-import { bytesOf, encode, floatsOf } from '../shared/protocol/codec.js'
+import { encode, floatsOf } from '../shared/protocol/codec.js'
 import {
   STEP_PHASES,
   type CoordinatorMessage,

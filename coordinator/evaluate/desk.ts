@@ -1,7 +1,8 @@
 // The evaluation desk: makes units of work of the test set, collects the answers, scores them. One round at a time; votes
 // belong to their round and are gone with it.
+import { bytesOf } from '../../shared/bytes.js'
 import type { Step, WorkerId } from '../../shared/ids.js'
-import { bytesOf, floatsOf } from '../../shared/protocol/codec.js'
+import { floatsOf } from '../../shared/protocol/codec.js'
 import type { CoordinatorMessage, WorkerMessage } from '../../shared/protocol/messages.js'
 import type { Task } from '../../shared/arc/task.js'
 import type { ArcScore } from '../../shared/arc/vote.js'

@@ -1,5 +1,6 @@
 // `trmesh export`: a checkpoint as one safetensors file with the official names (spec 1.2), so that PyTorch can load it:
 // averaged weights, H_init and L_init as bf16, and the whole puzzle table, zeros where a puzzle was never trained.
+import { bytesOf } from '../../shared/bytes.js'
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { configurationOf } from '../../shared/checkpoint/configuration.js'
@@ -15,7 +16,7 @@ import { openExampleSource } from '../data/open.js'
 import { latestCheckpoint, openCheckpoint, type Checkpoint } from '../store/checkpoint-reader.js'
 import { errnoOf, onDisk, syncFolder } from '../store/disk.js'
 import { STATES, TABLE } from './fit.js'
-import { bytesOf, PIECE_ELEMENTS, progressOn, rowsPerPiece, Stopped, type Progress } from './pieces.js'
+import { PIECE_ELEMENTS, progressOn, rowsPerPiece, Stopped, type Progress } from './pieces.js'
 
 /** @throws CheckpointRefused, ConfigError, DataError, SystemRefused */
 export async function exportWeights(options: ExportOptions): Promise<void> {

@@ -1,5 +1,6 @@
 // Foreign weights as a checkpoint of ours. What the file does not have begins anew: moments are zero, every slot waits for
 // its first example. The weights are the average as well: official files hold the average only (spec 7).
+import { bytesOf } from '../../shared/bytes.js'
 import type { RunConfig } from '../../shared/config/run-config.js'
 import { printConfig } from '../../shared/config/compile.js'
 import {
@@ -16,7 +17,7 @@ import { tensorBytes } from '../../shared/checkpoint/safetensors.js'
 import type { Layout } from '../../shared/gradients/layout.js'
 import { CheckpointWriter } from '../store/checkpoint-writer.js'
 import type { Fitted } from './fit.js'
-import { bytesOf, forRows, PIECE_ELEMENTS, readFinite, type Progress } from './pieces.js'
+import { forRows, PIECE_ELEMENTS, readFinite, type Progress } from './pieces.js'
 import type { StoredTensor, WeightFile } from './weight-file.js'
 
 export interface ImportPlace {

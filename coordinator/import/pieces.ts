@@ -20,9 +20,6 @@ export const progressOn =
     out.status(`${(share * 100).toFixed(0).padStart(3)} %  ${what}`)
   }
 
-export const bytesOf = (values: Float32Array | Int32Array | Uint16Array): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-
 /** Reads and refuses what is no number: our own reader would, later. @throws CheckpointRefused naming tensor and element */
 export async function readFinite(tensor: StoredTensor, from: number, into: Float32Array, file: string): Promise<void> {
   await tensor.read(from, into)

@@ -1,15 +1,13 @@
 // Gradients on the wire: bf16 (the upper half of an f32, rounded to the nearest, ties to even) or f32, little-endian.
 // The wire functions take bytes at any address: a network buffer rarely starts at an even one. The loops are in kernels.ts.
 // Every machine this runs on is little-endian: an f32 buffer is its own wire form.
+import { bytesOf } from '../bytes.js'
 import type { ReduceConfig } from '../config/run-config.js'
 import { WireError } from '../errors.js'
 import { wireBytes } from './buckets.js'
 import { addBytes, decodeHalves, encodeHalves } from './kernels.js'
 
 type Wire = ReduceConfig['wire']
-
-const bytesOf = (values: Float32Array | Uint16Array): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 
 function checkLength(what: string, got: number, want: number): void {
   if (got !== want) {

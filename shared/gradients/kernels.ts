@@ -2,6 +2,7 @@
 // was most of what an all-reduce cost. The module is assembled here from its instructions. Data is copied into its memory
 // piece by piece, small enough to stay in the processor's cache, so the copies cost little and no caller has to allocate
 // there. Bit for bit the arithmetic that bf16.ts documents.
+import { bytesOf } from '../bytes.js'
 
 /** What we use of the engine's own WebAssembly; Node's types leave it out. */
 interface Engine {
@@ -113,9 +114,6 @@ function assemble(): Uint8Array {
 
 const kernels = new WebAssembly.Instance(new WebAssembly.Module(assemble())).exports as Kernels
 const heap = new Uint8Array(kernels.memory.buffer)
-
-const bytesOf = (values: Float32Array): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 
 /** Calls `piece` for ranges of at most PIECE numbers; `end` is their count rounded up to eight. */
 function inPieces(length: number, piece: (from: number, to: number, end: number) => void): void {

@@ -1,6 +1,7 @@
 // Messages to bytes and back: msgpack, one envelope a message, every field checked on arrival. The only file that knows
 // msgpackr. Byte fields come back as views of the received buffer: copy what you keep.
 import { Packr, Unpackr } from 'msgpackr'
+import { bytesOf } from '../bytes.js'
 import { WireError } from '../errors.js'
 import { CHANNELS, type Channel, type MessageOf } from './messages.js'
 import type { Shape } from './shape.js'
@@ -42,15 +43,10 @@ export function decode<C extends Channel>(channel: C, data: Uint8Array): Message
   return { type, ...(shape(value, String(type)) as object) } as MessageOf<C>
 }
 
-const asBytes = (view: ArrayBufferView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
-
-/** The bytes of a typed array, without a copy. */
-export const bytesOf = (view: ArrayBufferView): Uint8Array => asBytes(view)
-
 /** Floats of a byte field: a copy, because a received field lies at any offset. @throws WireError on a length that is not a multiple of 4. */
 export function floatsOf(data: Uint8Array): Float32Array {
   if (data.byteLength % 4 !== 0) throw new WireError(`${data.byteLength} bytes are no f32 numbers`, 'run one version')
   const floats = new Float32Array(data.byteLength / 4)
-  asBytes(floats).set(data)
+  bytesOf(floats).set(data)
   return floats
 }

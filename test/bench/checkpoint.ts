@@ -1,6 +1,7 @@
 // A checkpoint of the full-size dense state (28 MB each of weights, average and two moments), the way a run saves it: pulled
 // from a worker's snapshot over NATS, hashed, synced; then verified as a start does, and pulled by a worker that resumes.
 // Yardsticks, same run and disk: a plain write with fsync, a plain read, a plain copy in memory.
+import { bytesOf } from '../../shared/bytes.js'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { restore, saveCheckpoint } from '../../coordinator/checkpointing.js'
@@ -14,7 +15,6 @@ import { compileConfig } from '../../shared/config/compile.js'
 import { initialParams } from '../../shared/gradients/init.js'
 import { layoutOf } from '../../shared/gradients/layout.js'
 import { drawOf, runId, slotId, workerId, type SlotId } from '../../shared/ids.js'
-import { bytesOf } from '../../shared/protocol/codec.js'
 import type { SnapshotId } from '../../shared/protocol/messages.js'
 import { subjectsOf } from '../../shared/protocol/subjects.js'
 import { median, type BenchOptions, type Report } from './benchmark.js'

@@ -1,4 +1,5 @@
 // The small keepers of a run: evaluation rounds, the courier of examples, contributions, owned buckets, snapshots, queues.
+import { bytesOf } from '../../shared/bytes.js'
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { addSums } from '../../shared/step-sums.js'
@@ -9,7 +10,6 @@ import { WireError } from '../../shared/errors.js'
 import { planBuckets } from '../../shared/gradients/buckets.js'
 import { OwnedBuckets } from '../../shared/gradients/owner.js'
 import { drawOf, epochOf, slotId, stepOf, workerId } from '../../shared/ids.js'
-import { bytesOf } from '../../shared/protocol/codec.js'
 import type { CoordinatorMessage, SnapshotId } from '../../shared/protocol/messages.js'
 import { ExampleQueue } from '../../worker/examples.js'
 import { Snapshots } from '../../worker/snapshots.js'

@@ -1,11 +1,12 @@
 // The wire: every message survives the way there, nothing else does, and what peers of one version rely on does not change
 // unnoticed.
+import { bytesOf } from '../../shared/bytes.js'
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { WireError } from '../../shared/errors.js'
 import { runId, workerId } from '../../shared/ids.js'
-import { bytesOf, decode, encode, floatsOf } from '../../shared/protocol/codec.js'
+import { decode, encode, floatsOf } from '../../shared/protocol/codec.js'
 import { CHANNELS, PROTOCOL_VERSION, type Channel, type MessageOf } from '../../shared/protocol/messages.js'
 import { anyBeacon, senderOf, subjectsOf, wireKindOf } from '../../shared/protocol/subjects.js'
 
