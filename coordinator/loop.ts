@@ -190,8 +190,12 @@ export class CoordinatorLoop {
         if (message.snapshot !== this.boundary?.snapshot) return
         return this.dispatch({ type: 'snapshotReady', worker, step: message.step })
       case 'evaluated':
-        desk.answer(worker, message)
-        return this.evaluateOn()
+        try {
+          desk.answer(worker, message)
+        } finally {
+          this.evaluateOn()
+        }
+        return
       case 'leaving':
         return this.dispatch({ type: 'left', worker, why: message.why })
       case 'trouble':

@@ -8,7 +8,7 @@ import { Recorder, recordWire, serveMetrics, type MetricsServer } from '../share
 import { WORKER_PHASES, type Hello } from '../shared/protocol/messages.js'
 import type { Millis, Step, WorkerId } from '../shared/ids.js'
 import type { BusStats } from '../shared/bus/bus.js'
-import type { EvaluationResult } from './evaluate/desk.js'
+import type { EvaluationResult } from './evaluate/result.js'
 import { meansOf, type CommittedStep, type DroppedWhy, type Observer } from './observer.js'
 import { quietObserver } from './quiet-observer.js'
 import type { DiscardReason, RunState } from './run-state.js'

@@ -1,7 +1,8 @@
 // What the loop tells the world: decisions in words, committed steps in numbers. Terminal, metrics and journal each are one.
 import type { Millis, Step, WorkerId } from '../shared/ids.js'
 import type { Hello, StepPhase, StepSums, WorkerMessage } from '../shared/protocol/messages.js'
-import type { EvaluationProgress, EvaluationResult } from './evaluate/desk.js'
+import type { EvaluationProgress } from './evaluate/desk.js'
+import type { EvaluationResult } from './evaluate/result.js'
 import type { DiscardReason, RunState } from './run-state.js'
 
 export interface CommittedStep {

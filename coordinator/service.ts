@@ -173,6 +173,9 @@ class Coordinator {
     const desk = new EvaluationDesk(data.evaluation, {
       batch: config.evaluate.batch,
       seqLen: config.model.seqLen,
+      puzzleDim: config.model.puzzleEmbDim,
+      question: { steps: [config.model.haltMaxSteps], early: false },
+      maxPayload: bus.maxPayload,
       onProgress: (progress) => observer.evaluating(progress),
       onResult: (step, result) => observer.evaluated(step, result),
     })

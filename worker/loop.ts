@@ -320,16 +320,17 @@ export class WorkerLoop {
     this.send({ type: 'snapshotReady', snapshot, step })
   }
 
-  private async onEvaluate({ evaluation, unit, inputs, rows }: MessageTo<'evaluate'>): Promise<void> {
+  private async onEvaluate({ evaluation, unit, inputs, rows, steps, early }: MessageTo<'evaluate'>): Promise<void> {
     this.evaluating++
     this.phase = 'evaluating'
-    const { preds, q } = await this.ports.compute.call({
+    const { preds, q, halts } = await this.ports.compute.call({
       type: 'evaluate',
       inputs: inputs.slice(),
       rows: floatsOf(rows),
+      question: { steps, early },
     })
     this.evaluating--
     if (this.evaluating === 0 && this.phase === 'evaluating') this.phase = 'idle'
-    this.send({ type: 'evaluated', evaluation, unit, preds, q: bytesOf(q) })
+    this.send({ type: 'evaluated', evaluation, unit, preds, q: bytesOf(q), halts: bytesOf(halts) })
   }
 }

@@ -1,6 +1,6 @@
 // What training and evaluation see of the data, whatever it is: examples by (slot, draw), test rows by number.
 import type { ArcScore } from '../../shared/arc/vote.js'
-import type { EvaluationResult, EvaluationSet as AskedRows, Scorer } from '../evaluate/desk.js'
+import type { EvaluationResult, EvaluationSet as AskedRows, Scorer } from '../evaluate/result.js'
 import type { Grids, Reference } from './encode.js'
 import type { Choice, Lot } from './sampler.js'
 

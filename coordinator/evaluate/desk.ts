@@ -2,42 +2,12 @@
 // belong to their round and are gone with it.
 import { bytesOf } from '../../shared/bytes.js'
 import type { Step, WorkerId } from '../../shared/ids.js'
-import { floatsOf } from '../../shared/protocol/codec.js'
+import { ENVELOPE_BYTES } from '../../shared/protocol/codec.js'
 import type { CoordinatorMessage, WorkerMessage } from '../../shared/protocol/messages.js'
-import type { Task } from '../../shared/arc/task.js'
-import type { ArcScore } from '../../shared/arc/vote.js'
+import { answerBytes, type Question } from '../../shared/question.js'
+import type { EvaluationResult, EvaluationSet, RowAnswers } from './result.js'
 import { EvaluationRound, type Unit } from './round.js'
-
-/** One accuracy: hits out of trials, so that an interval can stand beside it. */
-export interface Accuracy {
-  readonly name: string
-  /** 0..1. */
-  readonly value: number
-  /** Independent trials behind it (tasks, puzzles). */
-  readonly trials: number
-}
-
-export interface EvaluationResult {
-  /** What checkpoints are ranked by: the first accuracy. */
-  readonly score: number
-  readonly accuracies: readonly Accuracy[]
-  /** For ARC: every vote, and all tasks of the test set in the order of its file, evaluated or not. */
-  readonly arc?: { readonly score: ArcScore; readonly tasks: readonly Task[] }
-}
-
-export interface Scorer {
-  /** @param preds u8 tokens [S0] @param q halting logit */
-  add(row: number, preds: Uint8Array, q: number): void
-  finish(): EvaluationResult
-}
-
-export interface EvaluationSet {
-  readonly rows: number
-  /** For people: what is asked, and how many of it. */
-  readonly description: string
-  row(index: number): { readonly puzzle: number; readonly inputs: Uint8Array }
-  scorer(): Scorer
-}
+import { rowAnswers, Tally } from './tally.js'
 
 export interface EvaluationProgress {
   readonly done: number
@@ -50,8 +20,17 @@ export interface RowTable {
 }
 
 export interface DeskOptions {
+  /** Rows per unit of work, at most: fewer where a message would not fit the bus. */
   readonly batch: number
   readonly seqLen: number
+  /** Width of a row of the puzzle table. */
+  readonly puzzleDim: number
+  /** Asked of every row. The answers after the last step are the result, those after other steps stand beside it. */
+  readonly question: Question
+  /** Bytes of a message that the bus carries. */
+  readonly maxPayload: number
+  /** Every answer as it comes, for those who look closer. */
+  readonly onAnswers?: (row: number, answers: RowAnswers) => void
   readonly onProgress: (progress: EvaluationProgress) => void
   readonly onResult: (step: Step, result: EvaluationResult) => void
 }
@@ -59,7 +38,7 @@ export interface DeskOptions {
 type Answer = Extract<WorkerMessage, { type: 'evaluated' }>
 
 export class EvaluationDesk {
-  private round: { readonly work: EvaluationRound; readonly scorer: Scorer; readonly step: Step } | undefined
+  private round: { readonly work: EvaluationRound; readonly tally: Tally; readonly step: Step } | undefined
   private last: { readonly step: Step; readonly result: EvaluationResult } | undefined
   private rounds = 0
 
@@ -69,8 +48,9 @@ export class EvaluationDesk {
   ) {}
 
   begin(step: Step): void {
-    const work = new EvaluationRound(++this.rounds, this.set.rows, this.options.batch)
-    this.round = { work, scorer: this.set.scorer(), step }
+    const { question } = this.options
+    const work = new EvaluationRound(++this.rounds, this.set.rows, this.unitRows())
+    this.round = { work, tally: new Tally(this.set, question), step }
     this.options.onProgress({ done: 0, units: work.units })
   }
 
@@ -87,7 +67,7 @@ export class EvaluationDesk {
     const { round } = this
     if (round === undefined || !round.work.over) return false
     if (this.last?.step !== round.step) {
-      this.last = { step: round.step, result: round.scorer.finish() }
+      this.last = { step: round.step, result: round.tally.finish() }
       this.options.onResult(round.step, this.last.result)
     }
     return true
@@ -100,16 +80,23 @@ export class EvaluationDesk {
     return work.hand(team).map(({ worker, unit }) => ({ worker, message: this.messageOf(work.id, unit, table) }))
   }
 
-  answer(worker: WorkerId, { evaluation, unit: index, preds, q }: Answer): void {
+  /** @throws WireError if it does not have the size asked for; its unit is then given out again */
+  answer(worker: WorkerId, answer: Answer): void {
     const { round, options } = this
-    if (round === undefined || evaluation !== round.work.id) return
-    const unit = round.work.take(index, worker)
+    if (round === undefined || answer.evaluation !== round.work.id) return
+    const unit = round.work.take(answer.unit, worker)
     if (unit === undefined) return
-    const halts = floatsOf(q)
-    for (let row = unit.from; row < unit.to; row++) {
-      const at = (row - unit.from) * options.seqLen
-      round.scorer.add(row, preds.subarray(at, at + options.seqLen), halts[row - unit.from] ?? NaN)
+    let rows: readonly RowAnswers[]
+    try {
+      rows = rowAnswers(answer, unit.to - unit.from, options.seqLen, options.question)
+    } catch (error) {
+      round.work.giveBack(unit)
+      throw error
     }
+    rows.forEach((answers, i) => {
+      round.tally.add(unit.from + i, answers)
+      options.onAnswers?.(unit.from + i, answers)
+    })
     options.onProgress({ done: round.work.done, units: round.work.units })
   }
 
@@ -129,6 +116,13 @@ export class EvaluationDesk {
         vectors,
       )
     const inputs = Buffer.concat(rows.map((row) => row.inputs))
-    return { type: 'evaluate', evaluation, unit: unit.index, inputs, rows: bytesOf(vectors) }
+    const { steps, early } = this.options.question
+    return { type: 'evaluate', evaluation, unit: unit.index, inputs, rows: bytesOf(vectors), steps: [...steps], early }
+  }
+
+  private unitRows(): number {
+    const { batch, seqLen, puzzleDim, question, maxPayload } = this.options
+    const perRow = Math.max(seqLen + 4 * puzzleDim, answerBytes(question, seqLen))
+    return Math.max(1, Math.min(batch, Math.floor((maxPayload - ENVELOPE_BYTES) / perRow)))
   }
 }

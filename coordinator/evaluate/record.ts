@@ -5,7 +5,7 @@ import type { Grid } from '../../shared/arc/grid.js'
 import type { Task } from '../../shared/arc/task.js'
 import { boolean, count, list, number, oneOf, record, text, type Of, type Shape } from '../../shared/protocol/shape.js'
 import { wilson } from '../../shared/wilson.js'
-import type { EvaluationResult } from './desk.js'
+import type { EvaluationResult } from './result.js'
 
 /** Candidates of a pair whose grids are kept; of the rest, votes and confidence. */
 export const CANDIDATES_WITH_GRID = 10

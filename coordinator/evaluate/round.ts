@@ -58,6 +58,12 @@ export class EvaluationRound {
     return entry.unit
   }
 
+  /** A unit taken whose answer is of no use. */
+  giveBack(unit: Unit): void {
+    this.done--
+    this.waiting.unshift(unit)
+  }
+
   lost(worker: WorkerId): void {
     for (const [index, entry] of this.held) {
       if (entry.worker !== worker) continue

@@ -1,5 +1,5 @@
 // The journal as curves: one point per step, the later line where a step was done twice; smoothed for the eye. Pure.
-import type { Accuracy } from '../evaluate/desk.js'
+import type { Accuracy } from '../evaluate/result.js'
 
 export interface StepLine {
   readonly step: number

@@ -3,7 +3,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Step } from '../../shared/ids.js'
-import type { EvaluationResult } from '../evaluate/desk.js'
+import type { EvaluationResult } from '../evaluate/result.js'
 import { meansOf, type CommittedStep } from '../observer.js'
 import { quietObserver } from '../quiet-observer.js'
 import type { Observer } from '../observer.js'

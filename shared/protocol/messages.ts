@@ -4,7 +4,7 @@ import type { Brand, Draw, Epoch, SlotId, Step, WorkerId } from '../ids.js'
 import { as, boolean, bytes, count, list, name, number, oneOf, record, text, type Of, type Shape } from './shape.js'
 
 /** Grows with every change that an older peer would misread. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** Name of one snapshot of replica state, served until released. */
 export type SnapshotId = Brand<string, 'SnapshotId'>
@@ -95,8 +95,8 @@ const FROM_WORKER = {
   vote: record({ epoch, step, finite: boolean, mean: hash, params: hash, norm: number, phases: list(number, 32) }),
   /** The state of this boundary is copied and can be pulled. */
   snapshotReady: record({ snapshot, step }),
-  /** `preds`: u8 tokens [rows, S0]; `q`: f32 halting logits [rows]. */
-  evaluated: record({ evaluation: count, unit: count, preds: bytes, q: bytes }),
+  /** Answers as shared/question.ts lays them out: `preds` u8, `q` f32, `halts` u16. */
+  evaluated: record({ evaluation: count, unit: count, preds: bytes, q: bytes, halts: bytes }),
   /** A polite goodbye. */
   leaving: record({ why: text() }),
   /** "I cannot go on." */
@@ -138,8 +138,15 @@ const TO_WORKER = {
   /** Copy the state of this boundary. Dense state is wanted of one worker only. */
   snapshot: record({ snapshot, step, dense: boolean }),
   release: record({ snapshot }),
-  /** Predict with the averaged weights: u8 inputs [n, S0], f32 rows [n, puzzleDim]. */
-  evaluate: record({ evaluation: count, unit: count, inputs: bytes, rows: bytes }),
+  /** Predict with the averaged weights: u8 inputs [n, S0], f32 rows [n, puzzleDim]; steps and early: a Question. */
+  evaluate: record({
+    evaluation: count,
+    unit: count,
+    inputs: bytes,
+    rows: bytes,
+    steps: list(count, 1024),
+    early: boolean,
+  }),
   /** "I do not know you (any more): say hello again." */
   rejoin: record({ why: text() }),
   stop: record({ why: text(), finished: boolean }),

@@ -32,7 +32,7 @@ const MESSAGES: Readonly<Record<Channel, readonly Readonly<Record<string, unknow
     { type: 'result', ...at, sums, halted: data, steps: data },
     { type: 'vote', ...at, finite: true, mean: 'a', params: 'b', norm: 0.5, phases: [1, 2.5] },
     { type: 'snapshotReady', snapshot: 'step-7-3', step: 7 },
-    { type: 'evaluated', evaluation: 1, unit: 2, preds: data, q: data },
+    { type: 'evaluated', evaluation: 1, unit: 2, preds: data, q: data, halts: data },
     { type: 'leaving', why: 'asked' },
     { type: 'trouble', code: 'x', message: 'm', remedy: 'r' },
   ],
@@ -48,7 +48,7 @@ const MESSAGES: Readonly<Record<Channel, readonly Readonly<Record<string, unknow
     { type: 'discard', ...at, why: 'stalled' },
     { type: 'snapshot', snapshot: 's', step: 7, dense: true },
     { type: 'release', snapshot: 's' },
-    { type: 'evaluate', evaluation: 1, unit: 0, inputs: data, rows: data },
+    { type: 'evaluate', evaluation: 1, unit: 0, inputs: data, rows: data, steps: [1, 16], early: true },
     { type: 'rejoin', why: 'unknown' },
     { type: 'stop', why: 'done', finished: true },
   ],
@@ -71,7 +71,7 @@ const packed = (channel: Channel, message: object): Uint8Array =>
 
 describe('codec', () => {
   test('knows these messages and no others', () => {
-    assert.equal(PROTOCOL_VERSION, 1)
+    assert.equal(PROTOCOL_VERSION, 2)
     for (const [channel, messages] of Object.entries(MESSAGES))
       assert.deepEqual(
         Object.keys(CHANNELS[channel as Channel]).sort(),

@@ -150,7 +150,10 @@ describe('replica', () => {
     run.propose(5)
     run.replica.discard()
     assert.equal(tf.memory().numTensors, alive)
-    run.replica.evaluate(new Float32Array(2 * 16), new Uint8Array(2 * 15), 2)
+    run.replica.evaluate(
+      { rows: new Float32Array(2 * 16), inputs: new Uint8Array(2 * 15), batch: 2 },
+      { steps: [1, 3], early: true },
+    )
     run.train(5, 5)
     assert.equal(tf.memory().numTensors, alive)
     run.replica.dispose()
@@ -225,14 +228,51 @@ describe('replica', () => {
     run.train(1, 3)
     const inputs = Uint8Array.from([1, 2, 3].flatMap((slot) => Array.from(exampleFor(slotId(slot), 9, MODEL).inputs)))
     const rows = new Float32Array(3 * 16).fill(0.3)
-    const all = run.replica.evaluate(rows, inputs, 3)
-    const one = run.replica.evaluate(rows.subarray(0, 16), inputs.subarray(15, 30), 1)
+    const all = run.replica.evaluate({ rows, inputs, batch: 3 })
+    const one = run.replica.evaluate({ rows: rows.subarray(0, 16), inputs: inputs.subarray(15, 30), batch: 1 })
     assert.deepEqual(Array.from(one.preds), Array.from(all.preds.subarray(15, 30)))
-    assert.ok(Math.abs(one.qHalt[0]! - all.qHalt[1]!) < 1e-4)
-    const before = run.replica.evaluate(rows, inputs, 3).qHalt
+    assert.ok(Math.abs(one.q[0]! - all.q[1]!) < 1e-4)
+    const before = run.replica.evaluate({ rows, inputs, batch: 3 }).q
     run.arena.params.fill(0)
     run.replica.reload()
-    assert.deepEqual(run.replica.evaluate(rows, inputs, 3).qHalt, before)
+    assert.deepEqual(run.replica.evaluate({ rows, inputs, batch: 3 }).q, before)
+    run.replica.dispose()
+  })
+
+  it('answers after several steps in one pass, and at the step at which each row halts', () => {
+    const run = new Run(eight)
+    run.train(1, 3)
+    // A bias at which some rows halt at once, some later, some never.
+    const inputs = Uint8Array.from(run.slots.flatMap((slot) => Array.from(exampleFor(slot, 9, MODEL).inputs)))
+    const rows = Float32Array.from({ length: 8 * 16 }, (_, i) => Math.sin(i * i))
+    const asked = { rows, inputs, batch: 8 }
+    const steps = Array.from({ length: MODEL.haltMaxSteps }, (_, i) => i + 1)
+    const last = steps.length
+    const raw = run.replica.evaluate(asked, { steps, early: false })
+    assert.deepEqual([raw.preds.length, raw.q.length, raw.halts.length], [last * 8 * 15, last * 8, 0])
+    const bias = layoutOf(run.model).entries.find(({ name }) => name === 'q_head.bias')!.offset
+    run.arena.ema[bias]! -= raw.q.slice(0, 8).toSorted()[4]!
+    run.replica.reload()
+    const all = run.replica.evaluate(asked, { steps, early: true })
+    const block = (index: number) => all.preds.subarray(index * 8 * 15, (index + 1) * 8 * 15)
+    for (const step of steps) {
+      const { preds, q } = run.replica.evaluate(asked, { steps: [step], early: false })
+      assert.deepEqual(preds, block(step - 1).slice(), `step ${step}`)
+      assert.deepEqual(q, all.q.slice(8 * (step - 1), 8 * step))
+    }
+    const expected = run.slots.map((_, row) => steps.find((step) => all.q[8 * (step - 1) + row]! > 0) ?? last)
+    assert.deepEqual([...all.halts], expected)
+    assert.ok(new Set(expected).size > 1, 'rows halt at different steps')
+    for (const [row, step] of expected.entries()) {
+      const answer = (of: number) => Array.from(block(of).subarray(row * 15, (row + 1) * 15))
+      assert.deepEqual(answer(last), answer(step - 1))
+      assert.equal(all.q[8 * last + row], all.q[8 * (step - 1) + row])
+    }
+    const small = new Run(eight, MODEL, { microBatch: 3 })
+    small.arena.ema.set(run.arena.ema)
+    small.replica.reload()
+    assert.deepEqual(small.replica.evaluate(asked, { steps, early: true }).halts, all.halts)
+    small.replica.dispose()
     run.replica.dispose()
   })
 

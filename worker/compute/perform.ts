@@ -66,9 +66,11 @@ export function performCommand(performer: Performer, command: Command): Reply {
         carries: copyCarries(replica.carries(), carryElements(config)),
       }
     case 'evaluate': {
-      const rows = command.inputs.length / config.model.seqLen
-      const { preds, qHalt } = replica.evaluate(command.rows, command.inputs, rows)
-      return { type: 'evaluated', preds, q: qHalt }
+      const { rows, inputs, question } = command
+      return {
+        type: 'evaluated',
+        ...replica.evaluate({ rows, inputs, batch: inputs.length / config.model.seqLen }, question),
+      }
     }
     default:
       return command satisfies never

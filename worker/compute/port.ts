@@ -3,6 +3,7 @@
 import type { RunConfig } from '../../shared/config/run-config.js'
 import type { Draw, SlotId, Step } from '../../shared/ids.js'
 import type { SnapshotId, StepPhase, StepSums } from '../../shared/protocol/messages.js'
+import type { Answers, Question } from '../../shared/question.js'
 
 /** workerData of the compute thread. */
 export interface ComputeSetup {
@@ -38,7 +39,12 @@ export type Command =
   | { readonly type: 'discard' }
   | { readonly type: 'snapshot'; readonly snapshot: SnapshotId; readonly dense: boolean }
   /** u8 inputs [n, S0], f32 rows [n, puzzleDim]. */
-  | { readonly type: 'evaluate'; readonly inputs: Uint8Array; readonly rows: Float32Array }
+  | {
+      readonly type: 'evaluate'
+      readonly inputs: Uint8Array
+      readonly rows: Float32Array
+      readonly question: Question
+    }
 
 export type PhaseTimes = Partial<Record<StepPhase, number>>
 
@@ -64,7 +70,7 @@ export type Reply =
   | { readonly type: 'committed'; readonly ms: number }
   /** Dense: params, ema, m, v one after the other; carries: zH and zL of every owned slot, [slots, 2, S, D]. */
   | { readonly type: 'snapshot'; readonly dense: Float32Array | null; readonly carries: Float32Array }
-  | { readonly type: 'evaluated'; readonly preds: Uint8Array; readonly q: Float32Array }
+  | ({ readonly type: 'evaluated' } & Answers)
 
 export type FromCompute =
   | {

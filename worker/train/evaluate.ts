@@ -1,5 +1,7 @@
-// Answers without gradient: a fresh carry, then always the full number of supervision steps (spec 1.8, evaluation).
+// Answers without gradient: a fresh carry, then all supervision steps asked for (spec 1.8, evaluation). Answers of earlier
+// steps, and those at which early halting would have stopped, are read on the way: one pass gives them all.
 import * as tf from '@tensorflow/tfjs-core'
+import { blocksOf, type Answers, type Question } from '../../shared/question.js'
 import { encode } from '../model/encoding.js'
 import type { Parameters } from '../model/parameters.js'
 import type { Trm } from '../model/trm.js'
@@ -7,41 +9,90 @@ import { argmax } from '../ops/stablemax.js'
 import type { FreshRows } from './carry.js'
 import { chunkBounds, startOf } from './carry.js'
 
-/** rows (batch, puzzleEmbDim), inputs (batch, S0) -> preds (batch, S0) and the q_halt logit of the last step. */
+/** Test rows: `rows` (batch, puzzleEmbDim) of the puzzle table, `inputs` (batch, S0) tokens. */
+export interface AskedRows {
+  readonly rows: Float32Array
+  readonly inputs: Uint8Array
+  readonly batch: number
+}
+
 export function answersOf(
   trm: Trm,
   parameters: Parameters,
   fresh: FreshRows,
-  rows: Float32Array,
-  inputs: Uint8Array,
-  batch: number,
+  { rows, inputs, batch }: AskedRows,
+  question: Question,
   microBatch: number,
-): { preds: Uint8Array; qHalt: Float32Array } {
-  const { seqLen, vocab, puzzleEmbDim, puzzleEmbLen, haltMaxSteps, hidden } = trm.model
-  const preds = new Uint8Array(batch * seqLen)
-  const qHalt = new Float32Array(batch)
-  const columns = vocab + 2
+): Answers {
+  const { seqLen, puzzleEmbDim, hidden } = trm.model
+  const { steps, early } = question
+  const last = steps.at(-1) ?? 0
+  const blocks = blocksOf(question)
+  const answers: Answers = {
+    preds: new Uint8Array(blocks * batch * seqLen),
+    q: new Float32Array(blocks * batch),
+    halts: new Uint16Array(early ? batch : 0),
+  }
   for (const { from, to } of chunkBounds(batch, microBatch)) {
     const size = to - from
-    const out = tf.tidy(() => {
+    tf.tidy(() => {
       const tokens = inputs.subarray(from * seqLen, to * seqLen)
       const x = encode(trm.model, parameters, tokens, rows.subarray(from * puzzleEmbDim, to * puzzleEmbDim), size)
       let thought = startOf(new Array<boolean>(size).fill(true), fresh, hidden)
-      for (let step = 0; step < haltMaxSteps; step++) {
+      for (let step = 1; step <= last; step++) {
         const next = trm.think(parameters, x, thought, size)
         tf.dispose([thought.y, thought.z])
         thought = next
+        const block = steps.indexOf(step)
+        if (block < 0 && !early) continue
+        tf.tidy(() => {
+          const read = new Heads(trm, parameters, next.y, size)
+          for (let i = 0; i < size; i++) {
+            const row = from + i
+            if (block >= 0) read.into(answers, block * batch + row, i)
+            if (!early || answers.halts[row] !== 0 || (step < last && !(read.q(i) > 0))) continue
+            answers.halts[row] = step
+            read.into(answers, steps.length * batch + row, i)
+          }
+        })
       }
-      return trm.heads(parameters, thought.y)
     })
-    const values = out.dataSync<'float32'>()
-    out.dispose()
-    for (let i = 0; i < size; i++) {
-      const row = i * trm.positions * columns
-      qHalt[from + i] = (values[row + vocab] as number) + parameters.qBias.values[0]
-      for (let cell = 0; cell < seqLen; cell++)
-        preds[(from + i) * seqLen + cell] = argmax(values, row + (puzzleEmbLen + cell) * columns, vocab)
-    }
   }
-  return { preds, qHalt }
+  return answers
+}
+
+/** What both heads say of the answer states y of `size` rows. The tokens are read from the device only if somebody asks. */
+class Heads {
+  private readonly out: tf.Tensor2D
+  private readonly columns: number
+  private readonly qs: Float32Array
+  private values: Float32Array | undefined
+
+  constructor(
+    private readonly trm: Trm,
+    parameters: Parameters,
+    y: tf.Tensor2D,
+    size: number,
+  ) {
+    this.out = trm.heads(parameters, y)
+    this.columns = trm.model.vocab + 2
+    const perRow = tf.reshape(this.out, [size, trm.positions * this.columns])
+    const bias = parameters.qBias.values[0]
+    this.qs = tf.slice(perRow, [0, trm.model.vocab], [size, 1]).dataSync<'float32'>().map((q) => q + bias) // prettier-ignore
+  }
+
+  /** The q_halt logit of row i. */
+  q(i: number): number {
+    return this.qs[i] as number
+  }
+
+  /** Writes the answer of row i as answer number `at`. */
+  into({ preds, q }: Answers, at: number, i: number): void {
+    const { seqLen, vocab, puzzleEmbLen } = this.trm.model
+    const values = (this.values ??= this.out.dataSync<'float32'>())
+    const first = (i * this.trm.positions + puzzleEmbLen) * this.columns
+    for (let cell = 0; cell < seqLen; cell++)
+      preds[at * seqLen + cell] = argmax(values, first + cell * this.columns, vocab)
+    q[at] = this.q(i)
+  }
 }

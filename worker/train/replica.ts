@@ -7,6 +7,7 @@ import type { Layout } from '../../shared/gradients/layout.js'
 import { learningRate } from '../../shared/gradients/schedule.js'
 import type { SlotId, Step } from '../../shared/ids.js'
 import type { StepSums } from '../../shared/protocol/messages.js'
+import type { Answers, Question } from '../../shared/question.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import { addSums } from '../../shared/step-sums.js'
 import { encode, encodeBackward } from '../model/encoding.js'
@@ -20,7 +21,7 @@ import { FRESH, transition } from './act.js'
 import { adamAtan2, updateEma } from './adam-atan2.js'
 import type { CarryState, Chunk, Example, FreshRows, Lane } from './carry.js'
 import { chunkBounds, freshRows, startOf } from './carry.js'
-import { answersOf } from './evaluate.js'
+import { answersOf, type AskedRows } from './evaluate.js'
 import { lossHead } from './loss.js'
 
 /** Flat buffers of layout.elements each; the caller owns their memory. */
@@ -327,12 +328,13 @@ export class Replica {
   }
 
   /**
-   * Answers with the averaged weights: a fresh carry, haltMaxSteps supervision steps, no gradient. `rows` (batch,
-   * puzzleEmbDim), `inputs` (batch, S0). preds: (batch, S0); qHalt: the logit of the last step.
+   * Answers with the averaged weights: a fresh carry, then supervision steps without gradient.
+   * @param question default: the answer after the last step, as the official evaluation
    */
-  evaluate(rows: Float32Array, inputs: Uint8Array, batch: number): { preds: Uint8Array; qHalt: Float32Array } {
+  evaluate(asked: AskedRows, question?: Question): Answers {
     this.averaged ??= uploadParameters(this.config.model, this.layout, this.arena.ema)
-    return answersOf(this.trm, this.averaged, this.fresh, rows, inputs, batch, this.options.microBatch ?? batch)
+    const wanted = question ?? { steps: [this.config.model.haltMaxSteps], early: false }
+    return answersOf(this.trm, this.averaged, this.fresh, asked, wanted, this.options.microBatch ?? asked.batch)
   }
 
   /** Frees everything on the device; the arena stays. */

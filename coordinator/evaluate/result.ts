@@ -1,0 +1,64 @@
+// What an evaluation asks, what comes back for a row, and what came of it all.
+import type { Task } from '../../shared/arc/task.js'
+import type { ArcScore } from '../../shared/arc/vote.js'
+
+/** One accuracy: hits out of trials, so that an interval can stand beside it. */
+export interface Accuracy {
+  readonly name: string
+  /** 0..1. */
+  readonly value: number
+  /** Independent trials behind it (tasks, puzzles). */
+  readonly trials: number
+}
+
+/** The accuracies of one way to answer. */
+export interface Score {
+  /** What checkpoints are ranked by: the first accuracy. */
+  readonly score: number
+  readonly accuracies: readonly Accuracy[]
+  /** For ARC: every vote, and all tasks of the test set in the order of its file, evaluated or not. */
+  readonly arc?: { readonly score: ArcScore; readonly tasks: readonly Task[] }
+}
+
+/** Answers taken at the step at which q_halt first said "halt". */
+export interface EarlyScore extends Score {
+  /** Supervision steps a row took, and what it may take at most. */
+  readonly meanSteps: number
+  readonly fullSteps: number
+}
+
+export interface EvaluationResult extends Score {
+  /** If it was asked for, beside the result of the full number of steps. */
+  readonly early?: EarlyScore
+  /** After each of the steps asked for, the last one (this very result) included; absent where only that was asked for. */
+  readonly after?: readonly (Score & { readonly step: number })[]
+}
+
+export interface RowAnswer {
+  /** The supervision step it was read after. */
+  readonly step: number
+  /** u8 tokens [S0]. */
+  readonly preds: Uint8Array
+  /** Halting logit. */
+  readonly q: number
+}
+
+export interface RowAnswers {
+  /** One for each step asked for, ascending. */
+  readonly after: readonly RowAnswer[]
+  readonly early: RowAnswer | undefined
+}
+
+export interface Scorer {
+  /** @param preds u8 tokens [S0] @param q halting logit */
+  add(row: number, preds: Uint8Array, q: number): void
+  finish(): Score
+}
+
+export interface EvaluationSet {
+  readonly rows: number
+  /** For people: what is asked, and how many of it. */
+  readonly description: string
+  row(index: number): { readonly puzzle: number; readonly inputs: Uint8Array }
+  scorer(): Scorer
+}
