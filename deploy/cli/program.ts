@@ -9,6 +9,7 @@ import { registerDoctor } from './commands/doctor.js'
 import { registerEvaluate } from './commands/evaluate.js'
 import { registerExport } from './commands/export.js'
 import { registerImport } from './commands/import.js'
+import { registerKeys } from './commands/keys.js'
 import { registerReport } from './commands/report.js'
 import { registerStart } from './commands/start.js'
 import { registerTop } from './commands/top.js'
@@ -56,6 +57,7 @@ function createProgram(context: CliContext): Command {
   registerImport(program, context)
   registerExport(program, context)
   registerTop(program, context)
+  registerKeys(program, context)
   registerDoctor(program, context)
   return program
 }

@@ -158,11 +158,11 @@ export const coordinate = (t: TestContext, config: RunConfig, fresh = false): Se
 export const evaluate = (t: TestContext, config: RunConfig, evaluation: EvaluationOptions): Service =>
   service(t, (out, signal) => serveCoordinator({ config, root, fresh: false, evaluation, signal, out }))
 
-export const work = (t: TestContext, url: string, run: string, label = 'w'): Service =>
+export const work = (t: TestContext, url: string, run: string, label = 'w', credentials = ''): Service =>
   service(t, (out, signal) =>
     serveWorker({
       busUrl: url,
-      credentials: '',
+      credentials,
       runId: run,
       backend: 'wasm',
       gpu: undefined,
