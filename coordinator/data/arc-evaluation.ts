@@ -3,6 +3,7 @@ import { encodeInto } from '../../shared/arc/tokens.js'
 import type { Group, Pool } from '../../shared/arc/pool.js'
 import type { Pair, Task } from '../../shared/arc/task.js'
 import { PASS_K, Votes, type ArcScore } from '../../shared/arc/vote.js'
+import type { Scorer } from '../evaluate/result.js'
 import type { EvaluationLimits, EvaluationSet, RowScorer, TestRow } from './example-source.js'
 import { RowAccuracy } from './row-accuracy.js'
 
@@ -19,6 +20,8 @@ export class ArcEvaluation implements EvaluationSet {
   readonly rows: number
   readonly description: string
   private readonly parts: readonly Part[]
+  /** Of each scorer, for as long as somebody holds it. */
+  private readonly votes = new WeakMap<Scorer, Votes>()
 
   /** @param tasks all of the test subset, also those that do not fit the canvas */
   constructor(
@@ -55,14 +58,15 @@ export class ArcEvaluation implements EvaluationSet {
     return { puzzle: puzzle + 1, task: part.group.task.name, pair: place, inputs, labels }
   }
 
-  scorer(): RowScorer {
+  scorer(before?: Scorer): RowScorer {
     const votes = new Votes(
       this.parts.map(({ group, pairs }) => ({ task: group.task, pairs: pairs.map((_, i) => i) })),
       this.pool.config.canvas,
+      before === undefined ? undefined : this.votes.get(before),
     )
     const exact = new RowAccuracy()
     const arc = (): ArcScore => votes.score()
-    return {
+    const scorer: RowScorer = {
       add: (row, preds, q) => {
         const { part, puzzle } = this.find(row)
         const { inputs, labels } = this.row(row)
@@ -88,6 +92,8 @@ export class ArcEvaluation implements EvaluationSet {
         }
       },
     }
+    this.votes.set(scorer, votes)
+    return scorer
   }
 
   private find(index: number): { part: Part; puzzle: number; pair: Pair; place: number } {

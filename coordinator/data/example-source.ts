@@ -1,6 +1,6 @@
 // What training and evaluation see of the data, whatever it is: examples by (slot, draw), test rows by number.
 import type { ArcScore } from '../../shared/arc/vote.js'
-import type { EvaluationResult, EvaluationSet as AskedRows, Scorer } from '../evaluate/result.js'
+import type { EvaluationSet as AskedRows, Score, Scorer } from '../evaluate/result.js'
 import type { Grids, Reference } from './encode.js'
 import type { Choice, Lot } from './sampler.js'
 
@@ -43,12 +43,12 @@ export interface TestRow {
 export interface RowScorer extends Scorer {
   /** Evaluation of ARC: votes, candidates and pass@K so far; undefined for other puzzles. */
   arc(): ArcScore | undefined
-  finish(): EvaluationResult
+  finish(): Score
 }
 
 export interface EvaluationSet extends AskedRows {
   row(index: number): TestRow
-  scorer(): RowScorer
+  scorer(before?: Scorer): RowScorer
 }
 
 /** How much of the test set is asked for. */

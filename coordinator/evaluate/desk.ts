@@ -1,5 +1,5 @@
 // The evaluation desk: makes units of work of the test set, collects the answers, scores them. One round at a time; votes
-// belong to their round and are gone with it.
+// belong to their round and are gone with it, unless they are to be kept.
 import { bytesOf } from '../../shared/bytes.js'
 import type { Step, WorkerId } from '../../shared/ids.js'
 import { ENVELOPE_BYTES } from '../../shared/protocol/codec.js'
@@ -27,6 +27,8 @@ export interface DeskOptions {
   readonly puzzleDim: number
   /** Asked of every row. The answers after the last step are the result, those after other steps stand beside it. */
   readonly question: Question
+  /** `kept`: the votes of the rounds before count too (spec 9.1, B5). */
+  readonly votes: 'fresh' | 'kept'
   /** Bytes of a message that the bus carries. */
   readonly maxPayload: number
   /** Every answer as it comes, for those who look closer. */
@@ -40,6 +42,8 @@ type Answer = Extract<WorkerMessage, { type: 'evaluated' }>
 export class EvaluationDesk {
   private round: { readonly work: EvaluationRound; readonly tally: Tally; readonly step: Step } | undefined
   private last: { readonly step: Step; readonly result: EvaluationResult } | undefined
+  /** Of the last round that was finished; one that was abandoned left no votes. */
+  private finished: Tally | undefined
   private rounds = 0
 
   constructor(
@@ -48,9 +52,9 @@ export class EvaluationDesk {
   ) {}
 
   begin(step: Step): void {
-    const { question } = this.options
+    const { question, votes } = this.options
     const work = new EvaluationRound(++this.rounds, this.set.rows, this.unitRows())
-    this.round = { work, tally: new Tally(this.set, question), step }
+    this.round = { work, tally: new Tally(this.set, question, votes === 'kept' ? this.finished : undefined), step }
     this.options.onProgress({ done: 0, units: work.units })
   }
 
@@ -68,6 +72,7 @@ export class EvaluationDesk {
     if (round === undefined || !round.work.over) return false
     if (this.last?.step !== round.step) {
       this.last = { step: round.step, result: round.tally.finish() }
+      this.finished = round.tally
       this.options.onResult(round.step, this.last.result)
     }
     return true

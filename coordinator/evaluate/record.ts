@@ -5,7 +5,7 @@ import type { Grid } from '../../shared/arc/grid.js'
 import type { Task } from '../../shared/arc/task.js'
 import { boolean, count, list, number, oneOf, record, text, type Of, type Shape } from '../../shared/protocol/shape.js'
 import { wilson } from '../../shared/wilson.js'
-import type { EvaluationResult } from './result.js'
+import type { Accuracy, EvaluationResult } from './result.js'
 
 /** Candidates of a pair whose grids are kept; of the rest, votes and confidence. */
 export const CANDIDATES_WITH_GRID = 10
@@ -16,6 +16,15 @@ const orNull =
   <T>(shape: Shape<T>): Shape<T | null> =>
   (value, path) =>
     value === null || value === undefined ? null : shape(value, path)
+
+/** For what older files do not have. */
+const orElse =
+  <T>(shape: Shape<T>, missing: T): Shape<T> =>
+  (value, path) =>
+    value === undefined ? missing : shape(value, path)
+
+/** Shares 0..1, their trials, and the 95 % Wilson interval. */
+const accuracies = list(record({ name: text(), value: number, trials: count, low: number, high: number }))
 
 /** Rows of digits, one a colour: ["012", "345"]. */
 const picture: Shape<readonly string[]> = (value, path) =>
@@ -49,8 +58,13 @@ const document = record({
     augmentations: count,
     maxPairs: count,
   }),
-  /** Shares 0..1, their trials, and the 95 % Wilson interval. */
-  accuracies: list(record({ name: text(), value: number, trials: count, low: number, high: number })),
+  accuracies,
+  /** Answers of early halting, if they were asked for: their accuracies, and the supervision steps a row took. */
+  early: orNull(record({ accuracies, meanSteps: number, fullSteps: count })),
+  /** After other supervision steps, if asked for; the last one is the evaluation itself. */
+  after: orElse(list(record({ step: count, accuracies })), []),
+  /** Evaluations whose votes were counted: more than 1 if those of earlier ones were kept. */
+  evaluations: orElse(count, 1),
   /** ARC only: every test pair that was asked. `rank`: place of the right answer among the candidates, -1: not there. */
   pairs: list(
     record({
@@ -69,23 +83,28 @@ export type EvaluationRecord = Readonly<Of<typeof document>>
 export type RecordedPair = EvaluationRecord['pairs'][number]
 
 /** What the result does not say of itself. */
-export type EvaluationFacts = Omit<EvaluationRecord, 'kind' | 'format' | 'accuracies' | 'pairs'>
+export type EvaluationFacts = Omit<
+  EvaluationRecord,
+  'kind' | 'format' | 'accuracies' | 'early' | 'after' | 'evaluations' | 'pairs'
+>
 
 const drawn = ({ rows, cols, cells }: Grid): string[] =>
   Array.from({ length: rows }, (_, r) => cells.subarray(r * cols, (r + 1) * cols).join(''))
 
-export function evaluationRecord(facts: EvaluationFacts, { accuracies, arc }: EvaluationResult): EvaluationRecord {
+const withIntervals = (accuracies: readonly Accuracy[]): EvaluationRecord['accuracies'] =>
+  accuracies.map(({ name, value, trials }) => ({ name, value, trials, ...wilson(value * trials, trials) }))
+
+export function evaluationRecord(facts: EvaluationFacts, result: EvaluationResult): EvaluationRecord {
+  const { accuracies, arc, early, after = [], evaluations } = result
   const tasks = new Map<string, Task>(arc?.tasks.map((task) => [task.name, task]))
   return {
     kind: KIND,
     format: 1,
     ...facts,
-    accuracies: accuracies.map(({ name, value, trials }) => ({
-      name,
-      value,
-      trials,
-      ...wilson(value * trials, trials),
-    })),
+    accuracies: withIntervals(accuracies),
+    early: early === undefined ? null : { accuracies: withIntervals(early.accuracies), meanSteps: early.meanSteps, fullSteps: early.fullSteps }, // prettier-ignore
+    after: after.map(({ step, accuracies }) => ({ step, accuracies: withIntervals(accuracies) })),
+    evaluations,
     pairs: (arc?.score.pairs ?? []).flatMap(({ task, pair, votes, known, rank, candidates }): RecordedPair[] => {
       const test = tasks.get(task)?.pairs.filter(({ split }) => split === 'test')[pair]
       if (test === undefined) return []

@@ -32,6 +32,8 @@ export interface EvaluationResult extends Score {
   readonly early?: EarlyScore
   /** After each of the steps asked for, the last one (this very result) included; absent where only that was asked for. */
   readonly after?: readonly (Score & { readonly step: number })[]
+  /** Evaluations whose votes were counted: 1, unless votes are kept. */
+  readonly evaluations: number
 }
 
 export interface RowAnswer {
@@ -60,5 +62,6 @@ export interface EvaluationSet {
   /** For people: what is asked, and how many of it. */
   readonly description: string
   row(index: number): { readonly puzzle: number; readonly inputs: Uint8Array }
-  scorer(): Scorer
+  /** @param before a scorer of this set whose votes count too, where there are votes */
+  scorer(before?: Scorer): Scorer
 }

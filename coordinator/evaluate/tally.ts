@@ -35,11 +35,16 @@ export class Tally {
   /** The last one is that of the full number of steps. */
   private readonly scorers: readonly { readonly step: number; readonly scorer: Scorer }[]
   private readonly early: { readonly scorer: Scorer; steps: number; rows: number } | undefined
+  private readonly evaluations: number
 
-  /** @param question what is asked of every row */
-  constructor(set: EvaluationSet, question: Question) {
-    this.scorers = question.steps.map((step) => ({ step, scorer: set.scorer() }))
-    this.early = question.early ? { scorer: set.scorer(), steps: 0, rows: 0 } : undefined
+  /**
+   * @param question what is asked of every row
+   * @param before the tally of an earlier round of the same question whose votes count too
+   */
+  constructor(set: EvaluationSet, question: Question, before?: Tally) {
+    this.scorers = question.steps.map((step, i) => ({ step, scorer: set.scorer(before?.scorers[i]?.scorer) }))
+    this.early = question.early ? { scorer: set.scorer(before?.early?.scorer), steps: 0, rows: 0 } : undefined
+    this.evaluations = 1 + (before?.evaluations ?? 0)
   }
 
   /** A row may come with answers that are not scored: those after other steps. */
@@ -56,11 +61,12 @@ export class Tally {
   }
 
   finish(): EvaluationResult {
-    const { early } = this
+    const { early, evaluations } = this
     const after = this.scorers.map(({ step, scorer }) => ({ step, ...scorer.finish() }))
     const { step: fullSteps, ...full } = after.at(-1)!
     return {
       ...full,
+      evaluations,
       ...(after.length > 1 ? { after } : {}),
       ...(early === undefined
         ? {}

@@ -7,7 +7,7 @@ import type { Hello } from '../../shared/protocol/messages.js'
 import type { Terminal } from '../../shared/ports.js'
 import { wilson } from '../../shared/wilson.js'
 import type { EvaluationProgress } from '../evaluate/desk.js'
-import type { Accuracy, EvaluationResult } from '../evaluate/result.js'
+import type { Accuracy, EarlyScore, EvaluationResult } from '../evaluate/result.js'
 import { meansOf, type CommittedStep, type Observer, type WorkerBeat, type WorkerPrepared } from '../observer.js'
 import type { DiscardReason, RunState } from '../run-state.js'
 import { Rolling } from './rolling.js'
@@ -140,10 +140,14 @@ export class ConsoleReport implements Observer {
 
   evaluated(step: Step, result: EvaluationResult): void {
     this.lastEvaluation = result
-    const shown = telling(result.accuracies)
-      .map(({ name, value }) => `${name} ${percent(value)}`)
-      .join(', ')
-    this.options.out.line(`evaluation after step ${step}: ${shown}`)
+    const { out } = this.options
+    const shown = (accuracies: readonly Accuracy[]): string =>
+      telling(accuracies)
+        .map(({ name, value }) => `${name} ${percent(value)}`)
+        .join(', ')
+    out.line(`evaluation after step ${step}: ${shown(result.accuracies)}`)
+    if (result.evaluations > 1) out.line(`  (votes of ${result.evaluations} evaluations, kept since this start)`)
+    if (result.early !== undefined) out.line(`  halting early: ${shown(result.early.accuracies)}; ${stepsSaved(result.early)}`) // prettier-ignore
   }
 
   /** The closing table: what was measured in this session, with intervals where they mean something. */
@@ -166,6 +170,15 @@ export class ConsoleReport implements Observer {
       const { low, high } = wilson(value * trials, trials)
       table.push([`unseen: ${name}`, `${percent(value)} of ${trials}`, `${percent(low)} to ${percent(high)}`])
     }
+    const early = this.lastEvaluation?.early
+    if (early !== undefined) {
+      const { name, value, trials } = early.accuracies[0] ?? { name: '', value: NaN, trials: 0 }
+      const { low, high } = wilson(value * trials, trials)
+      table.push(
+        [`halting early: ${name}`, `${percent(value)} of ${trials}`, `${percent(low)} to ${percent(high)}`],
+        ['halting early: steps', stepsSaved(early), ''],
+      )
+    }
     return table.toString()
   }
 
@@ -187,6 +200,10 @@ export class ConsoleReport implements Observer {
     return sentence.replace(/\bw-[0-9a-f]{8}\b/g, (id) => this.labels.get(id as WorkerId) ?? id)
   }
 }
+
+/** What stopping at q_halt > 0 would save; every row was run to the end all the same. */
+const stepsSaved = ({ meanSteps, fullSteps }: EarlyScore): string =>
+  `${meanSteps.toFixed(2)} of ${fullSteps} steps, ${percent(1 - meanSteps / fullSteps)} saved`
 
 /** Without the pass@K that say no more than the one before. */
 function telling(accuracies: readonly Accuracy[]): Accuracy[] {

@@ -32,7 +32,10 @@ export function journal(
     ...quietObserver,
     committed: ({ step, sums, workers, lr, gradientNorm }: CommittedStep) =>
       write({ step, time: wallClock(), workers, lr, gradientNorm, ...meansOf(sums, slots) }),
-    evaluated: (step: Step, { score, accuracies }: EvaluationResult) =>
-      write({ evaluation: step, time: wallClock(), score, accuracies }),
+    evaluated: (step: Step, { score, accuracies, early }: EvaluationResult) =>
+      write({
+        ...{ evaluation: step, time: wallClock(), score, accuracies },
+        ...(early === undefined ? {} : { early: { score: early.score, meanSteps: early.meanSteps } }),
+      }),
   }
 }

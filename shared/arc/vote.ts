@@ -1,5 +1,6 @@
 // The ARC evaluator: every augmentation of a test pair votes for an answer; answers are ranked by votes, then by mean confidence.
-// Source: spec 5.2. One object serves one evaluation, so no vote outlives its checkpoint.
+// Source: spec 5.2. One object serves one evaluation, so no vote outlives its checkpoint, unless the next object is told of it:
+// the official code counts the votes of all evaluations so far (spec 9.1, B5).
 import { unaugment, type Augmentation } from './augment.js'
 import { hashGrid, type Grid } from './grid.js'
 import type { Task } from './task.js'
@@ -61,10 +62,14 @@ export class Votes {
   /** task -> hash of the input -> hash of the answer, in the order first seen. */
   private readonly tallies = new Map<string, Map<string, Map<string, Tally>>>()
 
-  /** @param asked all test tasks, in the order of the test set */
+  /**
+   * @param asked all test tasks, in the order of the test set
+   * @param before votes of an earlier evaluation that count too; it is left as it is
+   */
   constructor(
     private readonly asked: readonly Asked[],
     private readonly canvas: number,
+    private readonly before?: Votes,
   ) {
     for (const { task } of asked) this.tallies.set(task.name, new Map())
   }
@@ -97,10 +102,24 @@ export class Votes {
 
   /** Answers to one input, best first; ties keep the order first seen. */
   candidates(task: string, input: Grid): Candidate[] {
-    const answers = this.tallies.get(task)?.get(hashGrid(input)) ?? new Map<string, Tally>()
-    return [...answers]
+    return [...this.talliesOf(task, hashGrid(input))]
       .map(([hash, { grid, votes, sum }]) => ({ hash, grid, votes, confidence: sum / votes }))
       .sort((a, b) => b.votes - a.votes || b.confidence - a.confidence)
+  }
+
+  /** With those of the evaluations before, the oldest first. */
+  private talliesOf(task: string, input: string): ReadonlyMap<string, Tally> {
+    const own = this.tallies.get(task)?.get(input) ?? new Map<string, Tally>()
+    if (this.before === undefined) return own
+    const all = new Map(this.before.talliesOf(task, input))
+    for (const [hash, tally] of own) {
+      const older = all.get(hash)
+      all.set(
+        hash,
+        older === undefined ? tally : { ...older, votes: older.votes + tally.votes, sum: older.sum + tally.sum },
+      )
+    }
+    return all
   }
 
   /** Pairs without a known answer count for nothing; a task without any is left out of the means. */

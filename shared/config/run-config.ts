@@ -107,6 +107,10 @@ export interface EvaluateConfig {
   readonly batch: number
   /** Test pairs at most (0: all). */
   readonly maxPairs: number
+  /** Whether answers of early halting are scored too, beside those of all supervision steps. */
+  readonly early: 'off' | 'on'
+  /** `kept`: votes of earlier evaluations count too, as in the official code (spec 9.1, B5). */
+  readonly votes: 'fresh' | 'kept'
 }
 
 export interface RunConfig {

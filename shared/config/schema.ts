@@ -226,6 +226,16 @@ const SCHEMA = {
     augmentations: integer('Augmented copies per test pair that vote, at most; 0: only the original.', 1000, 0, 100000),
     batch: integer('Rows per unit of evaluation work given to a worker.', 64, 1, 65536),
     maxPairs: integer('Test pairs at most; 0: all.', 0, 0, MANY),
+    early: choice(
+      'Also score the answers at which q_halt first says halt, beside those of all supervision steps.',
+      'off',
+      ['off', 'on'],
+    ),
+    votes: choice(
+      'Votes of ARC: those of this evaluation alone (fresh), or of the ones before it too, as the official code (kept).',
+      'fresh',
+      ['fresh', 'kept'],
+    ),
   },
   bus: {
     url: text(

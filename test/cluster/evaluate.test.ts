@@ -70,6 +70,41 @@ test('a checkpoint is evaluated as the run did it, and the run stays as it is', 
   assert.match(judge.said(), /has the form that ARC Prize asks for/)
 })
 
+test(
+  'early halting is told beside the full number of steps; votes of earlier evaluations are kept if asked',
+  { skip },
+  async (t) => {
+    const { url } = await natsFor(t)
+    const flags = {
+      ...{ 'run.dir': temporaryFolder(t), 'run.id': 'k', 'train.steps': 4, 'evaluate.everySteps': 2 },
+      ...{ 'evaluate.votes': 'kept', 'evaluate.early': 'on' },
+    }
+    const { folder, said } = await train(t, url, 2, flags)
+    assert.match(
+      said,
+      /evaluation after step 4: pass@2.*\n.*votes of 2 evaluations.*\n {2}halting early: pass@2.* of 3 steps/,
+    )
+    const of = (step: number) => parseRecord(readFileSync(join(folder, `evaluation-0000000${step}.json`), 'utf8'), 'it')
+    const [one, two] = [of(2), of(4)]
+    assert.deepEqual([one.evaluations, two.evaluations], [1, 2])
+    assert.deepEqual(two.pairs.map(({ votes }) => votes), one.pairs.map(({ votes }) => 2 * votes)) // prettier-ignore
+    assert.ok(two.early !== null && two.early.meanSteps >= 1 && two.early.meanSteps <= 3)
+    assert.deepEqual(two.early.accuracies.map(({ name }) => name), two.accuracies.map(({ name }) => name)) // prettier-ignore
+
+    const to = temporaryFolder(t)
+    const program = trmesh(t, [
+      ...['evaluate', '--checkpoint', folder, '--to', to, '--nats', url, '--workers', '1', '--backend', 'wasm'],
+      ...['--threads', '1', '--early'],
+    ])
+    assert.equal(await program.ended, 0, program.said())
+    assert.match(program.said(), /halting early: steps .*of 3 steps, .*% saved/)
+    const again = parseRecord(readFileSync(join(to, 'evaluation.json'), 'utf8'), 'again')
+    assert.deepEqual(again.accuracies.at(-1), two.accuracies.at(-1), 'cells are counted anew each time')
+    assert.deepEqual(again.early?.meanSteps, two.early.meanSteps)
+    assert.equal(again.evaluations, 1)
+  },
+)
+
 test('a worker that dies during an evaluation costs only its share', { skip }, async (t) => {
   const { url } = await natsFor(t)
   const flags = { 'run.dir': temporaryFolder(t), 'run.id': 'd', 'train.steps': 2 }

@@ -80,7 +80,7 @@ export function madeUpEvaluation(more: Partial<EvaluationFacts> = {}): Evaluatio
     },
     ...more,
   }
-  return evaluationRecord(facts, scorer.finish())
+  return evaluationRecord(facts, { ...scorer.finish(), evaluations: 1 })
 }
 
 export function madeUpRun(more: Partial<RunReport> = {}): RunReport {

@@ -40,7 +40,7 @@ function deskOf(rows: number, question: Question, options: Partial<DeskOptions> 
   const results: EvaluationResult[] = []
   const seen = new Map<number, RowAnswers>()
   const desk = new EvaluationDesk(setOf(rows), {
-    ...{ batch: 2, seqLen: SEQ, puzzleDim: 0, question, maxPayload: 1 << 20 },
+    ...{ batch: 2, seqLen: SEQ, puzzleDim: 0, question, votes: 'fresh' as const, maxPayload: 1 << 20 },
     onAnswers: (row, answers) => seen.set(row, answers),
     onProgress: () => undefined,
     onResult: (_, result) => results.push(result),
@@ -122,8 +122,40 @@ describe('the evaluation desk', () => {
         ),
       )
     assert.ok(desk.over)
-    assert.deepEqual(Object.keys(results[0]!).sort(), ['accuracies', 'score'])
+    assert.deepEqual(Object.keys(results[0]!).sort(), ['accuracies', 'evaluations', 'score'])
     assert.equal(rows.get(0)?.early, undefined)
+  })
+
+  test('tells the next round of the votes of the rounds that were finished, if they are to be kept', () => {
+    const answered: number[] = []
+    /** Counts the rows it and those before it have seen. */
+    const counting: EvaluationSet = {
+      ...setOf(2),
+      scorer: (before) => {
+        const seen = { rows: before === undefined ? 0 : before.finish().score }
+        return {
+          add: () => void seen.rows++,
+          finish: () => ({ score: seen.rows, accuracies: [] }),
+        }
+      },
+    }
+    for (const votes of ['kept', 'fresh'] as const) {
+      const desk = new EvaluationDesk(counting, {
+        ...{ batch: 1, seqLen: SEQ, puzzleDim: 0, question: { steps: [1], early: true }, votes, maxPayload: 1 << 20 },
+        onProgress: () => undefined,
+        onResult: (_, { score, early, evaluations }) => answered.push(score, early?.score ?? NaN, evaluations),
+      })
+      const round = (step: number, upTo: number): void => {
+        desk.begin(stepOf(step))
+        for (const message of hand(desk).slice(0, upTo)) desk.answer(A, answerOf(message, () => 0, () => 1)) // prettier-ignore
+        assert.equal(desk.over, upTo === 2)
+      }
+      round(1, 2)
+      round(2, 1)
+      desk.abandon()
+      round(3, 2)
+    }
+    assert.deepEqual(answered, [2, 2, 1, 4, 4, 2, 2, 2, 1, 2, 2, 1])
   })
 
   test('gives a unit out again whose answer has the wrong size', () => {

@@ -155,7 +155,7 @@ test('evaluation.json is read back as it was written; of two, the later step cou
   const record = madeUpEvaluation()
   assert.deepEqual(parseRecord(recordText(record), 'it'), record)
   assert.equal(record.pairs.length, 48)
-  const empty = evaluationRecord(record, { score: 0, accuracies: [] })
+  const empty = evaluationRecord(record, { score: 0, accuracies: [], evaluations: 1 })
   assert.deepEqual(parseRecord(recordText(empty), 'it').pairs, [])
   assert.equal(await latestEvaluation(folder), undefined)
   writeFileSync(join(folder, 'evaluation-00000900.json'), recordText({ ...empty, step: 900 }))
@@ -169,6 +169,23 @@ test('evaluation.json is read back as it was written; of two, the later step cou
   await assert.rejects(latestEvaluation(folder), (error) => error instanceof DataError && /1000\.json: .*format/.test(error.message)) // prettier-ignore
   for (const broken of ['', '{"kind": "x"}', recordText(record).replace('"input":["', '"input":["<')])
     assert.throws(() => parseRecord(broken, 'it'), DataError)
+})
+
+test('early halting stands beside the full number of steps, and says what it would save', () => {
+  const plainRecord = madeUpEvaluation()
+  assert.equal(plainRecord.early, null)
+  assert.doesNotMatch(reportPage(madeUpRun()), /alting early/)
+  const [first] = plainRecord.accuracies
+  const early = { accuracies: [{ ...first!, value: 0.125, low: 0.0625, high: 0.25 }], meanSteps: 4, fullSteps: 16 }
+  const record = { ...plainRecord, early, evaluations: 3 }
+  assert.deepEqual(parseRecord(recordText(record), 'it').early, early)
+  const page = reportPage(madeUpRun({ evaluation: record }))
+  assert.match(page, /data-of="halting early">12\.5 %</)
+  assert.match(page, /took 4 of 16 supervision\s+steps on average, which would save\s+75\.0 % of them/)
+  assert.match(page, /Votes of 3 evaluations/)
+  // Files of before: no early halting, nothing kept.
+  const { early: _, after: __, evaluations: ___, ...old } = plainRecord
+  assert.deepEqual(parseRecord(JSON.stringify(old), 'old'), plainRecord)
 })
 
 test('a run of half a million steps still makes a small page', () => {

@@ -52,6 +52,30 @@ test('more votes win, then more confidence; unknown answers do not count', () =>
   assert.deepEqual(new Votes([{ task: TASK, pairs: [0] }], CANVAS).score().pass[1000], 0, 'votes are of one evaluation')
 })
 
+test('votes of earlier evaluations count if they are kept, in the order they came', () => {
+  const asked = [{ task: TASK, pairs: [0, 1, 2] }]
+  const vote = (votes: Votes, answer: typeof A, q: number): void =>
+    votes.add('a', IDENTITY, encode(ONE, CANVAS), encode(answer, CANVAS), logit(q))
+  const first = new Votes(asked, CANVAS)
+  vote(first, A, 0.5)
+  vote(first, C, 0.5)
+  const second = new Votes(asked, CANVAS, first)
+  vote(second, B, 0.5)
+  vote(second, A, 0.9)
+  const third = new Votes(asked, CANVAS, second)
+  vote(third, B, 0.5)
+  vote(third, B, 0.2)
+  const shown = (votes: Votes): unknown =>
+    votes
+      .candidates('a', ONE)
+      .map(({ grid, votes: count, confidence }) => [grid.cells[0], count, confidence.toFixed(2)])
+  assert.deepEqual(shown(first), [[1, 1, '0.50'], [3, 1, '0.50']], 'what is kept is left as it was') // prettier-ignore
+  assert.deepEqual(shown(second), [[1, 2, '0.70'], [3, 1, '0.50'], [2, 1, '0.50']]) // prettier-ignore
+  assert.deepEqual(shown(third), [[2, 3, '0.40'], [1, 2, '0.70'], [3, 1, '0.50']]) // prettier-ignore
+  assert.equal(third.score().pairs[0]?.votes, 6)
+  assert.equal(third.score().pass[1], 0)
+})
+
 test('the Wilson interval', () => {
   const { low, high } = wilson(5, 10)
   assert.ok(Math.abs(low - 0.236593) < 1e-6 && Math.abs(high - 0.763407) < 1e-6)

@@ -9,6 +9,7 @@ import { html, Markup, type Markup as Part } from './markup.js'
 import { DASH, moment, percent, plain, short } from './numbers.js'
 import { choosePairs, pairCard } from './pictures.js'
 import { measuredText, publishedRows, publishedTable, type PublishedRow } from './published.js'
+import { results } from './results.js'
 import { STYLE } from './style.js'
 
 export interface RunReport {
@@ -124,37 +125,6 @@ function tiles({ journal, evaluation, config }: RunReport): Part {
 }
 
 const lastOf = (points: readonly Point[]): number => points.at(-1)?.[1] ?? NaN
-
-function results({ accuracies, asked, step, created }: EvaluationRecord): Part {
-  return html`<h2>Unseen test pairs</h2>
-    <div class="sheet">
-      <table>
-        <thead>
-          <tr>
-            <th>measured here</th>
-            <th>value</th>
-            <th>95 % interval</th>
-            <th>n</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${accuracies.map(
-            ({ name, value, low, high, trials }) =>
-              html`<tr>
-                <td>${name}</td>
-                <td class="number"><b>${percent(value)}</b></td>
-                <td class="number">${trials === 0 ? DASH : `${percent(low)} to ${percent(high)}`}</td>
-                <td class="number">${trials}</td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-      <p class="words">
-        Step ${step}, ${moment(created)}: ${asked.description}; ${asked.weights} weights, ${asked.steps} supervision
-        steps. pass@K: the right answer is among the K with most votes, as a mean over tasks. Wilson intervals.
-      </p>
-    </div>`
-}
 
 function curves({ steps, evaluations }: Journal, slots: number): Part {
   const line = (points: readonly Point[]): Point[] => thinned(points, MOST_POINTS)

@@ -13,6 +13,7 @@ const EXAMPLES = `
 Examples:
   npx trmesh evaluate --checkpoint .trmesh/runs/tiny
   npx trmesh evaluate --checkpoint .trmesh/runs/arc1/step-00518071 --augmentations 100 --max-pairs 50
+  npx trmesh evaluate --checkpoint RUN --early                 what halting early would cost and save
   npx trmesh evaluate --checkpoint RUN --nats nats://10.0.0.1:4222 --cluster.minWorkers 4   with workers elsewhere`
 
 /** The default of bus.url: nobody named a server. */
@@ -24,7 +25,8 @@ const isEvaluationSetting = ({ key, section }: Setting): boolean =>
   section === 'metrics' ||
   section === 'cluster' ||
   key === 'data.source' ||
-  key === 'evaluate.batch'
+  key === 'evaluate.batch' ||
+  key === 'evaluate.early'
 
 interface EvaluateFlags {
   checkpoint: string
@@ -32,6 +34,7 @@ interface EvaluateFlags {
   workers?: number
   augmentations?: number
   maxPairs?: number
+  early?: true
   backend: Backend
   threads?: number
 }
@@ -45,6 +48,7 @@ export function registerEvaluate(program: Command, context: CliContext): void {
     .option('--workers <N>', 'workers on this machine (default: 2; with --nats 0)', wholeNumber(0))
     .option('--augmentations <N>', 'augmented copies per test pair that vote, at most', wholeNumber(0))
     .option('--max-pairs <N>', 'test pairs at most; 0: all', wholeNumber(0))
+    .option('--early', 'also score the answers at which each row would halt early, and say what that saves')
     .addHelpText('after', EXAMPLES)
   addSettings(addThreads(addBackend(command)), isEvaluationSetting).action(async (flags: EvaluateFlags) => {
     const { cwd, root, signal, out, env } = context
@@ -62,7 +66,7 @@ export function registerEvaluate(program: Command, context: CliContext): void {
       ...own,
       // A run of its own name, so that it never meets the one it came from on the same bus.
       run: { ...own.run, id: `${own.run.id.slice(0, 53)}-evaluation` },
-      evaluate: { ...own.evaluate, augmentations, maxPairs },
+      evaluate: { ...own.evaluate, augmentations, maxPairs, early: flags.early ? 'on' : own.evaluate.early },
     }
     const beside = join(dirname(saved.dir), basename(saved.dir).replace(/^step-/, 'evaluation-'))
     const to =
