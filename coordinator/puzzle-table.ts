@@ -85,6 +85,8 @@ export class PuzzleTable {
   private readonly zeros: Float32Array
   private readonly snapshots = new Set<Snapshot>()
   private touched = 0
+  /** What mean() gave; void once a row changes. */
+  private average: Float32Array | undefined
 
   /** @param dim width of a row; 0 where the model has no puzzle embeddings */
   constructor(
@@ -117,6 +119,17 @@ export class PuzzleTable {
       throw new RangeError(`room for ${into.length} elements, ${ids.length} rows of ${this.dim} asked for`)
     }
     for (let i = 0; i < ids.length; i++) into.set(this.row(ids[i]!), i * this.dim)
+  }
+
+  /** Mean of the rows that were ever trained; zeros where none was. */
+  mean(): Float32Array {
+    if (this.average !== undefined) return this.average
+    const sums = new Float64Array(this.dim)
+    for (let place = 0; place < this.touched; place++) {
+      const row = this.rowAt(place)
+      for (let i = 0; i < this.dim; i++) sums[i]! += row[i]!
+    }
+    return (this.average = Float32Array.from(sums, (sum) => sum / Math.max(1, this.touched)))
   }
 
   /**
@@ -169,6 +182,7 @@ export class PuzzleTable {
 
   /** The row of `id` to be written, allocated at its first use. */
   private rowFor(id: number): Float32Array {
+    this.average = undefined
     if (this.places[id] === NOWHERE) {
       if (this.touched % BLOCK_ROWS === 0) this.blocks.push(new Float32Array(BLOCK_ROWS * this.dim))
       this.places[id] = this.touched++

@@ -19,10 +19,12 @@ import { chunkBytes, serveState } from '../shared/bus/transfer.js'
 import { decode, encode, ENVELOPE_BYTES } from '../shared/protocol/codec.js'
 import type { SnapshotId } from '../shared/protocol/messages.js'
 import { subjectsOf } from '../shared/protocol/subjects.js'
+import type { Question } from '../shared/question.js'
 import { saveCheckpoint, restore, type BoundaryState } from './checkpointing.js'
 import { Courier } from './courier.js'
 import { openExampleSource, type OpenedSource } from './data/open.js'
 import { EvaluationDesk } from './evaluate/desk.js'
+import type { Inquiry } from './evaluate/inquiry.js'
 import { CoordinatorLoop, tolerant, type Outcome } from './loop.js'
 import type { Observer } from './observer.js'
 import { PuzzleTable } from './puzzle-table.js'
@@ -44,16 +46,21 @@ const TICK_MS = 250
 const now = (): Millis => millis(performance.now())
 const wallClock = (): string => new Date().toISOString()
 
-/** Leads the run, or the evaluation of a checkpoint, to its end, or until asked to stop. @throws RunError with a remedy */
-export async function serveCoordinator(options: CoordinatorOptions): Promise<void> {
+/**
+ * Leads the run, or the evaluation of a checkpoint, to its end, or until asked to stop.
+ * @param inquiry of an evaluation that asks its own rows
+ * @throws RunError with a remedy
+ */
+export async function serveCoordinator(options: CoordinatorOptions, inquiry?: Inquiry): Promise<void> {
   const { config, out, root } = options
   const threads = Math.max(1, Math.min(4, availableParallelism() - 1))
-  const data = await openExampleSource(config.data, config.run.seed, config.train.slots, {
+  const opened = await openExampleSource(config.data, config.run.seed, config.train.slots, {
     cacheDir: join(root, '.trmesh', 'data'),
     threads,
     evaluate: config.evaluate,
   })
   try {
+    const data = inquiry === undefined ? opened : { ...opened, evaluation: inquiry.ask(opened) }
     out.line(`run ${config.run.id} (preset ${config.preset}); data: ${data.description}`)
     const bus = await connectBus({
       url: config.bus.url,
@@ -65,7 +72,7 @@ export async function serveCoordinator(options: CoordinatorOptions): Promise<voi
       checkPayload(bus, config)
       let fresh = options.fresh
       for (;;) {
-        const outcome = await new Coordinator(options, bus, data, fresh).lead()
+        const outcome = await new Coordinator(options, bus, data, fresh, inquiry).lead()
         if (outcome.type === 'finished') return
         out.line(outcome.why)
         fresh = false
@@ -74,7 +81,7 @@ export async function serveCoordinator(options: CoordinatorOptions): Promise<voi
       await bus.close()
     }
   } finally {
-    await data.close()
+    await opened.close()
   }
 }
 
@@ -102,6 +109,7 @@ class Coordinator {
     private readonly bus: Bus,
     private readonly data: OpenedSource,
     private readonly fresh: boolean,
+    private readonly inquiry: Inquiry | undefined,
   ) {
     const { config } = options
     this.layout = layoutOf(config.model)
@@ -149,7 +157,7 @@ class Coordinator {
     const source = checkpoint === undefined ? freshState(config, layout) : checkpointState(checkpoint, config, layout)
     this.closers.push(() => source.close())
     const watchers = await watchersOf({
-      ...{ coordinator: this.options, bus, data, folder: this.folder, now, wallClock },
+      ...{ coordinator: this.options, bus, data, folder: this.folder, now, wallClock, inquiry: this.inquiry },
       failed: (error) => failed(error),
     })
     this.closers.push(() => watchers.close())
@@ -174,7 +182,7 @@ class Coordinator {
       batch: config.evaluate.batch,
       seqLen: config.model.seqLen,
       puzzleDim: config.model.puzzleEmbDim,
-      question: { steps: [config.model.haltMaxSteps], early: config.evaluate.early === 'on' },
+      question: this.question(config),
       votes: config.evaluate.votes,
       maxPayload: bus.maxPayload,
       onProgress: (progress) => observer.evaluating(progress),
@@ -218,6 +226,13 @@ class Coordinator {
     await bus.flush()
     if (outcome.type === 'finished') await this.conclude(outcome, watchers, data)
     return outcome
+  }
+
+  private question({ model, evaluate }: RunConfig): Question {
+    const last = { steps: [model.haltMaxSteps], early: false }
+    return this.inquiry === undefined
+      ? { ...last, early: evaluate.early === 'on' }
+      : (this.inquiry.question?.(model) ?? last)
   }
 
   private listen(loop: CoordinatorLoop, observer: Observer, source: StateSource): void {
@@ -335,6 +350,7 @@ class Coordinator {
     data: OpenedSource,
   ): Promise<void> {
     const { config, out, evaluation } = this.options
+    if (this.inquiry !== undefined) return
     const { model } = config
     const rows = (data.numPuzzles * model.puzzleEmbDim).toLocaleString('en')
     out.line(`data: ${data.description}`)

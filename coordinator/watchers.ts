@@ -6,6 +6,7 @@ import { SystemRefused } from '../shared/errors.js'
 import type { Millis } from '../shared/ids.js'
 import type { CoordinatorOptions } from '../shared/ports.js'
 import type { OpenedSource } from './data/open.js'
+import type { Inquiry } from './evaluate/inquiry.js'
 import { CoordinatorMetrics } from './metrics.js'
 import { all, type Observer } from './observer.js'
 import { ConsoleReport } from './report/console.js'
@@ -33,11 +34,20 @@ export interface WatchOptions {
   readonly folder: string
   readonly now: () => Millis
   readonly wallClock: () => string
+  /** Writes its answers down itself. */
+  readonly inquiry: Inquiry | undefined
   /** An evaluation that cannot be written down was in vain; training goes on without. */
   readonly failed: (error: unknown) => void
 }
 
-export async function watchersOf({ coordinator, bus, data, folder, ...ports }: WatchOptions): Promise<Watchers> {
+export async function watchersOf({
+  coordinator,
+  bus,
+  data,
+  folder,
+  inquiry,
+  ...ports
+}: WatchOptions): Promise<Watchers> {
   const { config, out, evaluation } = coordinator
   const { now, wallClock } = ports
   const { slots, steps } = config.train
@@ -75,7 +85,8 @@ export async function watchersOf({ coordinator, bus, data, folder, ...ports }: W
       ports.failed(new SystemRefused(why, 'make room, or name another folder with --to', { cause: error }))
     },
   })
-  const watching = [report, metrics, targets.observer, files, ...(evaluation === undefined ? [lines] : [])]
+  const writing = inquiry?.observer ?? files
+  const watching = [report, metrics, targets.observer, writing, ...(evaluation === undefined ? [lines] : [])]
   return {
     report,
     metrics,

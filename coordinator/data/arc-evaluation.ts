@@ -7,7 +7,8 @@ import type { Scorer } from '../evaluate/result.js'
 import type { EvaluationLimits, EvaluationSet, RowScorer, TestRow } from './example-source.js'
 import { RowAccuracy } from './row-accuracy.js'
 
-interface Part {
+/** A task of the test set and what is asked of it. */
+export interface Part {
   readonly group: Group
   /** Indices into task.pairs. */
   readonly pairs: readonly number[]
@@ -19,13 +20,13 @@ interface Part {
 export class ArcEvaluation implements EvaluationSet {
   readonly rows: number
   readonly description: string
-  private readonly parts: readonly Part[]
+  readonly parts: readonly Part[]
   /** Of each scorer, for as long as somebody holds it. */
-  private readonly votes = new WeakMap<Scorer, Votes>()
+  private readonly cast = new WeakMap<Scorer, Votes>()
 
   /** @param tasks all of the test subset, also those that do not fit the canvas */
   constructor(
-    private readonly pool: Pool,
+    readonly pool: Pool,
     private readonly tasks: readonly Task[],
     { augmentations, maxPairs }: EvaluationLimits,
   ) {
@@ -48,7 +49,7 @@ export class ArcEvaluation implements EvaluationSet {
 
   /** The rows of a task follow each other, augmentation by augmentation, as in the official test split. */
   row(index: number): TestRow {
-    const { part, puzzle, pair, place } = this.find(index)
+    const { part, puzzle, pair, place } = this.at(index)
     const { transform, colours } = this.pool.augmentation(puzzle)
     const { canvas } = this.pool.config
     const inputs = new Uint8Array(canvas * canvas)
@@ -58,17 +59,22 @@ export class ArcEvaluation implements EvaluationSet {
     return { puzzle: puzzle + 1, task: part.group.task.name, pair: place, inputs, labels }
   }
 
-  scorer(before?: Scorer): RowScorer {
-    const votes = new Votes(
+  /** No vote cast yet, but those of `before`. */
+  votes(before?: Votes): Votes {
+    return new Votes(
       this.parts.map(({ group, pairs }) => ({ task: group.task, pairs: pairs.map((_, i) => i) })),
       this.pool.config.canvas,
-      before === undefined ? undefined : this.votes.get(before),
+      before,
     )
+  }
+
+  scorer(before?: Scorer): RowScorer {
+    const votes = this.votes(before && this.cast.get(before))
     const exact = new RowAccuracy()
     const arc = (): ArcScore => votes.score()
     const scorer: RowScorer = {
       add: (row, preds, q) => {
-        const { part, puzzle } = this.find(row)
+        const { part, puzzle } = this.at(row)
         const { inputs, labels } = this.row(row)
         votes.add(part.group.task.name, this.pool.augmentation(puzzle), inputs, preds, q)
         exact.add(labels, preds)
@@ -92,11 +98,12 @@ export class ArcEvaluation implements EvaluationSet {
         }
       },
     }
-    this.votes.set(scorer, votes)
+    this.cast.set(scorer, votes)
     return scorer
   }
 
-  private find(index: number): { part: Part; puzzle: number; pair: Pair; place: number } {
+  /** What row `index` is made of. */
+  at(index: number): { part: Part; puzzle: number; pair: Pair; place: number } {
     let low = 0
     let high = this.parts.length - 1
     while (low < high) {

@@ -17,6 +17,8 @@ export interface EvaluationProgress {
 export interface RowTable {
   readonly dim: number
   gather(ids: readonly number[], into: Float32Array): void
+  /** Mean of the rows that were ever trained. */
+  mean(): Float32Array
 }
 
 export interface DeskOptions {
@@ -120,6 +122,9 @@ export class EvaluationDesk {
         rows.map(({ puzzle }) => puzzle),
         vectors,
       )
+    rows.forEach(({ identity }, i) => {
+      if (identity === 'mean') vectors.set(table.mean(), i * table.dim)
+    })
     const inputs = Buffer.concat(rows.map((row) => row.inputs))
     const { steps, early } = this.options.question
     return { type: 'evaluate', evaluation, unit: unit.index, inputs, rows: bytesOf(vectors), steps: [...steps], early }

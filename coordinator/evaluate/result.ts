@@ -57,11 +57,19 @@ export interface Scorer {
   finish(): Score
 }
 
+export interface AskedRow {
+  readonly puzzle: number
+  /** u8 tokens [S0]. */
+  readonly inputs: Uint8Array
+  /** `mean`: asked under the mean of all trained rows of the puzzle table instead of its own. */
+  readonly identity?: 'mean'
+}
+
 export interface EvaluationSet {
   readonly rows: number
   /** For people: what is asked, and how many of it. */
   readonly description: string
-  row(index: number): { readonly puzzle: number; readonly inputs: Uint8Array }
+  row(index: number): AskedRow
   /** @param before a scorer of this set whose votes count too, where there are votes */
   scorer(before?: Scorer): Scorer
 }

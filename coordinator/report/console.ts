@@ -145,6 +145,8 @@ export class ConsoleReport implements Observer {
       telling(accuracies)
         .map(({ name, value }) => `${name} ${percent(value)}`)
         .join(', ')
+    // A study says itself what came of it.
+    if (result.accuracies.length === 0) return
     out.line(`evaluation after step ${step}: ${shown(result.accuracies)}`)
     if (result.evaluations > 1) out.line(`  (votes of ${result.evaluations} evaluations, kept since this start)`)
     if (result.early !== undefined) out.line(`  halting early: ${shown(result.early.accuracies)}; ${stepsSaved(result.early)}`) // prettier-ignore

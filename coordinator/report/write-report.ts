@@ -6,6 +6,7 @@ import type { RunConfig } from '../../shared/config/run-config.js'
 import { ConfigError, SystemRefused } from '../../shared/errors.js'
 import { layoutOf } from '../../shared/gradients/layout.js'
 import type { ReportOptions } from '../../shared/ports.js'
+import { studiesIn } from '../study/files.js'
 import { readManifest } from '../store/checkpoint-reader.js'
 import { listCheckpoints } from '../store/folders.js'
 import { parseJournal } from './curves.js'
@@ -41,6 +42,7 @@ async function readRun(folder: string, date: string): Promise<RunReport> {
     name: manifest?.run ?? basename(folder),
     journal: parseJournal((await textIn(folder, JOURNAL_FILE)) ?? ''),
     evaluation: await latestEvaluation(folder),
+    studies: await studiesIn(folder),
     config,
     checkpoint: manifest && { dir: newest.dir, step: manifest.step, created: manifest.created },
     parameters: config && layoutOf(config.model).elements,

@@ -13,6 +13,7 @@ import type {
   WorkerOptions,
   WorkersOptions,
 } from '../../shared/ports.js'
+import type { StudyRun } from '../local/study.js'
 import type { TopOptions } from '../watch/top.js'
 import type { SavedRun } from '../../coordinator/store/saved-run.js'
 
@@ -69,6 +70,23 @@ export async function checkSubmissionFile(options: CheckSubmissionOptions): Prom
 export async function reportRun(options: ReportOptions): Promise<void> {
   const part = await import('../../coordinator/report/write-report.js')
   await part.report(options)
+}
+
+export async function runStudy(run: StudyRun): Promise<void> {
+  const part = await import('../local/study.js')
+  await part.runStudy(run)
+}
+
+/** Name, question and cost of every study. */
+export async function listStudies(): Promise<readonly { name: string; question: string; cost: string }[]> {
+  const part = await import('../../coordinator/study/studies.js')
+  return part.STUDIES
+}
+
+/** @throws ConfigError naming those there are */
+export async function checkStudyName(name: string): Promise<void> {
+  const part = await import('../../coordinator/study/studies.js')
+  part.studyNamed(name)
 }
 
 /** What a checkpoint says of itself. */

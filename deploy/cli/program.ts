@@ -12,6 +12,7 @@ import { registerImport } from './commands/import.js'
 import { registerKeys } from './commands/keys.js'
 import { registerReport } from './commands/report.js'
 import { registerStart } from './commands/start.js'
+import { registerStudy } from './commands/study.js'
 import { registerTop } from './commands/top.js'
 import { registerWorker } from './commands/worker.js'
 import { registerWorkers } from './commands/workers.js'
@@ -51,6 +52,7 @@ function createProgram(context: CliContext): Command {
   registerWorker(program, context)
   registerWorkers(program, context)
   registerEvaluate(program, context)
+  registerStudy(program, context)
   registerReport(program, context)
   registerCheckSubmission(program, context)
   registerData(program, context)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { serveCoordinator } from '../../coordinator/service.js'
 import type { RunError } from '../../shared/errors.js'
 import { SystemRefused } from '../../shared/errors.js'
-import type { LocalOptions, Terminal, WorkersOptions } from '../../shared/ports.js'
+import type { CoordinatorOptions, LocalOptions, Terminal, WorkersOptions } from '../../shared/ports.js'
 import { ensureForStart } from '../setup/ensure.js'
 import { listGpus } from '../doctor/machine.js'
 import { startNatsServer, type RunningNats } from './nats.js'
@@ -79,8 +79,15 @@ class Crew {
 /** Cores shared out among CPU workers: more threads than cores make each other wait. */
 const threadsEach = (workers: number): number => Math.max(1, Math.floor(availableParallelism() / workers))
 
-/** `trmesh start`. @throws RunError with a remedy */
-export async function startLocal(options: LocalOptions): Promise<void> {
+/**
+ * `trmesh start`.
+ * @param lead what the coordinator does
+ * @throws RunError with a remedy
+ */
+export async function startLocal(
+  options: LocalOptions,
+  lead: (options: CoordinatorOptions) => Promise<void> = serveCoordinator,
+): Promise<void> {
   const { config, root, out, workers, backend } = options
   const ours = config.bus.url === DEFAULT_URL
   const { tensorflow, tensorflowWheel: wheel } = options
@@ -113,7 +120,7 @@ export async function startLocal(options: LocalOptions): Promise<void> {
       // All of them from the first step on: the same workers give the same bits, whoever is up first.
       cluster: workers === 0 ? config.cluster : { ...config.cluster, minWorkers: workers },
     }
-    await Promise.race([serveCoordinator({ ...options, config: local }), hopeless])
+    await Promise.race([lead({ ...options, config: local }), hopeless])
   } finally {
     await crew.stop()
     process.removeListener('exit', last)

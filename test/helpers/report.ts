@@ -89,6 +89,7 @@ export function madeUpRun(more: Partial<RunReport> = {}): RunReport {
     name: 'made-up',
     journal: parseJournal(madeUpJournal(600)),
     evaluation: madeUpEvaluation(),
+    studies: [],
     config,
     checkpoint: { dir: 'runs/made-up/step-00000600', step: 600, created: '2026-01-31T12:34:00.000Z' },
     parameters: layoutOf(config.model).elements,

@@ -35,6 +35,7 @@ test('every command has help with examples, and it costs no exit code', () => {
     'worker',
     'workers',
     'evaluate',
+    'study',
     'report',
     'check-submission',
     'data',

@@ -50,7 +50,7 @@ function deskOf(rows: number, question: Question, options: Partial<DeskOptions> 
 }
 
 type Asked = Extract<CoordinatorMessage, { type: 'evaluate' }>
-const table = { dim: 0, gather: () => undefined }
+const table = { dim: 0, gather: () => undefined, mean: () => new Float32Array(0) }
 const hand = (desk: EvaluationDesk): Asked[] =>
   desk.hand([A], table).map(({ message }) => {
     assert.ok(message.type === 'evaluate')

@@ -2,6 +2,8 @@
 import type { RunConfig } from '../../../shared/config/run-config.js'
 import { wilson } from '../../../shared/wilson.js'
 import type { EvaluationRecord } from '../../evaluate/record.js'
+import { PICTURE_STYLE } from '../../study/draw.js'
+import type { StudyRecord } from '../../study/record.js'
 import { smoothed, thinned, throughput, type Journal, type Point, type StepLine } from '../curves.js'
 import { chart, type Series } from './chart.js'
 import { facts, honesty, settings, shape } from './facts.js'
@@ -10,12 +12,14 @@ import { DASH, moment, percent, plain, short } from './numbers.js'
 import { choosePairs, pairCard } from './pictures.js'
 import { measuredText, publishedRows, publishedTable, type PublishedRow } from './published.js'
 import { results } from './results.js'
+import { studySections } from './studies.js'
 import { STYLE } from './style.js'
 
 export interface RunReport {
   readonly name: string
   readonly journal: Journal
   readonly evaluation: EvaluationRecord | undefined
+  readonly studies: readonly StudyRecord[]
   /** undefined before the first checkpoint. */
   readonly config: RunConfig | undefined
   readonly checkpoint: { readonly dir: string; readonly step: number; readonly created: string } | undefined
@@ -42,7 +46,7 @@ export function reportPage(report: RunReport): string {
     ${tiles(report)} ${evaluation !== undefined && results(evaluation)}
     <h2>Training</h2>
     ${curves(journal, config?.train.slots ?? 0)}
-    ${evaluation !== undefined && evaluation.pairs.length > 0 && pictures(evaluation)}
+    ${evaluation !== undefined && evaluation.pairs.length > 0 && pictures(evaluation)} ${studySections(report.studies)}
     <h2>Reported by others, and measured here</h2>
     <div class="sheet">
       ${config === undefined ? html`<p class="none">the run has no checkpoint yet, so nobody knows what to compare it with</p>` : publishedTable([ours(report, config), ...publishedRows(config, evaluation)])}
@@ -96,7 +100,7 @@ export function reportPage(report: RunReport): string {
         <link rel="icon" href="data:," />
         <title>${name} · trmesh</title>
         <style>
-          ${new Markup(STYLE)}
+          ${new Markup(STYLE + PICTURE_STYLE)}
         </style>
       </head>
       <body>

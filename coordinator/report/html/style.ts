@@ -56,6 +56,8 @@ summary{cursor:pointer;font-weight:600}
 dl{margin:.8em 0 0;columns:3 300px;column-gap:32px;font-size:.85rem}
 dl div{display:flex;justify-content:space-between;gap:1em;border-bottom:1px solid var(--rule);padding:3px 0;break-inside:avoid}
 dt{color:var(--soft)}dd{margin:0;text-align:right;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
+.studies{display:grid;gap:14px;margin-bottom:14px;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr))}
+.sheet table+p+table,.sheet p+table{margin-top:18px}.sheet ul.notes{margin:.9em 0;font-size:.9rem}.figure{font-variant-numeric:tabular-nums}
 .facts td:first-child{color:var(--soft);white-space:nowrap}.facts td{overflow-wrap:anywhere}
 @media(max-width:620px){
 main{padding:20px 14px 40px}
