@@ -8,10 +8,10 @@ import { generateSudoku } from '../../shared/puzzles/generate-sudoku.js'
 import { MAZE_VOCAB } from '../../shared/puzzles/maze.js'
 import { SUDOKU_SIDE, SUDOKU_VOCAB } from '../../shared/puzzles/sudoku.js'
 import { rngFor } from '../../shared/rng/counter.js'
+import { BoardEvaluation } from './board-evaluation.js'
 import { FORMATS, readBoards, type BoardList } from './csv.js'
-import { encodeReferences, type Boards, type Reference } from './encode.js'
-import type { Dataset, EvaluationLimits, EvaluationSet, RowScorer, TestRow } from './example-source.js'
-import { RowAccuracy } from './row-accuracy.js'
+import type { Boards, Reference } from './encode.js'
+import type { Dataset, EvaluationLimits, EvaluationSet } from './example-source.js'
 import type { Choice, Lot } from './sampler.js'
 
 type Kind = Boards['kind']
@@ -100,29 +100,8 @@ export class BoardDataset implements Dataset {
     return { puzzle: 0, reference: [lot, member, seed, 0, 0] }
   }
 
-  evaluation({ maxPairs }: EvaluationLimits): EvaluationSet {
-    const { test, side } = this.splits
-    const grids: Boards = { ...this.grids, questions: test.questions, answers: test.answers }
-    const rows = maxPairs === 0 ? test.count : Math.min(maxPairs, test.count)
-    const row = (index: number): TestRow => {
-      const tokens = encodeReferences(grids, Uint32Array.of(index, 0, 0, 0, 0))
-      const size = side * side
-      return { puzzle: 0, task: `${grids.kind}-${index}`, pair: 0, inputs: tokens.subarray(0, size), labels: tokens.subarray(size) } // prettier-ignore
-    }
-    const scorer = (): RowScorer => {
-      const exact = new RowAccuracy()
-      return {
-        add: (index, preds) => exact.add(row(index).labels, preds),
-        arc: () => undefined,
-        finish: () => ({
-          score: exact.exact,
-          accuracies: [
-            { name: 'exact', value: exact.exact, trials: exact.known },
-            { name: 'cells right', value: exact.cells, trials: exact.known },
-          ],
-        }),
-      }
-    }
-    return { rows, description: `${rows} unseen ${grids.kind} puzzles`, row, scorer }
+  evaluation(limits: EvaluationLimits): EvaluationSet {
+    const { count, questions, answers } = this.splits.test
+    return new BoardEvaluation({ ...this.grids, questions, answers }, count, limits)
   }
 }
