@@ -10,6 +10,10 @@ export interface Figure {
   readonly unit: string
   /** Against the yardstick, which `config` or the benchmark's first lines name; above 1 is better. null: there is none. */
   readonly ratio: number | null
+  /** For the table: what follows the ratio. */
+  readonly remark?: string
+  /** For --json: more fields. */
+  readonly more?: Readonly<Record<string, unknown>>
 }
 
 export interface BenchOptions {
@@ -18,6 +22,14 @@ export interface BenchOptions {
   readonly preset: string | undefined
   /** As small as possible: shows that it works, not how fast it is. */
   readonly quick: boolean
+  /** Unset: what the benchmark finds fitting. */
+  readonly batch?: number | undefined
+  readonly threads?: number | undefined
+  readonly rounds?: number | undefined
+  /** Beside what is compiled, also what is not. */
+  readonly eager: boolean
+  /** Tells a person what goes on, beside the figures. */
+  readonly note: (line: string) => void
 }
 
 export type Report = (figure: Omit<Figure, 'bench'>) => void

@@ -1,8 +1,8 @@
 // npm run bench -- [NAME...] [--json] [--backend B] [--preset P] [--quick]: measures, prints ratios, judges nothing.
-// With --json one object a line on stdout. Exits 1 if a benchmark fails, 2 on a name that is none.
+// Some also take --batch N, --threads N, --rounds N, --eager. Those that take long run only when named. With --json one object a line on stdout. Exits 1 if a benchmark fails, 2 on a name that is none.
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
-import { describe } from '../../shared/errors.js'
+import { ConfigError, describe } from '../../shared/errors.js'
 import type { BackendAsked } from '../../worker/backends/choose.js'
 import type { Benchmark, Figure } from './benchmark.js'
 
@@ -12,7 +12,12 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   feed: () => import('./feed.js'),
   memory: () => import('./memory.js'),
   checkpoint: () => import('./checkpoint.js'),
+  iothread: () => import('./iothread.js'),
+  peer: () => import('./peer.js'),
+  curve: () => import('./curve.js'),
 }
+/** They build another library first, and take minutes. */
+const ONLY_BY_NAME = ['peer', 'curve']
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,31 +26,49 @@ const { values, positionals } = parseArgs({
     backend: { type: 'string', default: 'auto' },
     preset: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    eager: { type: 'boolean', default: false },
+    batch: { type: 'string' },
+    threads: { type: 'string' },
+    rounds: { type: 'string' },
   },
 })
 
 const note = (line: string): void => void process.stderr.write(`${line}\n`)
 
-function print({ bench, config, value, unit, ratio }: Figure): void {
-  if (values.json) return console.log(JSON.stringify({ bench, config, value, unit, ratio }))
-  const shown = value.toLocaleString('en', { maximumSignificantDigits: 4 })
-  const times = ratio === null ? '' : `x ${ratio.toLocaleString('en', { maximumSignificantDigits: 3 })}`
-  console.log(`${bench.padEnd(10)} ${config.padEnd(58)} ${shown.padStart(9)} ${unit.padEnd(10)} ${times}`)
+/** A whole number above 0; undefined stays so. */
+function count(name: string, text: string | undefined): number | undefined {
+  if (text === undefined || /^[1-9]\d*$/.test(text)) return text === undefined ? undefined : Number(text)
+  throw new ConfigError(`--${name} ${text} is no number of ${name}`, `give a whole number above 0, such as --${name} 2`)
 }
 
-const names = positionals.length === 0 ? Object.keys(BENCHMARKS) : positionals
+function print({ bench, config, value, unit, ratio, remark, more }: Figure): void {
+  if (values.json) return console.log(JSON.stringify({ bench, config, value, unit, ratio, ...more }))
+  const shown = value.toLocaleString('en', { maximumSignificantDigits: 4 })
+  const times = ratio === null ? '' : `x ${ratio.toLocaleString('en', { maximumSignificantDigits: 3 })}`
+  const line = `${bench.padEnd(10)} ${config.padEnd(58)} ${shown.padStart(9)} ${unit.padEnd(10)} ${times}`
+  console.log(remark === undefined ? line : `${line}  ${remark}`)
+}
+
+const usual = Object.keys(BENCHMARKS).filter((name) => !ONLY_BY_NAME.includes(name))
+const names = positionals.length === 0 ? usual : positionals
 const unknown = names.find((name) => !Object.hasOwn(BENCHMARKS, name))
 if (unknown === undefined) {
   const load = loadavg()[0] ?? 0
   note(`${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown CPU'}; Node ${process.versions.node}`)
   if (load > availableParallelism() / 2)
     note(`busy machine: load ${load.toFixed(1)} before the first measurement; trust ratios, not times`)
-  const { preset, quick } = values
+  const { preset, quick, eager } = values
   const backend = values.backend as BackendAsked // choosing it refuses what is none
   for (const bench of names) {
     try {
       const { run } = await BENCHMARKS[bench]!()
-      await run({ backend, preset, quick }, (figure) => print({ bench, ...figure }))
+      const [batch, threads, rounds] = [
+        count('batch', values.batch),
+        count('threads', values.threads),
+        count('rounds', values.rounds),
+      ]
+      const options = { backend, preset, quick, eager, batch, threads, rounds, note }
+      await run(options, (figure) => print({ bench, ...figure }))
     } catch (error) {
       note(`${bench}: ${describe(error)}`)
       process.exitCode = 1

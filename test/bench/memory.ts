@@ -1,14 +1,13 @@
 // Resident memory of every process of a real run, at its highest, as Linux counts it: nats-server, coordinator, and a worker
 // with both its threads. Yardstick: a Node process that does nothing (for the server: itself before the run).
 import { spawn, type ChildProcess } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PuzzleTable } from '../../coordinator/puzzle-table.js'
 import { SystemRefused } from '../../shared/errors.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import type { BenchOptions, Report } from './benchmark.js'
 import { onGround } from './ground.js'
+import { highestResident } from './resident.js'
 
 const PROGRAM = fileURLToPath(new URL('../../deploy/cli/main.js', import.meta.url))
 const POLL_MS = 100
@@ -47,7 +46,7 @@ export async function run({ quick, backend }: BenchOptions, report: Report): Pro
   told('a Node process that does nothing', idle, idle)
   for (const { name, flags } of quick ? QUICK : RUNS)
     await onGround(async ({ nats, folder }) => {
-      const before = highest(nats.pid)
+      const before = highestResident(nats.pid)
       const common = ['--nats', nats.url, '--run', 'bench-memory']
       const settings = Object.entries({ ...COMMON, ...flags, 'run.dir': folder }).flatMap(([key, value]) => [
         `--${key}`,
@@ -58,9 +57,9 @@ export async function run({ quick, backend }: BenchOptions, report: Report): Pro
       const seen = { coordinator: 0, worker: 0, nats: 0 }
       const timer = setInterval(() => {
         // The highest since the start, so what happens between two looks counts too.
-        seen.coordinator = Math.max(seen.coordinator, highest(coordinator.child.pid))
-        seen.worker = Math.max(seen.worker, highest(worker.child.pid))
-        seen.nats = Math.max(seen.nats, highest(nats.pid))
+        seen.coordinator = Math.max(seen.coordinator, highestResident(coordinator.child.pid))
+        seen.worker = Math.max(seen.worker, highestResident(worker.child.pid))
+        seen.nats = Math.max(seen.nats, highestResident(nats.pid))
       }, POLL_MS)
       try {
         // Whoever fails takes the other's run away.
@@ -106,21 +105,10 @@ function puzzleTable(quick: boolean, report: Report): void {
   tell(`after ${steps} steps`)
 }
 
-/** VmHWM in bytes; 0 if it is gone. @throws SystemRefused where there is no /proc */
-function highest(pid: number | undefined): number {
-  try {
-    const found = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(join('/proc', String(pid), 'status'), 'utf8'))
-    return Number(found?.[1] ?? 0) * 1024
-  } catch (cause) {
-    if (process.platform === 'linux') return 0
-    throw new SystemRefused('resident memory is read from /proc', 'run this benchmark on Linux', { cause })
-  }
-}
-
 async function idleNode(): Promise<number> {
   const child = spawn(process.execPath, ['-e', 'setTimeout(() => 0, 60000)'])
   await new Promise((resolve) => setTimeout(resolve, 1000))
-  const bytes = highest(child.pid)
+  const bytes = highestResident(child.pid)
   child.kill('SIGKILL')
   return bytes
 }

@@ -1,0 +1,240 @@
+// A whole training step of ours against the same step in PyTorch, in one run: forward, backward, SignSGD, AdamATan2, average.
+// Both get the same weights and examples and the same number of threads, and take turns; ratios are samples a second of ours
+// over theirs, round by round. Contestants' own rows compare with the fastest large matrix product measured here in
+// that precision, by the modelled FLOPs of a step (shared/flops.ts).
+import { availableParallelism, loadavg } from 'node:os'
+import type { RunConfig } from '../../shared/config/run-config.js'
+import { RunError } from '../../shared/errors.js'
+import { flopsOf } from '../../shared/flops.js'
+import type { BenchOptions, Report } from './benchmark.js'
+import { startOurs, startTwin, type Contestant } from './peer/contestant.js'
+import type { Build, Losses, Precision } from './peer/protocol.js'
+import { duration, quantile, speedRatio, stepsPerTurn, turnsOf } from './peer/rounds.js'
+import { presetConfig, randomBatch, withWeights } from './peer/setting.js'
+import { ensureTorch } from './peer/torch.js'
+
+const ROUNDS = 5
+const WARM_UP_STEPS = 2
+const MATMUL = { size: 2048, repeats: 10 }
+const BATCHES: Readonly<Record<string, { readonly full: number; readonly quick: number }>> = {
+  'sudoku-mlp': { full: 64, quick: 8 },
+  arc1: { full: 4, quick: 1 },
+}
+const OTHER_BATCH = { full: 16, quick: 2 }
+/** Rows of bf16 and f32 differ by rounding; more than this means that the two do not train the same thing. */
+const LOSS_TOLERANCE = 0.02
+
+interface Entrant {
+  readonly side: 'ours' | 'theirs'
+  readonly contestant: Contestant
+  readonly engine: string
+  readonly precision: Precision
+  /** Of the first step. */
+  readonly losses: Losses
+  readonly perTurn: number
+  readonly secondsPerStep: number
+  /** Steps done; the next takes the batch after it. */
+  done: number
+  /** Seconds a step, one value a round. */
+  readonly rounds: number[]
+}
+
+export async function run(options: BenchOptions, report: Report): Promise<void> {
+  const { preset, quick, note } = options
+  let python: string
+  try {
+    python = await ensureTorch(process.cwd(), note)
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error
+    return note(`peer: skipped, ${error.message.split('\n')[0]}; ${error.remedy}`)
+  }
+  const threads = options.threads ?? availableParallelism()
+  const peaks = await matmulPeaks(options, python, threads)
+  for (const name of preset === undefined ? Object.keys(BATCHES) : [preset]) {
+    const batch = options.batch ?? (BATCHES[name] ?? OTHER_BATCH)[quick ? 'quick' : 'full']
+    const config = presetConfig(name, batch)
+    const entrants: Entrant[] = []
+    try {
+      await withWeights(config, async (weights) => {
+        for await (const entrant of entering({ ...options, python, threads }, config, weights)) entrants.push(entrant)
+      })
+      sameLosses(entrants, note)
+      await takeTurns(entrants, config, options.rounds ?? ROUNDS, note)
+      tell(entrants, { name, config, threads, peaks }, report)
+    } finally {
+      await Promise.all(entrants.map(({ contestant }) => contestant.end()))
+    }
+  }
+}
+
+type Entering = BenchOptions & { readonly python: string; readonly threads: number }
+
+/** Builds and warms up one contestant after the other. */
+async function* entering(options: Entering, config: RunConfig, weights: Build['weights']): AsyncGenerator<Entrant> {
+  const { backend, python, threads, eager, note } = options
+  const wanted = [
+    { side: 'ours', precision: 'f32', compiled: true },
+    { side: 'ours', precision: 'bf16', compiled: true },
+    { side: 'theirs', precision: 'f32', compiled: true },
+    { side: 'theirs', precision: 'bf16', compiled: true },
+    ...(eager
+      ? ([
+          { side: 'theirs', precision: 'f32', compiled: false },
+          { side: 'theirs', precision: 'bf16', compiled: false },
+        ] as const)
+      : []),
+  ] as const
+  for (const { side, precision, compiled } of wanted) {
+    const contestant = side === 'ours' ? startOurs() : startTwin(python)
+    let entered = false
+    try {
+      const ready = await contestant.ask({
+        do: 'build',
+        config,
+        backend,
+        precision,
+        compiled,
+        threads,
+        puzzles: config.train.slots,
+        weights,
+      })
+      if (ready.precision !== precision) {
+        note(`${ready.engine} has no ${precision}`)
+        continue
+      }
+      note(`${ready.engine}, ${precision}: warming up`)
+      const batches = Array.from({ length: WARM_UP_STEPS }, (_, i) => randomBatch(config, i + 1))
+      const { seconds, losses } = await contestant.ask({ do: 'steps', batches })
+      const secondsPerStep = seconds.at(-1) ?? NaN
+      note(`  first step ${duration(seconds[0] ?? NaN)}, second ${secondsPerStep.toFixed(2)} s`)
+      entered = true
+      yield {
+        side,
+        contestant,
+        engine: ready.engine,
+        precision,
+        losses: losses[0] ?? [NaN, NaN, NaN],
+        perTurn: stepsPerTurn(secondsPerStep),
+        secondsPerStep,
+        done: WARM_UP_STEPS,
+        rounds: [],
+      }
+    } finally {
+      if (!entered) await contestant.end()
+    }
+  }
+}
+
+/** A comparison of two different things would be worthless: says so if the first losses are apart. */
+function sameLosses(entrants: readonly Entrant[], note: (line: string) => void): void {
+  const reference = entrants.find(({ side, precision }) => side === 'theirs' && precision === 'f32')?.losses[0] ?? NaN
+  for (const { engine, precision, losses } of entrants) {
+    const off = Math.abs(losses[0] / reference - 1)
+    if (!(off <= LOSS_TOLERANCE))
+      note(`NOT COMPARABLE: the first loss of ${engine}, ${precision}, is ${losses[0]}, of PyTorch in f32 ${reference}`)
+  }
+}
+
+async function takeTurns(
+  entrants: readonly Entrant[],
+  config: RunConfig,
+  rounds: number,
+  note: (line: string) => void,
+): Promise<void> {
+  const round = entrants.reduce((sum, { perTurn, secondsPerStep }) => sum + perTurn * secondsPerStep, 0)
+  note(`${rounds} rounds of ${entrants.length} take about ${duration(rounds * round)}`)
+  for (const { who } of turnsOf(entrants.length, rounds)) {
+    const entrant = entrants[who]
+    if (entrant === undefined) continue
+    const batches = Array.from({ length: entrant.perTurn }, (_, i) => randomBatch(config, entrant.done + i + 1))
+    const { seconds } = await entrant.contestant.ask({ do: 'steps', batches })
+    entrant.done += entrant.perTurn
+    entrant.rounds.push(quantile(seconds, 0.5))
+  }
+}
+
+interface Peak {
+  readonly engine: string
+  readonly gflopPerSecond: number
+}
+
+/** The fastest large product of any engine here, by precision. */
+async function matmulPeaks(
+  { backend, note, quick }: BenchOptions,
+  python: string,
+  threads: number,
+): Promise<Record<Precision, Peak>> {
+  const measured = async (start: () => Contestant, engine: string, precision: Precision): Promise<Peak> => {
+    const contestant = start()
+    try {
+      const repeats = quick ? 3 : MATMUL.repeats
+      const order = { do: 'matmul', backend, precision, size: MATMUL.size, repeats, threads } as const
+      return { engine, gflopPerSecond: (await contestant.ask(order)).gflopPerSecond }
+    } finally {
+      await contestant.end()
+    }
+  }
+  const twin = (precision: Precision): Promise<Peak> => measured(() => startTwin(python), 'PyTorch', precision)
+  const ours = await measured(startOurs, `ours (${backend})`, 'f32')
+  const [f32, bf16] = [await twin('f32'), await twin('bf16')]
+  const faster = ours.gflopPerSecond > f32.gflopPerSecond ? ours : f32
+  for (const [precision, { engine, gflopPerSecond }] of [
+    ['f32', ours],
+    ['f32', f32],
+    ['bf16', bf16],
+  ] as const)
+    note(`product of ${MATMUL.size} x ${MATMUL.size}, ${precision}, ${engine}: ${gflopPerSecond.toFixed(0)} GFLOP/s`)
+  return { f32: faster, bf16 }
+}
+
+interface Told {
+  readonly name: string
+  readonly config: RunConfig
+  readonly threads: number
+  readonly peaks: Record<Precision, Peak>
+}
+
+function tell(entrants: readonly Entrant[], { name, config, threads, peaks }: Told, report: Report): void {
+  const batch = config.train.slots
+  const what = `${name}, batch ${batch}, ${threads} thread${threads === 1 ? '' : 's'}`
+  const facts = entrants.map((entrant) => {
+    const secondsPerStep = quantile(entrant.rounds, 0.5)
+    const { gflopPerSecond } = peaks[entrant.precision]
+    return {
+      entrant,
+      short: `${entrant.engine.split(',')[0]} ${entrant.precision}`,
+      shown: {
+        engine: entrant.engine,
+        precision: entrant.precision,
+        samplesPerSecond: batch / secondsPerStep,
+        secondsPerStep: entrant.rounds,
+        peakBytes: entrant.contestant.peak(),
+        ofMatmulPeak: (batch * flopsOf(config.model).train) / secondsPerStep / 1e9 / gflopPerSecond,
+        matmulGflopPerSecond: gflopPerSecond,
+        firstLoss: entrant.losses[0],
+      },
+    }
+  })
+  const load = loadavg()[0]
+  for (const { short, shown } of facts)
+    report({
+      config: `${what}: ${short}, against matmul speed`,
+      value: shown.samplesPerSecond,
+      unit: 'samples/s',
+      ratio: shown.ofMatmulPeak,
+      remark: `${(shown.peakBytes / 1e9).toFixed(2)} GB`,
+      more: shown,
+    })
+  for (const ours of facts.filter(({ entrant }) => entrant.side === 'ours'))
+    for (const peer of facts.filter(({ entrant }) => entrant.side === 'theirs')) {
+      const { median, low, high } = speedRatio(ours.entrant.rounds, peer.entrant.rounds)
+      report({
+        config: `${what}: ${ours.short} against ${peer.short}`,
+        value: ours.shown.samplesPerSecond,
+        unit: 'samples/s',
+        ratio: median,
+        remark: `(${low.toFixed(2)} to ${high.toFixed(2)})`,
+        more: { ours: ours.shown, peer: peer.shown, spread: [low, high], preset: name, batch, threads, load },
+      })
+    }
+}

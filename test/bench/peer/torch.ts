@@ -1,0 +1,39 @@
+// PyTorch for the yardstick: a Python environment of its own in .trmesh/peer, made once with venv and pip. Nothing of the
+// product depends on it; without Python or the network the benchmarks that need it say so and are skipped.
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { run } from '../../../deploy/setup/command.js'
+import { withLock } from '../../../deploy/setup/lock.js'
+import { SystemRefused } from '../../../shared/errors.js'
+
+const TORCH = 'torch==2.13.0'
+const MINUTE_MS = 60_000
+
+/** The Python program that trains the twin, in the sources: Python is not built. */
+export const twinProgram = (): string => resolve('test', 'bench', 'peer', 'twin.py')
+
+/** Path of a Python that has PyTorch. @throws SystemRefused if it cannot be had */
+export async function ensureTorch(root: string, log: (line: string) => void): Promise<string> {
+  const folder = join(root, '.trmesh', 'peer')
+  const python = join(folder, 'venv', 'bin', 'python')
+  const complete = join(folder, 'venv', TORCH)
+  if (existsSync(complete)) return python
+  await withLock(folder, log, async () => {
+    if (existsSync(complete)) return
+    rmSync(join(folder, 'venv'), { recursive: true, force: true })
+    log(`installing ${TORCH} in ${folder}, for this benchmark only`)
+    await must('python3', ['-m', 'venv', join(folder, 'venv')], 2 * MINUTE_MS)
+    await must(python, ['-m', 'pip', 'install', '--quiet', TORCH], 20 * MINUTE_MS)
+    writeFileSync(complete, '')
+  })
+  return python
+}
+
+async function must(program: string, args: readonly string[], timeoutMs: number): Promise<void> {
+  const { failure } = await run(program, args, { timeoutMs })
+  if (failure !== undefined)
+    throw new SystemRefused(
+      `no PyTorch here: ${failure}`,
+      `this benchmark needs python3 with venv, g++ and ${TORCH}; the product does not`,
+    )
+}

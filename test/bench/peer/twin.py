@@ -1,0 +1,85 @@
+"""The PyTorch yardstick as a program: one JSON object a line on stdin, one answer a line on stdout. It ends with stdin.
+
+  {"do": "build", "config", "precision", "compiled", "threads", "puzzles", "weights": {"path", "entries"}}
+      -> {"is": "ready", "engine", "precision"}
+  {"do": "steps", "batches": [{"inputs", "labels", "puzzles", "least"}]}
+      -> {"is": "stepped", "seconds": [...], "losses": [[total, lm, q_halt], ...]}
+  {"do": "matmul", "size", "precision", "repeats", "threads"} -> {"is": "matmul", "gflopPerSecond"}
+
+The weights' file holds the f32 tensors of `entries` one after the other, then the two initial states.
+`twin.py --check [--compiled] FILE...` holds the model against golden files instead.
+"""
+
+import json
+import sys
+import time
+import warnings
+
+warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
+
+import torch  # noqa: E402
+
+from check import check  # noqa: E402
+from training import DTYPES, Training  # noqa: E402
+
+
+def build(asked):
+    torch.set_num_threads(asked["threads"])
+    model, entries = asked["config"]["model"], asked["weights"]["entries"]
+    width, dense = model["hidden"], sum(entry["elements"] for entry in entries)
+    flat = torch.from_file(asked["weights"]["path"], size=dense + 2 * width, dtype=torch.float32)
+    weights = {
+        entry["name"]: flat[entry["offset"] : entry["offset"] + entry["elements"]].view(entry["shape"]).clone()
+        for entry in entries
+    }
+    states = flat[dense:].clone().view(2, width).unbind()
+    table = torch.zeros(asked["puzzles"], model["puzzleEmbDim"])
+    return Training(model, asked["config"]["train"], asked["precision"], asked["compiled"], weights, states, table)
+
+
+def steps(training, batches):
+    seconds, found = [], []
+    for batch in batches:
+        rows = [torch.tensor(batch[key]) for key in ("inputs", "labels", "puzzles")]
+        start = time.perf_counter()
+        found.append(training.step(*rows, least=batch["least"]))
+        seconds.append(time.perf_counter() - start)
+    return {"is": "stepped", "seconds": seconds, "losses": found}
+
+
+def matmul(asked):
+    torch.set_num_threads(asked["threads"])
+    size = asked["size"]
+    a, b = (torch.randn(size, size).to(DTYPES[asked["precision"]]) for _ in range(2))
+    best = float("inf")
+    for _ in range(asked["repeats"] + 1):
+        start = time.perf_counter()
+        torch.matmul(a, b)
+        best = min(best, time.perf_counter() - start)
+    return {"is": "matmul", "gflopPerSecond": 2 * size**3 / best / 1e9}
+
+
+def serve():
+    training = None
+    answers = sys.stdout
+    sys.stdout = sys.stderr
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if asked["do"] == "build":
+            training = build(asked)
+            how = "compiled" if asked["compiled"] else "eager"
+            answer = {"is": "ready", "engine": f"PyTorch {how}, {torch.__version__}", "precision": asked["precision"]}
+        elif asked["do"] == "steps":
+            answer = steps(training, asked["batches"])
+        else:
+            answer = matmul(asked)
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    if "--check" in sys.argv:
+        torch.set_num_threads(1)
+        paths = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+        sys.exit(1 if check(paths, "--compiled" in sys.argv) else 0)
+    serve()
