@@ -14,9 +14,10 @@ import { writeStudy } from './files.js'
 import { studyRecord, type StudyFacts } from './record.js'
 import type { Study, StudyContext, StudyWishes } from './study.js'
 import { studyText } from './terminal.js'
+import { identity } from './identity.js'
 import { voting } from './voting.js'
 
-export const STUDIES: readonly Study[] = [voting]
+export const STUDIES: readonly Study[] = [voting, identity]
 
 /** @throws ConfigError naming those there are */
 export function studyNamed(name: string): Study {

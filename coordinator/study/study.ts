@@ -32,9 +32,9 @@ export interface StudyContext {
   /** Milliseconds, monotonic. */
   readonly now: () => number
   /** Has workers answer it, with these weights. @throws RunError; also if it was stopped before all answers were in */
-  ask(inquiry: Inquiry, config: RunConfig, checkpoint?: string): Promise<void>
+  readonly ask: (inquiry: Inquiry, config: RunConfig, checkpoint?: string) => Promise<void>
   /** Trains a run of its own to its end. @returns its folder */
-  train(config: RunConfig): Promise<string>
+  readonly train: (config: RunConfig) => Promise<string>
 }
 
 export interface Study {

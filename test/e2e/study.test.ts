@@ -40,11 +40,22 @@ test('studies of a small checkpoint', options, async (t) => {
     assert.match(said, /evaluating: /)
   })
 
+  await t.test('identity', async () => {
+    const { record } = await study('identity', '--max-pairs', '4')
+    const [table] = record.findings.tables
+    assert.deepEqual(
+      table!.rows.map(({ measured }) => measured[1] === null),
+      [false, false, false, true],
+      'the published script had no mean',
+    )
+    assert.equal(table!.rows[1]!.measured[1]!.value, 0, 'blank rows are dropped')
+  })
+
   await t.test('all of them are in the report', async () => {
     const program = trmesh(t, ['report', folder])
     assert.equal(await program.ended, 0, program.said())
     const page = readFileSync(join(folder, 'report.html'), 'utf8')
-    for (const name of ['voting']) assert.match(page, new RegExp(`Study: ${name}`))
+    for (const name of ['voting', 'identity']) assert.match(page, new RegExp(`Study: ${name}`))
   })
 
   await t.test('what cannot be studied is said in one line', async () => {
