@@ -34,6 +34,10 @@ export interface BoundaryState {
   /** Of the example each slot works on, in slot order; null before its first. */
   readonly examples: readonly (EncodedExample | null)[]
   readonly table: TableSnapshot
+  /** Rows of the whole table. */
+  readonly puzzles: number
+  /** See DenseFreeze. */
+  readonly thawed: number | undefined
   /** Who holds which slots; the first also hands out the dense state. */
   readonly holders: ReadonlyMap<WorkerId, readonly SlotId[]>
   readonly evaluation: ManifestInput['evaluation']
@@ -44,6 +48,8 @@ export interface CheckpointPlace {
   readonly layout: Layout
   readonly hashes: Pick<ManifestInput, 'identityHash' | 'layoutHash' | 'dataHash'>
   readonly folder: string
+  /** Of the model that the run began with, if not from nothing; see base.ts. */
+  readonly base: string | undefined
   readonly created: () => string
 }
 
@@ -76,6 +82,9 @@ export async function saveCheckpoint(
       created: place.created(),
       slots: state.slots.map(({ slot, draw, next, steps, halted }) => ({ slot, draw: draw ?? 0, next, steps, halted })),
       evaluation: state.evaluation,
+      puzzles: state.puzzles,
+      base: place.base,
+      thawed: state.thawed,
     })
   } catch (error) {
     await writer.abort()
@@ -162,18 +171,30 @@ export async function restore(
   table: PuzzleTable,
 ): Promise<SlotRecord[]> {
   const dim = config.model.puzzleEmbDim
-  const count = checkpoint.tensors(PUZZLE_FILE).find(({ name }) => name === 'ids')?.shape[0] ?? 0
   checkpoint.expect(DENSE_FILE, denseTensors(layout, config.model.hidden))
   checkpoint.expect(CARRY_FILE, carryTensors(config.model, config.train.slots))
-  checkpoint.expect(PUZZLE_FILE, puzzleTensors(count, dim))
-  for (let from = 0; from < count; from += ROWS_AT_ONCE) {
-    const n = Math.min(ROWS_AT_ONCE, count - from)
-    const ids = await checkpoint.readRange(PUZZLE_FILE, 'ids', from * 4, n * 4)
-    const rows = await checkpoint.readRange(PUZZLE_FILE, 'rows', from * dim * 4, n * dim * 4)
-    table.restore(new Int32Array(ids.buffer), new Float32Array(rows.buffer))
-  }
+  checkpoint.expect(PUZZLE_FILE, puzzleTensors(rowsHeld(checkpoint), dim))
+  for await (const { ids, rows } of puzzleRows(checkpoint, dim)) table.restore(ids, rows)
   return checkpoint.manifest.slots.map(
     ({ slot, draw, next, steps, halted }) =>
       ({ slot, draw, next, steps, halted, restart: false }) as unknown as SlotRecord,
   )
+}
+
+/** Rows of the puzzle table that a checkpoint holds: those that were ever trained. */
+export const rowsHeld = (checkpoint: Checkpoint): number =>
+  checkpoint.tensors(PUZZLE_FILE).find(({ name }) => name === 'ids')?.shape[0] ?? 0
+
+/** Those rows with their ids, ascending, some at a time. */
+export async function* puzzleRows(
+  checkpoint: Checkpoint,
+  dim: number,
+): AsyncGenerator<{ readonly ids: Int32Array; readonly rows: Float32Array }> {
+  const count = rowsHeld(checkpoint)
+  for (let from = 0; from < count; from += ROWS_AT_ONCE) {
+    const n = Math.min(ROWS_AT_ONCE, count - from)
+    const ids = await checkpoint.readRange(PUZZLE_FILE, 'ids', from * 4, n * 4)
+    const rows = await checkpoint.readRange(PUZZLE_FILE, 'rows', from * dim * 4, n * dim * 4)
+    yield { ids: new Int32Array(ids.buffer), rows: new Float32Array(rows.buffer) }
+  }
 }

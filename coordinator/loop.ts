@@ -10,6 +10,7 @@ import { PROTOCOL_VERSION, STEP_PHASES } from '../shared/protocol/messages.js'
 import { senderOf, type Subjects } from '../shared/protocol/subjects.js'
 import type { Bus } from '../shared/bus/bus.js'
 import type { Courier } from './courier.js'
+import type { DenseFreeze } from './dense-freeze.js'
 import type { EvaluationDesk } from './evaluate/desk.js'
 import type { PuzzleTable } from './puzzle-table.js'
 import type { Observer } from './observer.js'
@@ -41,6 +42,7 @@ export interface CoordinatorPorts {
   readonly table: PuzzleTable
   readonly courier: Courier
   readonly desk: EvaluationDesk
+  readonly freeze: DenseFreeze
   readonly observer: Observer
   readonly evaluateOnly: boolean
   /** Star topology: a new membership for the buckets that the coordinator owns. */
@@ -340,7 +342,7 @@ export class CoordinatorLoop {
 
   /** The workers copy their state now; what is ours is noted down now too. */
   private snapshot(): void {
-    const { book, courier, table, desk } = this.ports
+    const { book, courier, table, desk, freeze } = this.ports
     const { step, epoch, team } = this.state
     // The boundary before was never saved if a worker died over it.
     if (this.boundary !== undefined) this.release(this.boundary)
@@ -354,8 +356,8 @@ export class CoordinatorLoop {
     )
     // Of a snapshot that is never saved, nobody awaits the examples.
     examples.catch((error: unknown) => this.fail(error))
-    const evaluation = desk.resultOf(step)
-    this.boundary = { snapshot, step, epoch, slots, table: table.freeze(), holders, evaluation, examples }
+    const ours = { table: table.freeze(), puzzles: table.numPuzzles, thawed: freeze.thawed }
+    this.boundary = { snapshot, step, epoch, slots, ...ours, holders, evaluation: desk.resultOf(step), examples }
   }
 
   private async save(): Promise<void> {

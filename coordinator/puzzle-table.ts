@@ -1,5 +1,6 @@
 // The puzzle table: one learned row per augmented puzzle, all zero at first (spec 1.2), trained by SignSGD (spec 3.2). ARC-1 has
-// 876,406 rows of 512 f32, and a step touches at most one per slot, so a row gets memory when it is first trained. A
+// 876,406 rows of 512 f32, and a step touches at most one per slot, so a row gets memory when it is first trained. Until then
+// it is as row 0, the blank one, which no ARC example has: zero, or in an adapted model the mean of what it knew. A
 // snapshot for a checkpoint costs nothing when taken: a row is copied only when it changes while the snapshot needs it.
 import { signSgdRow, sumPerId } from '../shared/gradients/sparse.js'
 
@@ -82,6 +83,7 @@ export class PuzzleTable {
   /** Place of each id's row, counted in rows, or NOWHERE. */
   private readonly places: Int32Array
   private readonly blocks: Float32Array[] = []
+  /** What row 0 is before anything is put there. */
   private readonly zeros: Float32Array
   private readonly snapshots = new Set<Snapshot>()
   private touched = 0
@@ -110,6 +112,11 @@ export class PuzzleTable {
   /** The row of `id`, f32 [dim]: a view, to be read at once and never written. */
   row(id: number): Float32Array {
     const place = this.placeOf(id)
+    return place === NOWHERE ? this.blank : this.rowAt(place)
+  }
+
+  private get blank(): Float32Array {
+    const place = this.places[0] ?? NOWHERE
     return place === NOWHERE ? this.zeros : this.rowAt(place)
   }
 
@@ -185,7 +192,9 @@ export class PuzzleTable {
     this.average = undefined
     if (this.places[id] === NOWHERE) {
       if (this.touched % BLOCK_ROWS === 0) this.blocks.push(new Float32Array(BLOCK_ROWS * this.dim))
+      const begin = this.blank
       this.places[id] = this.touched++
+      this.rowAt(this.places[id]).set(begin)
     }
     return this.rowAt(this.places[id]!)
   }

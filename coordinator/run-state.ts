@@ -156,7 +156,7 @@ export const initialState = (step: Step, epoch: Epoch, evaluated = true): RunSta
   stopping: null,
   trainingSince: null,
   timeIsUp: false,
-  evaluatedAt: (evaluated ? step : Math.max(0, step - 1)) as Step,
+  evaluatedAt: (evaluated ? step : step - 1) as Step,
   checkpointAt: step,
   writing: false,
   copied: [],

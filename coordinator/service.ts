@@ -1,27 +1,28 @@
 // The coordinator as a service: data, checkpoint, bus, loop, in that order, so that whatever is wrong is said before a worker
 // can join. If all workers are lost it goes back to the last checkpoint and leads on.
 import { randomUUID } from 'node:crypto'
-import { rm, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { availableParallelism } from 'node:os'
-import type { Manifest } from '../shared/checkpoint/manifest.js'
 import { printConfig } from '../shared/config/compile.js'
 import { identityHash } from '../shared/config/identity.js'
 import type { RunConfig } from '../shared/config/run-config.js'
-import { CheckpointRefused, ConfigError, describe } from '../shared/errors.js'
+import { ConfigError, describe } from '../shared/errors.js'
 import { planBuckets } from '../shared/gradients/buckets.js'
 import { layoutOf, layoutText, type Layout } from '../shared/gradients/layout.js'
 import { sha256 } from '../shared/hash.js'
 import { epochOf, millis, runId, stepOf, type Millis } from '../shared/ids.js'
-import type { CoordinatorOptions, EvaluationOptions } from '../shared/ports.js'
+import type { CoordinatorOptions } from '../shared/ports.js'
 import { connectBus, type Bus } from '../shared/bus/bus.js'
 import { chunkBytes, serveState } from '../shared/bus/transfer.js'
 import { decode, encode, ENVELOPE_BYTES } from '../shared/protocol/codec.js'
 import type { SnapshotId } from '../shared/protocol/messages.js'
 import { subjectsOf } from '../shared/protocol/subjects.js'
 import type { Question } from '../shared/question.js'
+import { beginWith } from './base.js'
 import { saveCheckpoint, restore, type BoundaryState } from './checkpointing.js'
 import { Courier } from './courier.js'
+import { DenseFreeze } from './dense-freeze.js'
 import { openExampleSource, type OpenedSource } from './data/open.js'
 import { EvaluationDesk } from './evaluate/desk.js'
 import type { Inquiry } from './evaluate/inquiry.js'
@@ -29,13 +30,11 @@ import { CoordinatorLoop, tolerant, type Outcome } from './loop.js'
 import type { Observer } from './observer.js'
 import { PuzzleTable } from './puzzle-table.js'
 import { SlotBook } from './slots.js'
-import { checkSameRun } from './same-run.js'
+import { originOf, type Hashes } from './origin.js'
 import { StarOwner } from './star-owner.js'
 import { checkpointState, freshState, type StateSource } from './state-source.js'
-import { resultsIn } from './report/run-folder.js'
 import { writeReport } from './report/write-report.js'
-import { latestCheckpoint, openCheckpoint, type Checkpoint } from './store/checkpoint-reader.js'
-import { cleanLeftovers, removeCheckpoint, listCheckpoints, makeRoot } from './store/folders.js'
+import { latestCheckpoint } from './store/checkpoint-reader.js'
 import { applyRetention } from './store/retention.js'
 import { watchersOf, type Watchers } from './watchers.js'
 
@@ -93,8 +92,6 @@ function checkPayload(bus: Bus, { reduce }: RunConfig): void {
   )
 }
 
-type Hashes = Pick<Manifest, 'identityHash' | 'layoutHash' | 'dataHash'>
-
 /** One life of the run's leadership: from a checkpoint, or from nothing, to an outcome. */
 class Coordinator {
   private readonly incarnation = `c-${randomUUID().slice(0, 8)}`
@@ -103,6 +100,8 @@ class Coordinator {
   /** What the workers are told: the run's, but for an evaluation with few lanes. */
   private readonly led: RunConfig
   private readonly closers: (() => void | Promise<void>)[] = []
+  /** Of the model that the run began with; see base.ts. */
+  private base: string | undefined
 
   constructor(
     private readonly options: CoordinatorOptions,
@@ -151,10 +150,14 @@ class Coordinator {
       layoutHash: sha256(layoutText(layout)),
       dataHash: data.dataHash,
     }
-    const checkpoint = await (evaluation === undefined ? this.resumable(hashes) : this.named(evaluation, hashes))
+    const { checkpoint, base } = await originOf(this.options, this.folder, data, hashes, this.fresh)
+    this.base = base?.hash ?? checkpoint?.manifest.base
     const table = new PuzzleTable(data.numPuzzles, config.model.puzzleEmbDim)
     const records = checkpoint === undefined ? undefined : await restore(checkpoint, config, layout, table)
-    const source = checkpoint === undefined ? freshState(config, layout) : checkpointState(checkpoint, config, layout)
+    const source =
+      checkpoint !== undefined
+        ? checkpointState(checkpoint, config, layout)
+        : await (base === undefined ? freshState(config, layout) : beginWith(base, config, layout, table))
     this.closers.push(() => source.close())
     const watchers = await watchersOf({
       ...{ coordinator: this.options, bus, data, folder: this.folder, now, wallClock, inquiry: this.inquiry },
@@ -188,6 +191,7 @@ class Coordinator {
       onProgress: (progress) => observer.evaluating(progress),
       onResult: (step, result) => observer.evaluated(step, result),
     })
+    const freeze = new DenseFreeze(config.train, now, checkpoint?.manifest.thawed)
     const star = new StarOwner(bus, subjects, planBuckets(layout.elements, config.reduce), config.reduce, (why) =>
       observer.dropped(why),
     )
@@ -206,6 +210,7 @@ class Coordinator {
       table,
       courier,
       desk,
+      freeze,
       observer,
       evaluateOnly: evaluation !== undefined,
       assignOwned: (epoch, step, team) => star.assign(epoch, step, team),
@@ -290,55 +295,10 @@ class Coordinator {
     )
   }
 
-  /** The checkpoint to evaluate. @throws CheckpointRefused if it is damaged, or of other data */
-  private async named({ checkpoint: dir, to }: EvaluationOptions, hashes: Hashes): Promise<Checkpoint> {
-    await makeRoot(to)
-    const checkpoint = await openCheckpoint(dir)
-    await this.mustMatch(checkpoint, hashes)
-    this.options.out.line(`evaluating step ${checkpoint.manifest.step}: ${dir}`)
-    this.options.out.line(`asked: ${this.data.evaluation.description}`)
-    return checkpoint
-  }
-
-  private async mustMatch(checkpoint: Checkpoint, hashes: Hashes): Promise<void> {
-    try {
-      checkSameRun(checkpoint.manifest, checkpoint.dir, this.options.config, hashes)
-    } catch (error) {
-      await checkpoint.close()
-      throw error
-    }
-  }
-
-  /** The newest whole checkpoint of this run; undefined to begin at step 0. @throws CheckpointRefused if it is of another run */
-  private async resumable(hashes: Hashes): Promise<Checkpoint | undefined> {
-    const { out } = this.options
-    for (const name of await cleanLeftovers(this.folder)) out.line(`removed the unfinished ${name}`)
-    if (this.fresh) {
-      const old = await listCheckpoints(this.folder)
-      for (const { dir } of old) await removeCheckpoint(this.folder, basename(dir))
-      for (const name of await resultsIn(this.folder)) await rm(join(this.folder, name), { force: true })
-      if (old.length > 0) out.line(`--fresh: ${old.length} older checkpoints of this run are gone`)
-      return undefined
-    }
-    const { checkpoint, skipped } = await latestCheckpoint(this.folder)
-    for (const { dir, why } of skipped) out.line(`passed over ${dir}: ${why}`)
-    if (checkpoint === undefined) {
-      if (skipped.length > 0)
-        throw new CheckpointRefused(
-          `no checkpoint in ${this.folder} can be used (${skipped[0]!.why})`,
-          'repair or remove them, or start over with --fresh',
-        )
-      return undefined
-    }
-    await this.mustMatch(checkpoint, hashes)
-    out.line(`resuming from step ${checkpoint.manifest.step}: ${checkpoint.dir}`)
-    return checkpoint
-  }
-
   private async save(state: BoundaryState, hashes: Hashes, observer: Observer): Promise<void> {
     const { config } = this.options
     const began = now()
-    const place = { config, layout: this.layout, hashes, folder: this.folder, created: wallClock }
+    const place = { config, layout: this.layout, hashes, folder: this.folder, base: this.base, created: wallClock }
     const dir = await saveCheckpoint(this.bus, subjectsOf(runId(config.run.id)), place, state)
     await applyRetention(this.folder, config.checkpoint)
     observer.checkpointed(state.step, dir, millis(now() - began), await folderBytes(dir))

@@ -2,7 +2,7 @@
 // ranges; the caller puts them on the bus.
 import { bytesOf } from '../shared/bytes.js'
 import type { RunConfig } from '../shared/config/run-config.js'
-import { carryRange, CARRY_FILE, DENSE_FILE, denseRange } from '../shared/checkpoint/contents.js'
+import { carryRange, CARRY_FILE, DENSE_FILE, denseRange, type DenseSegment } from '../shared/checkpoint/contents.js'
 import { initialParams, initialStates } from '../shared/gradients/init.js'
 import type { Layout } from '../shared/gradients/layout.js'
 import type { StateRange } from '../shared/bus/transfer.js'
@@ -20,7 +20,11 @@ export function freshState(config: RunConfig, layout: Layout): StateSource {
   const params = initialParams(layout, config.run.seed)
   const zeros = new Float32Array(layout.elements)
   const { hInit, lInit } = initialStates(config.model, config.run.seed)
-  const segments = { params, ema: params, m: zeros, v: zeros, hInit, lInit }
+  return heldState({ params, ema: params, m: zeros, v: zeros, hInit, lInit })
+}
+
+/** State in memory, before any slot has a carry. */
+export function heldState(segments: Readonly<Record<DenseSegment, Float32Array>>): StateSource {
   return {
     provide({ segment, offset, length }) {
       if (segment === 'carry') return Promise.resolve('a fresh run has no carries')

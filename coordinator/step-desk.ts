@@ -10,6 +10,7 @@ import { chunkBytes } from '../shared/bus/transfer.js'
 import { addSums } from '../shared/step-sums.js'
 import { Contributions } from './contributions.js'
 import type { Courier } from './courier.js'
+import type { DenseFreeze } from './dense-freeze.js'
 import type { Observer } from './observer.js'
 import type { PuzzleTable } from './puzzle-table.js'
 import type { SlotBook, Take } from './slots.js'
@@ -20,6 +21,7 @@ export interface StepPorts {
   readonly book: SlotBook
   readonly table: PuzzleTable
   readonly courier: Courier
+  readonly freeze: DenseFreeze
   readonly observer: Observer
   readonly send: (worker: WorkerId, message: CoordinatorMessage) => void
   readonly fail: (error: unknown) => void
@@ -31,6 +33,8 @@ export class StepDesk {
   gradientNorm = NaN
   /** Puzzle of every slot in the step under way. */
   private puzzles = new Int32Array(0)
+  /** The step under way trains puzzle rows only. */
+  private frozen = false
 
   constructor(private readonly ports: StepPorts) {
     this.contributions = new Contributions(ports.config.model.puzzleEmbDim)
@@ -41,6 +45,8 @@ export class StepDesk {
     const { book, courier, config } = this.ports
     this.contributions.begin()
     const puzzles = new Int32Array(config.train.slots)
+    this.frozen = this.ports.freeze.frozen(step)
+    const { frozen } = this
     for (const worker of team) {
       const working = book.working(worker, step)
       const takes = book.takes(worker, step)
@@ -51,7 +57,7 @@ export class StepDesk {
       working.forEach(({ slot }, i) => (puzzles[slot] = ids[i]!))
       this.sendRows(worker, epoch, step, ids)
       const [slots, draws] = [takes.map(({ slot }) => slot), takes.map(({ draw }) => draw)]
-      this.ports.send(worker, { type: 'begin', epoch, step, slots, draws })
+      this.ports.send(worker, { type: 'begin', epoch, step, slots, draws, frozen })
     }
     this.puzzles = puzzles
     this.lookAhead(step, team)
@@ -112,7 +118,7 @@ export class StepDesk {
       step,
       sums: addSums(contributions.map(({ sums }) => sums)),
       workers: team.length,
-      lr: learningRate({ base: lr, ...schedule }, step),
+      lr: this.frozen ? 0 : learningRate({ base: lr, ...schedule }, step),
       gradientNorm: this.gradientNorm,
       queue: courier.queue,
       encoded: courier.encoded,

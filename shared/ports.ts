@@ -34,6 +34,8 @@ export interface CoordinatorOptions {
   readonly out: Terminal
   /** Evaluate a checkpoint instead of training. */
   readonly evaluation?: EvaluationOptions | undefined
+  /** Folder of a checkpoint whose model the run begins with, instead of random weights. With `evaluation`: that is evaluated. */
+  readonly base?: string | undefined
 }
 
 export interface EvaluationOptions {

@@ -61,6 +61,8 @@ export class WorkerLoop {
   private attempt = 0
   private phases: PhaseTimes = {}
   private begun: readonly { slot: SlotId; draw: Draw }[] = []
+  /** Of the step begun last: its commit leaves the dense weights alone. */
+  private frozen = false
   /** What this worker voted for last, until it is committed or discarded. */
   private voted: { readonly epoch: Epoch; readonly step: Step } | undefined
   private evaluating = 0
@@ -231,13 +233,14 @@ export class WorkerLoop {
     this.rowsAwaited?.()
   }
 
-  private async onBegin({ epoch, step, slots, draws }: MessageTo<'begin'>): Promise<void> {
+  private async onBegin({ epoch, step, slots, draws, frozen }: MessageTo<'begin'>): Promise<void> {
     if (epoch !== this.epoch || step !== this.step + 1) return this.ports.onStale()
     const { compute, allreduce, config, now } = this.ports
     const attempt = ++this.attempt
     const began = now()
     this.phase = 'waiting-for-data'
     this.begun = slots.map((slot, i) => ({ slot, draw: draws[i]! }))
+    this.frozen = frozen
     const takes = await this.examples.await(this.begun)
     while (this.rowsIn < this.slots.length * config.model.puzzleEmbDim)
       await new Promise<void>((resolve) => (this.rowsAwaited = resolve))
@@ -298,7 +301,7 @@ export class WorkerLoop {
     this.step = step
     this.voted = undefined
     for (const { slot, draw } of this.begun) this.examples.forget(slot, draw)
-    const { ms } = await this.ports.compute.call({ type: 'commit', step })
+    const { ms } = await this.ports.compute.call({ type: 'commit', step, frozen: this.frozen })
     this.ports.onCommit(step, { ...this.phases, commit: ms }, this.slots.length)
   }
 

@@ -64,20 +64,25 @@ export class ArcDataset implements Dataset {
   readonly lots: readonly Lot[]
   readonly grids: ArcGrids
   readonly pool: Pool
+  private readonly firstPuzzle: number
   private readonly firstPair: Map<Task, number>
   private readonly testTasks: readonly Task[]
 
   /** @param origin which data this is, for people */
   constructor(folder: Folder, config: DataConfig, origin: string) {
-    const { canvas, augmentations, poolSeed } = config
+    const { canvas, augmentations, poolSeed, firstPuzzle } = config
     this.pool = buildPool(folder.subsets, { seed: poolSeed, augmentations, canvas, testSubset: folder.testSubset })
     const { grids, firstPair } = share(this.pool)
     this.grids = grids
     this.firstPair = firstPair
     this.testTasks = folder.subsets.find(({ name }) => name === folder.testSubset)?.tasks ?? []
-    this.numPuzzles = this.pool.numIdentifiers
+    this.firstPuzzle = firstPuzzle
+    this.numPuzzles = firstPuzzle + this.pool.puzzles
     this.lots = this.pool.groups.map(({ from, to, train }) => ({ from, to, examples: train.length }))
-    this.hash = new Sha256().update(JSON.stringify([hashTasks(folder), canvas, augmentations, poolSeed])).hex()
+    // From before there was a choice, 1 says nothing.
+    const numbering = firstPuzzle === 1 ? [] : [firstPuzzle]
+    const facts = [hashTasks(folder), canvas, augmentations, poolSeed, ...numbering]
+    this.hash = new Sha256().update(JSON.stringify(facts)).hex()
     this.description = describeData(this.pool, origin)
   }
 
@@ -93,11 +98,11 @@ export class ArcDataset implements Dataset {
           ? this.built(group, puzzle, example)
           : this.placed(pair, code, place)
     const first = 2 * ((this.firstPair.get(group.task) as number) + index)
-    return { puzzle: puzzle + 1, reference: [first, first + 1, code, row, col] }
+    return { puzzle: this.firstPuzzle + puzzle, reference: [first, first + 1, code, row, col] }
   }
 
   evaluation(limits: EvaluationLimits): EvaluationSet {
-    return new ArcEvaluation(this.pool, this.testTasks, limits)
+    return new ArcEvaluation(this.pool, this.testTasks, limits, this.firstPuzzle)
   }
 
   private built({ from, train, firstExample }: Group, puzzle: number, example: number): readonly [number, number] {

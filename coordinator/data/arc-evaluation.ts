@@ -24,11 +24,15 @@ export class ArcEvaluation implements EvaluationSet {
   /** Of each scorer, for as long as somebody holds it. */
   private readonly cast = new WeakMap<Scorer, Votes>()
 
-  /** @param tasks all of the test subset, also those that do not fit the canvas */
+  /**
+   * @param tasks all of the test subset, also those that do not fit the canvas
+   * @param firstPuzzle identifier of the first puzzle of the pool
+   */
   constructor(
     readonly pool: Pool,
     private readonly tasks: readonly Task[],
     { augmentations, maxPairs }: EvaluationLimits,
+    private readonly firstPuzzle = 1,
   ) {
     const parts: Part[] = []
     let left = maxPairs === 0 ? Infinity : maxPairs
@@ -56,7 +60,7 @@ export class ArcEvaluation implements EvaluationSet {
     const labels = new Uint8Array(canvas * canvas)
     encodeInto(inputs, 0, canvas, pair.input, transform, colours, 0, 0)
     if (pair.output !== undefined) encodeInto(labels, 0, canvas, pair.output, transform, colours, 0, 0)
-    return { puzzle: puzzle + 1, task: part.group.task.name, pair: place, inputs, labels }
+    return { puzzle: this.firstPuzzle + puzzle, task: part.group.task.name, pair: place, inputs, labels }
   }
 
   /** No vote cast yet, but those of `before`. */

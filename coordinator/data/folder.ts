@@ -1,5 +1,6 @@
 // Reads ARC tasks from a folder in any of the forms they are published in: one file per task (flat, training/ and evaluation/,
-// or the concept folders of ConceptARC), or the challenges and solutions files of Kaggle.
+// or the concept folders of ConceptARC), or the challenges and solutions files of Kaggle; or one such file by its name.
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { AskedTask } from '../../shared/arc/check-submission.js'
@@ -64,6 +65,19 @@ export async function readKaggleSubset(folder: string, files: readonly string[],
   const path = join(folder, challenges)
   const tasks = (await readEntries(path)).map(([task, value]) => parseTask(path, task, value, answers.get(task)))
   return { name, tasks }
+}
+
+/**
+ * The tasks of one file in Kaggle's form, all of them to be solved; X_solutions.json beside X_challenges.json tells the
+ * answers where they are known. @throws DataError
+ */
+export async function readChallenges(path: string): Promise<Folder> {
+  const name = basename(path, '.json')
+  const solutions = path.replace(/challenges\.json$/, 'solutions.json')
+  const answers = new Map(solutions !== path && existsSync(solutions) ? await readEntries(solutions) : [])
+  const tasks = (await readEntries(path)).map(([task, value]) => parseTask(path, task, value, answers.get(task)))
+  if (tasks.length === 0) throw new DataError(`no ARC tasks in ${path}`, FORMS)
+  return { subsets: [{ name, tasks }], testSubset: name }
 }
 
 const subsetOf = (file: string): string =>

@@ -12,7 +12,7 @@ import { DATA_SETS, isDataSet } from './data-sets.js'
 import { sideOf } from './encode.js'
 import type { Dataset, EncodedExample, EvaluationLimits, EvaluationSet, ExampleSource } from './example-source.js'
 import { Feed } from './feed.js'
-import { askedOf, isBuild, readBuild, readFolder, type Folder } from './folder.js'
+import { askedOf, isBuild, readBuild, readChallenges, readFolder, type Folder } from './folder.js'
 import { readNamed } from './official-build.js'
 import { OfficialOrder } from './official-order.js'
 import { slotChoice, type Choice } from './sampler.js'
@@ -144,6 +144,7 @@ async function openTasks(data: DataConfig, cacheDir: string): Promise<{ folder: 
   const [, path = source, build] = /^(.*)#(arc-agi-[12])$/.exec(source) ?? []
   if (build !== undefined && isBuild(build))
     return { folder: await readBuild(path, build), origin: `${path}, ${build}` }
+  if (source.endsWith('.json')) return { folder: await readChallenges(source), origin: source }
   const folder = await readFolder(source)
   return { folder, origin: `${source}, ${folder.subsets.map((subset) => subset.name).join(' + ')}` }
 }

@@ -130,7 +130,7 @@ class Export {
     sink.checkComplete()
   }
 
-  /** All rows in order; those that the checkpoint does not hold are zero. */
+  /** All rows in order; those that the checkpoint does not hold are as row 0 (see PuzzleTable). */
   private async writeTable(sink: Sink, rows: number, dim: number, progress: Progress): Promise<void> {
     const count = this.touched
     const ids = new Int32Array((await this.checkpoint.readRange(PUZZLE_FILE, 'ids', 0, count * 4)).buffer)
@@ -142,10 +142,13 @@ class Export {
       )
     const atOnce = rowsPerPiece(dim)
     const values = new Float32Array(Math.min(atOnce, rows) * dim)
+    const blank = ids[0] === 0 ? await this.checkpoint.readRange(PUZZLE_FILE, 'rows', 0, dim * 4) : undefined
+    const untrained = blank === undefined ? new Float32Array(dim) : new Float32Array(blank.buffer)
     let done = 0
     for (let first = 0; first < rows; first += atOnce) {
       progress('writing the puzzle table', first / rows)
-      const piece = values.subarray(0, Math.min(atOnce, rows - first) * dim).fill(0)
+      const piece = values.subarray(0, Math.min(atOnce, rows - first) * dim)
+      for (let at = 0; at < piece.length; at += dim) piece.set(untrained, at)
       let until = done
       while (until < count && (ids[until] as number) < first + piece.length / dim) until++
       const held = await this.checkpoint.readRange(PUZZLE_FILE, 'rows', done * dim * 4, (until - done) * dim * 4)

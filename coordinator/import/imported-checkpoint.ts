@@ -63,6 +63,7 @@ export async function writeImported(
       config: JSON.parse(printConfig(config)) as object,
       ...place.hashes,
       created: place.created,
+      puzzles: fitted.table?.shape[0],
       slots: Array.from({ length: train.slots }, (_, slot) => ({ slot, draw: 0, next: 0, steps: 0, halted: true })),
     })
     return { dir, rows: ids.length }

@@ -95,6 +95,12 @@ export async function savedRun(dir: string): Promise<SavedRun> {
   return part.savedRun(dir)
 }
 
+/** Identifiers that the model of a checkpoint has. */
+export async function puzzlesOf(dir: string): Promise<number> {
+  const part = await import('../../coordinator/base.js')
+  return part.puzzlesOf(dir)
+}
+
 export async function watchRun(options: TopOptions): Promise<void> {
   const part = await import('../watch/top.js')
   await part.watchRun(options)

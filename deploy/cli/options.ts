@@ -1,7 +1,9 @@
 // Options that are no settings of a run but of this machine: which device, how many processes.
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
-import type { Setting } from '../../shared/config/schema.js'
+import type { RunConfig } from '../../shared/config/run-config.js'
+import { SETTINGS, type Setting } from '../../shared/config/schema.js'
+import { ConfigError } from '../../shared/errors.js'
 import type { WorkerOptions } from '../../shared/ports.js'
 
 export type Backend = WorkerOptions['backend']
@@ -14,6 +16,27 @@ export function wholeNumber(min: number): (text: string) => number {
     if (!/^\d+$/.test(text) || value < min) throw new InvalidArgumentError(`It must be an integer of at least ${min}.`)
     return value
   }
+}
+
+/** Parses an amount typed by the user. */
+export function numberFrom(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (text.trim() === '' || !Number.isFinite(value) || value < min)
+      throw new InvalidArgumentError(`It must be a number of at least ${min}.`)
+    return value
+  }
+}
+
+/** The default of bus.url: nobody named a server. */
+const DEFAULT_BUS = SETTINGS.find(({ key }) => key === 'bus.url')?.default
+
+/** Workers to start on this machine; with a server that somebody named, its workers may be elsewhere. @throws ConfigError */
+export function crewOf(asked: number | undefined, { bus }: Pick<RunConfig, 'bus'>): number {
+  const remote = bus.url !== DEFAULT_BUS
+  const workers = asked ?? (remote ? 0 : 2)
+  if (workers > 0 || remote) return workers
+  throw new ConfigError('there is nobody to compute', 'give --workers 1 or more, or --nats with workers there')
 }
 
 export const addBackend = (command: Command): Command =>

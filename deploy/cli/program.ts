@@ -2,6 +2,7 @@
 // the world nor exits; main.ts does.
 import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../../shared/errors.js'
+import { registerAdapt } from './commands/adapt.js'
 import { registerCheckSubmission } from './commands/check-submission.js'
 import { registerCoordinator } from './commands/coordinator.js'
 import { registerData } from './commands/data.js'
@@ -53,6 +54,7 @@ function createProgram(context: CliContext): Command {
   registerWorkers(program, context)
   registerEvaluate(program, context)
   registerStudy(program, context)
+  registerAdapt(program, context)
   registerReport(program, context)
   registerCheckSubmission(program, context)
   registerData(program, context)

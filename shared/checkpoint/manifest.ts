@@ -62,11 +62,17 @@ const manifest = record({
   /** Present once it was evaluated; retention ranks by `score`, more is better. */
   evaluation: optional(record({ score: number, details: numbers })),
   metrics: optional(numbers),
+  /** Rows of the puzzle table, trained or not. Absent in the oldest. */
+  puzzles: optional(count),
+  /** Of a model that was adapted: SHA-256 of the dense file that it began with. */
+  base: optional(text(64)),
+  /** First step that trained the dense weights, where they were frozen before. */
+  thawed: optional(count),
 })
 export type Manifest = Readonly<Of<typeof manifest>>
 /** What the caller of the writer knows; the rest is the writer's. */
-export type ManifestInput = Omit<Manifest, 'format' | 'kind' | 'files' | 'evaluation' | 'metrics'> &
-  Partial<Pick<Manifest, 'evaluation' | 'metrics'>>
+export type ManifestInput = Omit<Manifest, 'format' | 'kind' | 'files' | Optional> & Partial<Pick<Manifest, Optional>>
+type Optional = 'evaluation' | 'metrics' | 'puzzles' | 'base' | 'thawed'
 
 /** Keys with undefined values are left out by JSON. */
 export const manifestOf = (input: ManifestInput, files: Manifest['files']): Manifest => ({
@@ -74,6 +80,9 @@ export const manifestOf = (input: ManifestInput, files: Manifest['files']): Mani
   kind: KIND,
   evaluation: undefined,
   metrics: undefined,
+  puzzles: undefined,
+  base: undefined,
+  thawed: undefined,
   ...input,
   files,
 })

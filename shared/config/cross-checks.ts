@@ -31,6 +31,12 @@ export function crossProblems({ model, data, train, reduce, cluster }: RunConfig
     isNamedSource(data.source) &&
       !sources.includes(data.source) &&
       `data.source ${data.source} holds no ${data.kind} tasks; for data.kind ${data.kind} it is ${sources.join(', ')} or a folder`,
+    data.firstPuzzle > 1 &&
+      data.kind !== 'arc' &&
+      `data.firstPuzzle (${data.firstPuzzle}) must be 1 for data.kind ${data.kind}, whose puzzles share one row`,
+    train.freezeDense > 0 &&
+      model.puzzleEmbDim === 0 &&
+      `train.freezeDense (${train.freezeDense}) must be 0 where model.puzzleEmbDim is 0: nothing would learn`,
     reduce.bucketBytes % 4 !== 0 && `reduce.bucketBytes (${reduce.bucketBytes}) must be a multiple of 4`,
     reduce.inFlightBytes < reduce.bucketBytes &&
       `reduce.inFlightBytes (${reduce.inFlightBytes}) must be at least reduce.bucketBytes (${reduce.bucketBytes})`,

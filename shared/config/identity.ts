@@ -7,20 +7,25 @@ import { isNamedSource } from './schema.js'
 export interface RunIdentity {
   readonly seed: number
   readonly model: RunConfig['model']
-  /** `source` is `folder` for every folder: where the tasks lie may differ; that they are the same, the data hash says. */
-  readonly data: RunConfig['data']
-  /** Without `minutes`; and without `steps` where the learning rate does not depend on it, so that a run can be prolonged. */
-  readonly train: Omit<RunConfig['train'], 'steps' | 'minutes'> & { readonly steps?: number }
+  /** Without `firstPuzzle` where it is 1, so that identities from before that setting still hold. `source` is `folder` for every folder: where the tasks lie may differ; that they are the same, the data hash says. */
+  readonly data: Omit<RunConfig['data'], 'firstPuzzle'> & { readonly firstPuzzle?: number }
+  /** Without `minutes` and `freezeDense`: when dense training began is noted in the checkpoint. And without `steps` where the learning rate does not depend on it, so that a run can be prolonged. */
+  readonly train: Omit<RunConfig['train'], 'steps' | 'minutes' | 'freezeDense'> & { readonly steps?: number }
   /** What gradients are rounded to. Topology and bucket size do not change a bit of the sum. */
   readonly wire: RunConfig['reduce']['wire']
 }
 
 export function identityOf({ run, model, data, train, reduce }: RunConfig): RunIdentity {
-  const { steps, minutes: _, ...rest } = train
+  const { steps, minutes: _minutes, freezeDense: _freezeDense, ...rest } = train
+  const { firstPuzzle, ...tasks } = data
   return {
     seed: run.seed,
     model,
-    data: { ...data, source: isNamedSource(data.source) ? data.source : 'folder' },
+    data: {
+      ...tasks,
+      source: isNamedSource(data.source) ? data.source : 'folder',
+      ...(firstPuzzle === 1 ? {} : { firstPuzzle }),
+    },
     train: train.lrMinRatio === 1 ? rest : { ...rest, steps },
     wire: reduce.wire,
   }

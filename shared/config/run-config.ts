@@ -44,6 +44,8 @@ export interface DataConfig {
   readonly augmentations: number
   /** Seed of the pool of augmented puzzles (official: 42). */
   readonly poolSeed: number
+  /** Identifier of the first puzzle (official: 1, after the blank one); in an adapted model, behind those it had. */
+  readonly firstPuzzle: number
   /** `slots`: every task equally often, a pure function of (seed, slot, draw). `official`: the published loader's order. */
   readonly sampler: 'slots' | 'official'
   /** Sampler `official`: epochs per chunk of the published order (its eval_interval, spec 4.5). */
@@ -63,6 +65,8 @@ export interface TrainConfig {
   readonly steps: number
   /** Minutes of training per start, at most; then it evaluates, saves and ends. 0: no limit. */
   readonly minutes: number
+  /** Part of the run, 0..1 of its steps or of its minutes, whichever is over sooner, in which only puzzle rows learn. */
+  readonly freezeDense: number
   readonly lr: number
   readonly puzzleLr: number
   readonly weightDecay: number

@@ -159,6 +159,7 @@ const SCHEMA = {
     ),
     augmentations: integer('Augmented copies per task, at most, beside the original.', 1000, 0, 100000),
     poolSeed: integer('Seed of the pool of augmented puzzles (official: 42).', 42, 0, 2 ** 32 - 1),
+    firstPuzzle: integer('Identifier of the first puzzle (official: 1).', 1, 1, 2 ** 31 - 1),
     sampler: choice(
       'slots: every task equally often, whatever the workers do; official: the order of the published loader.',
       'slots',
@@ -180,6 +181,12 @@ const SCHEMA = {
       0,
       0,
       MANY,
+    ),
+    freezeDense: real(
+      'Part of the steps (or of the minutes, whichever is over sooner), at the start, in which only puzzle rows learn.',
+      0,
+      0,
+      1,
     ),
     lr: real('Learning rate of the dense weights.', 1e-4, 0, 10),
     puzzleLr: real('Learning rate of the puzzle rows.', 1e-2, 0, 10),

@@ -131,8 +131,8 @@ const TO_WORKER = {
   examples: record({ slots: list(slot), draws: list(draw), puzzles: list(count), inputs: bytes, labels: bytes }),
   /** Puzzle rows (f32) for the worker's slots from index `first` on, valid for this step. */
   rows: record({ epoch, step, first: count, data: bytes }),
-  /** Run this step. The listed slots begin the listed draws. */
-  begin: record({ epoch, step, slots: list(slot), draws: list(draw) }),
+  /** Run this step. The listed slots begin the listed draws. `frozen`: the commit will leave the dense weights alone. */
+  begin: record({ epoch, step, slots: list(slot), draws: list(draw), frozen: boolean }),
   commit: record({ epoch, step }),
   discard: record({ epoch, step, why: text() }),
   /** Copy the state of this boundary. Dense state is wanted of one worker only. */

@@ -79,6 +79,7 @@ export const run = ({ quick }: BenchOptions, report: Report): Promise<void> =>
             layout,
             hashes: { identityHash: hash, layoutHash: hash, dataHash: hash },
             folder: join(folder, 'run'),
+            base: undefined,
             created: () => new Date().toISOString(),
           },
           {
@@ -88,6 +89,8 @@ export const run = ({ quick }: BenchOptions, report: Report): Promise<void> =>
             slots: slots.map((slot) => ({ slot, ...none })),
             examples: slots.map(() => null),
             table: table.freeze(),
+            puzzles: table.numPuzzles,
+            thawed: undefined,
             holders: new Map([[WORKER, slots]]),
             evaluation: undefined,
           },

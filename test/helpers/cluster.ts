@@ -151,12 +151,13 @@ function service(t: TestContext, start: (out: Captured, signal: StopSignal) => P
   return { out, done, stop: () => signal.stop() }
 }
 
-export const coordinate = (t: TestContext, config: RunConfig, fresh = false): Service =>
-  service(t, (out, signal) => serveCoordinator({ config, root, fresh, signal, out }))
+/** @param base checkpoint whose model the run begins with */
+export const coordinate = (t: TestContext, config: RunConfig, fresh = false, base?: string): Service =>
+  service(t, (out, signal) => serveCoordinator({ config, root, fresh, base, signal, out }))
 
 /** The coordinator of an evaluation. */
-export const evaluate = (t: TestContext, config: RunConfig, evaluation: EvaluationOptions): Service =>
-  service(t, (out, signal) => serveCoordinator({ config, root, fresh: false, evaluation, signal, out }))
+export const evaluate = (t: TestContext, config: RunConfig, evaluation: EvaluationOptions, base?: string): Service =>
+  service(t, (out, signal) => serveCoordinator({ config, root, fresh: false, evaluation, base, signal, out }))
 
 export const work = (t: TestContext, url: string, run: string, label = 'w', credentials = ''): Service =>
   service(t, (out, signal) =>
@@ -182,10 +183,11 @@ export async function train(
   url: string,
   workers: number,
   flags: Flags,
+  base?: string,
 ): Promise<{ folder: string; said: string }> {
   const config = configOf({ ...flags, 'bus.url': url, 'cluster.minWorkers': workers })
   const crew = Array.from({ length: workers }, (_, i) => work(t, url, config.run.id, `w${i}`))
-  const coordinator = coordinate(t, config)
+  const coordinator = coordinate(t, config, false, base)
   await Promise.race([
     coordinator.done,
     ...crew.map(async ({ done }) => {

@@ -147,6 +147,7 @@ export function configOf(golden: ModelGolden): { model: ModelConfig; train: Trai
       slots: config.batch_size,
       steps: 1,
       minutes: 0,
+      freezeDense: 0,
       lr: optimiser.adam_atan2.lr,
       puzzleLr: optimiser.sign_sgd.lr,
       weightDecay: optimiser.adam_atan2.weight_decay,

@@ -29,6 +29,7 @@ const MODEL = {
 const TRAIN = {
   slots: 768,
   minutes: 0,
+  freezeDense: 0,
   lr: 1e-4,
   beta1: 0.9,
   beta2: 0.95,

@@ -17,6 +17,7 @@ const DATA: DataConfig = {
   canvas: 7,
   augmentations: 5,
   poolSeed: 42,
+  firstPuzzle: 1,
   sampler: 'slots',
   chunkEpochs: 50,
   generatedFamilies: 6,

@@ -43,7 +43,7 @@ const MESSAGES: Readonly<Record<Channel, readonly Readonly<Record<string, unknow
     },
     { type: 'examples', slots: [1], draws: [2], puzzles: [900_000], inputs: data, labels: data },
     { type: 'rows', ...at, first: 0, data },
-    { type: 'begin', ...at, slots: [], draws: [] },
+    { type: 'begin', ...at, slots: [], draws: [], frozen: true },
     { type: 'commit', ...at },
     { type: 'discard', ...at, why: 'stalled' },
     { type: 'snapshot', snapshot: 's', step: 7, dense: true },

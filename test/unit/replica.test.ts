@@ -36,6 +36,7 @@ const TRAIN: TrainConfig = {
   slots: 8,
   steps: 10,
   minutes: 0,
+  freezeDense: 0,
   lr: 1e-2,
   puzzleLr: 1e-2,
   weightDecay: 0.1,
@@ -139,6 +140,27 @@ describe('replica', () => {
     assert.deepEqual(run.propose(3), first)
     assert.deepEqual(run.arena.grad, gradient)
     run.replica.dispose()
+  })
+
+  it('moves only the moments while the dense weights are frozen, and the slots go on', () => {
+    const [run, free] = [new Run(eight), new Run(eight)]
+    const { params, ema, m, v } = run.arena
+    const before = { params: params.slice(), ema: ema.slice() }
+    for (const step of [1, 2]) {
+      run.propose(step)
+      run.arena.mean.set(run.arena.grad)
+      run.replica.commit(stepOf(step), true)
+    }
+    assert.deepEqual({ params, ema }, before)
+    assert.ok(m.some((value) => value !== 0) && v.some((value) => value !== 0))
+    free.train(1, 1)
+    assert.notDeepEqual(free.arena.params, before.params)
+    run.propose(3)
+    run.commit(3)
+    assert.notDeepEqual(run.arena.params, before.params)
+    assert.ok(run.replica.carries().some((carry) => carry.steps !== 1))
+    run.replica.dispose()
+    free.replica.dispose()
   })
 
   it('leaves no tensor behind, over steps, discards, evaluations and its own end', () => {

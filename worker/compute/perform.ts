@@ -53,7 +53,7 @@ export function performCommand(performer: Performer, command: Command): Reply {
     }
     case 'commit': {
       const before = performer.clock()
-      replica.commit(command.step)
+      replica.commit(command.step, command.frozen)
       return { type: 'committed', ms: performer.clock() - before }
     }
     case 'discard':

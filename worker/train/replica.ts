@@ -291,20 +291,23 @@ export class Replica {
     return { steps, halted }
   }
 
-  /** Applies arena.mean: AdamATan2 at lr(step), then the average; adopts the candidate carry. */
-  commit(step: Step): void {
+  /**
+   * Applies arena.mean: AdamATan2 at lr(step), then the average; adopts the candidate carry. While the weights are frozen
+   * only the moments follow the gradient, so that the first step after it finds them as a long run would.
+   */
+  commit(step: Step, frozen = false): void {
     if (this.candidate === null) throw new Error(`nothing to commit at step ${step}`)
     const { params, ema, m, v, mean } = this.arena
     const { train } = this.config
     const { lr: base, warmupSteps, steps: totalSteps, lrMinRatio: minRatio, beta1, beta2, weightDecay } = train
-    const lr = learningRate({ base, warmupSteps, totalSteps, minRatio }, step)
+    const lr = frozen ? 0 : learningRate({ base, warmupSteps, totalSteps, minRatio }, step)
     adamAtan2(params, m, v, mean, step, { lr, beta1, beta2, weightDecay })
-    updateEma(ema, params, train.emaRate)
+    if (!frozen) updateEma(ema, params, train.emaRate)
     this.disposeChunks(this.chunks)
     this.lanes = this.candidate.lanes
     this.chunks = this.candidate.chunks
     this.candidate = null
-    this.reload()
+    if (!frozen) this.reload()
   }
 
   /** Forgets the candidate carry: everything is as before step(). */

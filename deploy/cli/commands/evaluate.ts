@@ -1,12 +1,11 @@
 // `trmesh evaluate`: a checkpoint against the test set, on this machine or on workers elsewhere.
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { SETTINGS, type Setting } from '../../../shared/config/schema.js'
-import { ConfigError } from '../../../shared/errors.js'
+import type { Setting } from '../../../shared/config/schema.js'
 import type { CliContext } from '../context.js'
 import { savedRun, startLocal } from '../entries.js'
 import type { Backend } from '../options.js'
-import { addBackend, addThreads, tensorflowSetup, wholeNumber } from '../options.js'
+import { addBackend, addThreads, crewOf, tensorflowSetup, wholeNumber } from '../options.js'
 import { addSettings, configOf } from '../settings.js'
 
 const EXAMPLES = `
@@ -15,9 +14,6 @@ Examples:
   npx trmesh evaluate --checkpoint .trmesh/runs/arc1/step-00518071 --augmentations 100 --max-pairs 50
   npx trmesh evaluate --checkpoint RUN --early                 what halting early would cost and save
   npx trmesh evaluate --checkpoint RUN --nats nats://10.0.0.1:4222 --cluster.minWorkers 4   with workers elsewhere`
-
-/** The default of bus.url: nobody named a server. */
-const DEFAULT_BUS = SETTINGS.find(({ key }) => key === 'bus.url')?.default
 
 /** Those that do not change what is evaluated. --augmentations and --max-pairs have short names of their own. */
 const isEvaluationSetting = ({ key, section }: Setting): boolean =>
@@ -55,13 +51,7 @@ export function registerEvaluate(program: Command, context: CliContext): void {
     const saved = await savedRun(resolve(cwd, flags.checkpoint))
     const { config: own } = configOf(command, context, 'tiny', { path: saved.dir, text: saved.configText })
     const { augmentations = own.evaluate.augmentations, maxPairs = own.evaluate.maxPairs } = flags
-    const remote = own.bus.url !== DEFAULT_BUS
-    const workers = flags.workers ?? (remote ? 0 : 2)
-    if (workers === 0 && !remote)
-      throw new ConfigError(
-        'there is nobody to evaluate with',
-        'give --workers 1 or more, or --nats with workers there',
-      )
+    const workers = crewOf(flags.workers, own)
     const config = {
       ...own,
       // A run of its own name, so that it never meets the one it came from on the same bus.
