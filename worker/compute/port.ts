@@ -35,7 +35,7 @@ export type Command =
   | { readonly type: 'step'; readonly step: Step; readonly takes: readonly Begin[] }
   /** Is the mean finite, and what are the fingerprints of mean and parameters? */
   | { readonly type: 'check' }
-  | { readonly type: 'commit'; readonly step: Step; readonly frozen: boolean }
+  | { readonly type: 'commit'; readonly step: Step; readonly frozen?: boolean }
   | { readonly type: 'discard' }
   | { readonly type: 'snapshot'; readonly snapshot: SnapshotId; readonly dense: boolean }
   /** u8 inputs [n, S0], f32 rows [n, puzzleDim]. */
