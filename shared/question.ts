@@ -6,6 +6,8 @@ export interface Question {
   readonly steps: readonly number[]
   /** Also the answer at the first step at which q_halt > 0 (spec 1.8); rows that never halt answer at the last one. */
   readonly early: boolean
+  /** `steps` counts cycles instead, of which hCycles make a supervision step: a look inside the steps. */
+  readonly cycles?: boolean
 }
 
 /** Answers to a question about `rows` rows, block after block. */

@@ -323,14 +323,14 @@ export class WorkerLoop {
     this.send({ type: 'snapshotReady', snapshot, step })
   }
 
-  private async onEvaluate({ evaluation, unit, inputs, rows, steps, early }: MessageTo<'evaluate'>): Promise<void> {
+  private async onEvaluate({ evaluation, unit, inputs, rows, ...question }: MessageTo<'evaluate'>): Promise<void> {
     this.evaluating++
     this.phase = 'evaluating'
     const { preds, q, halts } = await this.ports.compute.call({
       type: 'evaluate',
       inputs: inputs.slice(),
       rows: floatsOf(rows),
-      question: { steps, early },
+      question,
     })
     this.evaluating--
     if (this.evaluating === 0 && this.phase === 'evaluating') this.phase = 'idle'

@@ -126,8 +126,17 @@ export class EvaluationDesk {
       if (identity === 'mean') vectors.set(table.mean(), i * table.dim)
     })
     const inputs = Buffer.concat(rows.map((row) => row.inputs))
-    const { steps, early } = this.options.question
-    return { type: 'evaluate', evaluation, unit: unit.index, inputs, rows: bytesOf(vectors), steps: [...steps], early }
+    const { steps, early, cycles = false } = this.options.question
+    return {
+      type: 'evaluate',
+      evaluation,
+      unit: unit.index,
+      inputs,
+      rows: bytesOf(vectors),
+      steps: [...steps],
+      early,
+      cycles,
+    }
   }
 
   private unitRows(): number {

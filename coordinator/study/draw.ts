@@ -101,12 +101,13 @@ function line(points: Points, i: number, x: (i: number) => number, y: (value: nu
     return move
   })
   const dots = points.length <= 24
-  // Whiskers of several curves would hide each other.
+  // Whiskers of several curves, or of many points, would hide each other.
+  const every = Math.ceil(points.length / 12)
   const aside = (place: number): number => x(place) + 3 * i
   return html`<path class="curve s${i + 1}" d="${path.join('')}" />${points.map(
       (point, place) =>
         point !== null &&
-        html`${whisker(point, aside(place), y, `s${i + 1}`)}${dots && html`<circle class="s${i + 1}" cx="${at(x(place))}" cy="${at(y(point.value))}" r="3.5" />`}`,
+        html`${place % every === 0 && whisker(point, aside(place), y, `s${i + 1}`)}${dots && html`<circle class="s${i + 1}" cx="${at(x(place))}" cy="${at(y(point.value))}" r="3.5" />`}`,
     )}`
 }
 

@@ -15,9 +15,10 @@ import { studyRecord, type StudyFacts } from './record.js'
 import type { Study, StudyContext, StudyWishes } from './study.js'
 import { studyText } from './terminal.js'
 import { identity } from './identity.js'
+import { recursion } from './recursion.js'
 import { voting } from './voting.js'
 
-export const STUDIES: readonly Study[] = [voting, identity]
+export const STUDIES: readonly Study[] = [voting, identity, recursion]
 
 /** @throws ConfigError naming those there are */
 export function studyNamed(name: string): Study {

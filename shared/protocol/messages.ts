@@ -4,7 +4,7 @@ import type { Brand, Draw, Epoch, SlotId, Step, WorkerId } from '../ids.js'
 import { as, boolean, bytes, count, list, name, number, oneOf, record, text, type Of, type Shape } from './shape.js'
 
 /** Grows with every change that an older peer would misread. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 /** Name of one snapshot of replica state, served until released. */
 export type SnapshotId = Brand<string, 'SnapshotId'>
@@ -138,7 +138,7 @@ const TO_WORKER = {
   /** Copy the state of this boundary. Dense state is wanted of one worker only. */
   snapshot: record({ snapshot, step, dense: boolean }),
   release: record({ snapshot }),
-  /** Predict with the averaged weights: u8 inputs [n, S0], f32 rows [n, puzzleDim]; steps and early: a Question. */
+  /** Predict with the averaged weights: u8 inputs [n, S0], f32 rows [n, puzzleDim]; steps, early and cycles: a Question. */
   evaluate: record({
     evaluation: count,
     unit: count,
@@ -146,6 +146,7 @@ const TO_WORKER = {
     rows: bytes,
     steps: list(count, 1024),
     early: boolean,
+    cycles: boolean,
   }),
   /** "I do not know you (any more): say hello again." */
   rejoin: record({ why: text() }),

@@ -13,7 +13,13 @@ const MACHINE = ['--workers', '1', '--backend', 'wasm', '--threads', '1', '--res
 test('studies of a small checkpoint', options, async (t) => {
   const { url } = await natsFor(t)
   const dir = temporaryFolder(t)
-  const { folder } = await train(t, url, 1, { 'run.dir': dir, 'run.id': 's', 'train.steps': 3, 'evaluate.maxPairs': 0 })
+  const { folder } = await train(t, url, 1, {
+    'run.dir': dir,
+    'run.id': 's',
+    'train.steps': 3,
+    'model.hCycles': 2,
+    'evaluate.maxPairs': 0,
+  })
   const study = async (name: string, ...more: string[]): Promise<{ record: StudyRecord; said: string }> => {
     const program = trmesh(t, ['study', name, '--checkpoint', folder, '--nats', url, ...MACHINE, ...more])
     assert.equal(await program.ended, 0, program.said())
@@ -51,11 +57,19 @@ test('studies of a small checkpoint', options, async (t) => {
     assert.equal(table!.rows[1]!.measured[1]!.value, 0, 'blank rows are dropped')
   })
 
+  await t.test('recursion', async () => {
+    const { record } = await study('recursion', '--augmentations', '0')
+    const [steps, cycles] = record.findings.tables
+    assert.equal(steps!.rows.length, 3)
+    assert.equal(cycles!.rows.length, 6)
+    assert.deepEqual(cycles!.rows.at(-1)!.measured, steps!.rows.at(-1)!.measured, 'the last cycle is the last step')
+  })
+
   await t.test('all of them are in the report', async () => {
     const program = trmesh(t, ['report', folder])
     assert.equal(await program.ended, 0, program.said())
     const page = readFileSync(join(folder, 'report.html'), 'utf8')
-    for (const name of ['voting', 'identity']) assert.match(page, new RegExp(`Study: ${name}`))
+    for (const name of ['voting', 'identity', 'recursion']) assert.match(page, new RegExp(`Study: ${name}`))
   })
 
   await t.test('what cannot be studied is said in one line', async () => {

@@ -48,7 +48,7 @@ const MESSAGES: Readonly<Record<Channel, readonly Readonly<Record<string, unknow
     { type: 'discard', ...at, why: 'stalled' },
     { type: 'snapshot', snapshot: 's', step: 7, dense: true },
     { type: 'release', snapshot: 's' },
-    { type: 'evaluate', evaluation: 1, unit: 0, inputs: data, rows: data, steps: [1, 16], early: true },
+    { type: 'evaluate', evaluation: 1, unit: 0, inputs: data, rows: data, steps: [1, 16], early: true, cycles: false },
     { type: 'rejoin', why: 'unknown' },
     { type: 'stop', why: 'done', finished: true },
   ],
@@ -71,7 +71,7 @@ const packed = (channel: Channel, message: object): Uint8Array =>
 
 describe('codec', () => {
   test('knows these messages and no others', () => {
-    assert.equal(PROTOCOL_VERSION, 2)
+    assert.equal(PROTOCOL_VERSION, 3)
     for (const [channel, messages] of Object.entries(MESSAGES))
       assert.deepEqual(
         Object.keys(CHANNELS[channel as Channel]).sort(),

@@ -298,6 +298,27 @@ describe('replica', () => {
     run.replica.dispose()
   })
 
+  it('answers after every cycle, of which a step has some', () => {
+    const run = new Run(eight)
+    run.train(1, 3)
+    const inputs = Uint8Array.from(run.slots.flatMap((slot) => Array.from(exampleFor(slot, 9, MODEL).inputs)))
+    const asked = { rows: Float32Array.from({ length: 8 * 16 }, (_, i) => Math.sin(i * i)), inputs, batch: 8 }
+    const count = MODEL.haltMaxSteps * MODEL.hCycles
+    const cycles = Array.from({ length: count }, (_, i) => i + 1)
+    const inside = run.replica.evaluate(asked, { steps: cycles, early: false, cycles: true })
+    const steps = Array.from({ length: MODEL.haltMaxSteps }, (_, i) => i + 1)
+    const whole = run.replica.evaluate(asked, { steps, early: false })
+    assert.equal(inside.q.length, count * 8)
+    for (const step of steps) {
+      const block = step * MODEL.hCycles - 1
+      assert.deepEqual(inside.q.slice(8 * block, 8 * (block + 1)), whole.q.slice(8 * (step - 1), 8 * step))
+      const [from, own] = [8 * 15 * block, 8 * 15 * (step - 1)]
+      assert.deepEqual(inside.preds.slice(from, from + 120), whole.preds.slice(own, own + 120))
+    }
+    assert.notDeepEqual(inside.q.slice(0, 8), whole.q.slice(0, 8), 'inside a step the answer is another')
+    run.replica.dispose()
+  })
+
   const variants: [string, Partial<ModelConfig>][] = [
     ['mlp mixer, no positions', { mixer: 'mlp', positions: 'none' }],
     ['learned positions', { positions: 'learned' }],

@@ -1,4 +1,4 @@
-// Answers without gradient: a fresh carry, then all supervision steps asked for (spec 1.8, evaluation). Answers of earlier
+// Answers without gradient: a fresh carry, then all supervision steps, or cycles, asked for (spec 1.8, evaluation). Answers of earlier
 // steps, and those at which early halting would have stopped, are read on the way: one pass gives them all.
 import * as tf from '@tensorflow/tfjs-core'
 import { blocksOf, type Answers, type Question } from '../../shared/question.js'
@@ -25,7 +25,7 @@ export function answersOf(
   microBatch: number,
 ): Answers {
   const { seqLen, puzzleEmbDim, hidden } = trm.model
-  const { steps, early } = question
+  const { steps, early, cycles } = question
   const last = steps.at(-1) ?? 0
   const blocks = blocksOf(question)
   const answers: Answers = {
@@ -40,7 +40,7 @@ export function answersOf(
       const x = encode(trm.model, parameters, tokens, rows.subarray(from * puzzleEmbDim, to * puzzleEmbDim), size)
       let thought = startOf(new Array<boolean>(size).fill(true), fresh, hidden)
       for (let step = 1; step <= last; step++) {
-        const next = trm.think(parameters, x, thought, size)
+        const next = trm.think(parameters, x, thought, size, cycles === true ? 1 : undefined)
         tf.dispose([thought.y, thought.z])
         thought = next
         const block = steps.indexOf(step)
