@@ -24,7 +24,9 @@ export function accuracyOf(id: BaselineId): Reported {
 /** Speed or memory of shared/baselines. */
 export function efficiencyOf(id: BaselineId): Reported {
   const { samplesPerSecond, tokensPerSecond, memory, source, grade, caveat } = BASELINES[id]
-  const speed = samplesPerSecond ?? (tokensPerSecond === undefined ? undefined : `${tokensPerSecond} (tokens/s)`)
+  const speed =
+    samplesPerSecond ??
+    (tokensPerSecond === undefined ? undefined : `${tokensPerSecond.replace(/ tok\/s$/, '')} (tokens/s)`)
   const figure = [speed, memory].filter((part) => part !== undefined).join(', ')
   return { figure, by: source, grade, mind: caveat }
 }

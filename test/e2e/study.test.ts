@@ -65,11 +65,21 @@ test('studies of a small checkpoint', options, async (t) => {
     assert.deepEqual(cycles!.rows.at(-1)!.measured, steps!.rows.at(-1)!.measured, 'the last cycle is the last step')
   })
 
+  await t.test('efficiency', async () => {
+    const { record } = await study('efficiency', '--batches', '4')
+    const [batch32, batch1, training] = record.findings.tables[0]!.rows
+    assert.match(batch32!.what, /answering, batch 32, 1 worker/)
+    assert.match(batch1!.what, /answering, batch 1, 1 worker/)
+    assert.match(training!.what, /training/)
+    for (const row of [batch32, batch1]) assert.ok(row!.measured[0]!.value > 0)
+  })
+
   await t.test('all of them are in the report', async () => {
     const program = trmesh(t, ['report', folder])
     assert.equal(await program.ended, 0, program.said())
     const page = readFileSync(join(folder, 'report.html'), 'utf8')
-    for (const name of ['voting', 'identity', 'recursion']) assert.match(page, new RegExp(`Study: ${name}`))
+    for (const name of ['voting', 'identity', 'recursion', 'efficiency'])
+      assert.match(page, new RegExp(`Study: ${name}`))
   })
 
   await t.test('what cannot be studied is said in one line', async () => {
