@@ -198,6 +198,8 @@ export class CoordinatorLoop {
           this.evaluateOn()
         }
         return
+      case 'measured':
+        return // of a comparison (baseline/), which no run asks for
       case 'leaving':
         return this.dispatch({ type: 'left', worker, why: message.why })
       case 'trouble':

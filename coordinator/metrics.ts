@@ -1,6 +1,8 @@
 // What the coordinator tells Prometheus: the numbers of the run, put under the names of the table.
 import { tellBaselines } from '../shared/baselines/metrics.js'
 import type { RunConfig } from '../shared/config/run-config.js'
+import type { Comparison } from '../shared/language/comparison.js'
+import { tellComparison } from '../shared/language/metrics.js'
 import { flopsOf } from '../shared/flops.js'
 import { learningRate } from '../shared/gradients/schedule.js'
 import { PASS_AT } from '../shared/metrics.js'
@@ -68,6 +70,11 @@ export class CoordinatorMetrics implements Observer {
 
   get url(): string {
     return this.server?.url ?? ''
+  }
+
+  /** Language models beside TRM, as measured on some device. */
+  compared(comparison: Comparison): void {
+    tellComparison(this.recorder, comparison)
   }
 
   /** What /sd answers from now on. */

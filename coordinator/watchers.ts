@@ -7,6 +7,7 @@ import type { Millis } from '../shared/ids.js'
 import type { CoordinatorOptions } from '../shared/ports.js'
 import type { OpenedSource } from './data/open.js'
 import type { Inquiry } from './evaluate/inquiry.js'
+import { savedComparison } from './baseline/saved.js'
 import { CoordinatorMetrics } from './metrics.js'
 import { all, type Observer } from './observer.js'
 import { ConsoleReport } from './report/console.js'
@@ -57,6 +58,8 @@ export async function watchersOf({
   }
   const report = new ConsoleReport({ out, now, slots, steps, budget: budgetOf(config.train), ownWire })
   const metrics = await CoordinatorMetrics.serve(config, now)
+  const comparison = await savedComparison(config.run.dir, (line) => out.line(line))
+  if (comparison !== undefined) metrics.compared(comparison)
   const targets = new Targets({
     run: config.run.id,
     coordinator: { url: metrics.url, host: hostname() },

@@ -38,11 +38,68 @@ hardware: grade **P** was read in the primary text, **S** in somebody else's acc
 A ratio across different units or hardware is an orientation, no benchmark: tokens of a language model are not grid positions
 of TRM, and a sample of ours is *one supervision step*, not one answer.`
 
+const COMPARED_LABELS = { model: 'Model', kind: 'Kind', device: 'Device', note: 'Mind' } as const
+
+/** A figure of the comparison with the words that belong to it. */
+const compared = (metric: string): string =>
+  `max by (subject) (${metric}{${LEAD}}) * on (subject) group_left (model, kind, device, note) ` +
+  `max by (subject, model, kind, device, note) (trmesh_compared_info{${LEAD}})`
+
+const perTrm = (metric: string, order: 'TRM first' | 'this first'): string => {
+  const trm = `scalar(max(${metric}{${LEAD},subject="trm"}))`
+  return order === 'TRM first' ? `${trm} / (${compared(metric)})` : `(${compared(metric)}) / ${trm}`
+}
+
+const MEASURED = `The next two tables are **measured** on one device, in one run of \`npx trmesh baseline\`: TRM's own step beside
+decoder-only language models of ours (random weights, f32), all weights or LoRA. Rows of kind **modelled** are counted from
+FLOPs and bytes, not run. They are empty until that command was run where the coordinator keeps its runs. Everything further
+down is published by others.`
+
 export const BASELINES_DASHBOARD: DashboardSpec = {
   name: 'baselines',
   title: 'TRM against LLM baselines',
   about: 'This run beside published figures of language models and of other TRM trainings.',
   panels: [
+    note('Measured here', MEASURED, { width: 24, height: 4 }),
+    table({
+      title: 'TRM and language models on one device, training',
+      about:
+        'Measured by `npx trmesh baseline` in one run, unless modelled. A sample of TRM is one supervision step of one grid, of a language model one text. The ratio is how often TRM does it in the time of the other.',
+      size: { width: 24, height: 8 },
+      labels: COMPARED_LABELS,
+      values: [
+        { title: 'Parameters', unit: 'short', expr: compared('trmesh_compared_parameters') },
+        { title: 'Samples/s', unit: 'none', expr: compared('trmesh_compared_samples_per_second') },
+        ratio('TRM / this', perTrm('trmesh_compared_samples_per_second', 'TRM first')),
+        { title: 'Tokens/s', unit: 'short', expr: compared('trmesh_compared_train_tokens_per_second') },
+        { title: 'Memory', unit: 'bytes', expr: compared('trmesh_compared_memory_bytes') },
+      ],
+      decimals: 2,
+      sortBy: 'Samples/s',
+    }),
+    table({
+      title: 'TRM and language models on one device, answering',
+      about:
+        'Time of one answer grid of the mean length, prompt included, greedy, with a cache of keys and values; TRM answers with all its supervision steps. The ratio is how many answers TRM gives in that time. Costs need a price, joules a device that tells.',
+      size: { width: 24, height: 8 },
+      labels: COMPARED_LABELS,
+      values: [
+        { title: 'Seconds per answer', unit: 's', expr: compared('trmesh_compared_answer_seconds') },
+        ratio('This / TRM', perTrm('trmesh_compared_answer_seconds', 'this first')),
+        { title: 'Generated tokens/s', unit: 'none', expr: compared('trmesh_compared_tokens_per_second') },
+        { title: 'Joules per answer', unit: 'none', expr: compared('trmesh_compared_answer_joules') },
+        { title: 'Cost per task', unit: 'none', expr: compared('trmesh_compared_task_cost') },
+      ],
+      decimals: 2,
+      sortBy: 'Seconds per answer',
+    }),
+    stat({
+      title: 'Compared',
+      unit: 'dateTimeFromNow',
+      size: { width: 24, height: 3 },
+      about: 'When the comparison was measured.',
+      queries: [[`1000 * max(trmesh_compared_timestamp_seconds{${LEAD}})`, 'measured']],
+    }),
     note('Mind', MIND, { width: 8, height: 5 }),
     stat({
       title: 'Ours: samples/s',

@@ -1,6 +1,7 @@
 // The table of metrics: every name, what it means, its unit, who tells it, and the closed sets its labels come from. Names
 // end with their unit. Only shared/observe/ turns it into Prometheus; dashboards are tested against it.
 import { BASELINE_METRICS } from './baselines/metrics.js'
+import { COMPARISON_METRICS } from './language/metrics.js'
 import { STEP_PHASES, WORKER_PHASES } from './protocol/messages.js'
 
 export type Role = 'coordinator' | 'worker'
@@ -320,6 +321,7 @@ export const METRICS = {
   trmesh_puzzle_table_bytes: { kind: 'gauge', unit: 'bytes', help: 'Memory of the puzzle rows', by: C, labels: NONE },
   // --- baselines
   ...BASELINE_METRICS,
+  ...COMPARISON_METRICS,
 } as const satisfies Record<string, MetricSpec>
 
 export type MetricName = keyof typeof METRICS

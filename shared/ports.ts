@@ -1,6 +1,7 @@
 // Small interfaces through which the services meet the terminal, the clock and the signals, so that tests can replace them.
 import type { RunConfig } from './config/run-config.js'
 import type { Millis } from './ids.js'
+import type { LanguageSize, Tuning } from './language/shape.js'
 
 export interface Terminal {
   readonly isTTY: boolean
@@ -61,6 +62,24 @@ export interface WorkerOptions {
   readonly root: string
   readonly signal: StopSignal
   readonly out: Terminal
+}
+
+/** `trmesh baseline`: language models beside TRM. */
+export interface BaselineOptions {
+  readonly sizes: readonly LanguageSize[]
+  readonly tunings: readonly Tuning[]
+  /** For all measurements together. */
+  readonly minutes: number
+  readonly batch: number
+  /** Tokens of the longest text taken. */
+  readonly context: number
+  /** Of the device; undefined: no costs. */
+  readonly pricePerHour: number | undefined
+  /** File of the figures. */
+  readonly to: string
+  readonly json: boolean
+  /** The worker is on this machine: its free memory is ours. */
+  readonly local: boolean
 }
 
 /** `trmesh start`: NATS, a coordinator and workers on this machine. */

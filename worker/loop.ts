@@ -22,7 +22,9 @@ import type { Arena } from './arena.js'
 import type { Compute } from './compute/client.js'
 import { carryElements } from './compute/carry.js'
 import type { Begin, PhaseTimes, SlotOrder } from './compute/port.js'
+import type { Energy } from './energy.js'
 import { ExampleQueue } from './examples.js'
+import { measureFor } from './measuring.js'
 import { Snapshots } from './snapshots.js'
 
 type MessageTo<T extends CoordinatorMessage['type']> = Extract<CoordinatorMessage, { type: T }>
@@ -35,6 +37,7 @@ export interface WorkerPorts {
   readonly compute: Compute
   readonly arena: Arena
   readonly allreduce: AllReduce
+  readonly energy: Energy
   readonly now: () => Millis
   /** A step was committed; phases in milliseconds. */
   readonly onCommit: (step: Step, phases: PhaseTimes, slots: number) => void
@@ -93,6 +96,8 @@ export class WorkerLoop {
         return this.snapshots.release(message.snapshot)
       case 'evaluate':
         return this.guard(this.onEvaluate(message))
+      case 'measure':
+        return this.guard(this.onMeasure(message))
       case 'rejoin':
         return this.ports.onRejoin(message.why)
       case 'stop':
@@ -335,5 +340,11 @@ export class WorkerLoop {
     this.evaluating--
     if (this.evaluating === 0 && this.phase === 'evaluating') this.phase = 'idle'
     this.send({ type: 'evaluated', evaluation, unit, preds, q: bytesOf(q), halts: bytesOf(halts) })
+  }
+
+  private async onMeasure(message: MessageTo<'measure'>): Promise<void> {
+    this.phase = 'computing'
+    this.send(await measureFor(message, this.ports.compute, this.ports.energy))
+    this.phase = 'idle'
   }
 }

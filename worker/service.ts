@@ -18,8 +18,10 @@ import { anyBeacon, subjectsOf } from '../shared/protocol/subjects.js'
 import { AllReduce } from './allreduce.js'
 import { arenaOf } from './arena.js'
 import { startCompute, type Compute } from './compute/client.js'
+import { findEnergy } from './energy.js'
 import { WorkerLoop } from './loop.js'
 import { WorkerMetrics } from './metrics.js'
+import { usedGpu } from './nvidia-smi.js'
 
 /** How a session ended: for good, or to be begun again. */
 type Ending = { readonly type: 'over'; readonly why: string } | { readonly type: 'again'; readonly why: string }
@@ -206,6 +208,7 @@ class Session {
       compute,
       arena,
       allreduce,
+      energy: findEnergy(usedGpu(options.gpu, compute.device)),
       now,
       onCommit: (step, phases, slots) => metrics.committed(step, phases, slots),
       onStale: () => metrics.dropped('stale'),

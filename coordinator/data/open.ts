@@ -112,7 +112,8 @@ async function openDataset(data: DataConfig, cacheDir: string): Promise<Dataset>
   return new BoardDataset(kind, await readBoardSplits(published ? join(cacheDir, source) : source, kind, data), data)
 }
 
-async function openTasks(data: DataConfig, cacheDir: string): Promise<{ folder: Folder; origin: string }> {
+/** All tasks of an ARC source. @throws DataError or ConfigError */
+export async function openTasks(data: DataConfig, cacheDir: string): Promise<{ folder: Folder; origin: string }> {
   const { source, canvas, poolSeed } = data
   if (source === 'generated') {
     const config = {

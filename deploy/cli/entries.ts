@@ -1,6 +1,7 @@
 // What the commands hand over to. Each part is loaded when its command runs, so that `worker` never loads the coordinator
 // and nobody but a worker loads a tensor library.
 import type {
+  BaselineOptions,
   CheckSubmissionOptions,
   CoordinatorOptions,
   DoctorOptions,
@@ -75,6 +76,14 @@ export async function reportRun(options: ReportOptions): Promise<void> {
 export async function runStudy(run: StudyRun): Promise<void> {
   const part = await import('../local/study.js')
   await part.runStudy(run)
+}
+
+export async function startBaseline(options: LocalOptions, baseline: BaselineOptions): Promise<void> {
+  const [{ startLocal: start }, { leadBaseline }] = await Promise.all([
+    import('../local/cluster.js'),
+    import('../../coordinator/baseline/lead.js'),
+  ])
+  await start(options, (led) => leadBaseline({ ...led, baseline }))
 }
 
 /** Name, question and cost of every study. */

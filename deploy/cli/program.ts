@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../../shared/errors.js'
 import { registerAdapt } from './commands/adapt.js'
+import { registerBaseline } from './commands/baseline.js'
 import { registerCheckSubmission } from './commands/check-submission.js'
 import { registerCoordinator } from './commands/coordinator.js'
 import { registerData } from './commands/data.js'
@@ -55,6 +56,7 @@ function createProgram(context: CliContext): Command {
   registerEvaluate(program, context)
   registerStudy(program, context)
   registerAdapt(program, context)
+  registerBaseline(program, context)
   registerReport(program, context)
   registerCheckSubmission(program, context)
   registerData(program, context)

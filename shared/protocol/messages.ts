@@ -1,10 +1,11 @@
 // Everything that travels over the bus: one tagged union per direction. The tables of shapes below are the truth; the
 // types are inferred from them. Refusals speak in the speaker's voice. Byte fields are little-endian.
 import type { Brand, Draw, Epoch, SlotId, Step, WorkerId } from '../ids.js'
+import { SUBJECTS } from '../language/subject.js'
 import { as, boolean, bytes, count, list, name, number, oneOf, record, text, type Of, type Shape } from './shape.js'
 
 /** Grows with every change that an older peer would misread. */
-export const PROTOCOL_VERSION = 3
+export const PROTOCOL_VERSION = 4
 
 /** Name of one snapshot of replica state, served until released. */
 export type SnapshotId = Brand<string, 'SnapshotId'>
@@ -97,6 +98,21 @@ const FROM_WORKER = {
   snapshotReady: record({ snapshot, step }),
   /** Answers as shared/question.ts lays them out: `preds` u8, `q` f32, `halts` u16. */
   evaluated: record({ evaluation: count, unit: count, preds: bytes, q: bytes, halts: bytes }),
+  /** What came of a measurement. Sums over `seconds` of timed work; bytes of the whole process; NaN joules: not told. */
+  measured: record({
+    measurement: count,
+    /** Empty, or why there are no figures. */
+    failure: text(),
+    parameters: count,
+    /** Layers were computed a second time in backward. */
+    recompute: boolean,
+    train: record({ steps: count, samples: count, tokens: count, seconds: number, joules: number, warm: boolean }),
+    answer: record({ answers: count, promptSeconds: number, tokens: count, tokenSeconds: number, joules: number }),
+    restBytes: count,
+    peakBytes: count,
+    /** What told the joules, or why nothing did. */
+    energy: text(),
+  }),
   /** A polite goodbye. */
   leaving: record({ why: text() }),
   /** "I cannot go on." */
@@ -147,6 +163,18 @@ const TO_WORKER = {
     steps: list(count, 1024),
     early: boolean,
     cycles: boolean,
+  }),
+  /** Measure training and answering of `subject` for so many seconds each. `tokens`: u16 of all samples, one after the
+      other, of so many tokens each, the first so many of them the prompt; u8 grids [n, S0] for TRM. */
+  measure: record({
+    measurement: count,
+    subject: oneOf(...SUBJECTS),
+    seconds: number,
+    tokens: bytes,
+    lengths: list(count, 64),
+    prompts: list(count, 64),
+    inputs: bytes,
+    labels: bytes,
   }),
   /** "I do not know you (any more): say hello again." */
   rejoin: record({ why: text() }),

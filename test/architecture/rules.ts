@@ -19,7 +19,7 @@ export interface Zone {
 const SHARED = /^shared\//
 const COORDINATOR_PURE =
   /^coordinator\/(state|moves|run-state|slots|puzzle-table|data\/(sampler|official-order)|evaluate\/round|store\/coverage|import\/(pickle|state-dict|numbers|shown|fit)|study\/(record|statistics|ballots|vote-curve))\.ts$/
-const WORKER_MATH = /^worker\/(model|ops|train)\//
+const WORKER_MATH = /^worker\/(model|ops|train|baseline)\//
 
 export const ZONES: readonly Zone[] = [
   // --- shared: pure, and what each of the exceptions is for
@@ -92,7 +92,7 @@ export const ZONES: readonly Zone[] = [
   {
     name: 'the compute thread',
     files: /^worker\/compute\//,
-    imports: /^(shared\/|worker\/(compute|model|ops|train|backends)\/|worker\/arena\.ts$)/,
+    imports: /^(shared\/|worker\/(compute|model|ops|train|baseline|backends)\/|worker\/arena\.ts$)/,
     builtins: ['worker_threads'],
     ambient: ['performance.now'],
     async: true,

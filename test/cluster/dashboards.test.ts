@@ -1,6 +1,6 @@
 // The dashboards against the real thing: a real Prometheus scrapes a real run, and every expression of every panel finds data.
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import test from 'node:test'
@@ -16,6 +16,7 @@ import {
   withoutNats,
   workerProcess,
 } from '../helpers/cluster.js'
+import { COMPARISON } from '../helpers/comparison.js'
 import { substituted } from '../helpers/promql.js'
 import { prometheusFor, withoutPrometheus, type Prometheus } from '../helpers/prometheus.js'
 
@@ -70,6 +71,7 @@ test(
   async (t) => {
     const runs = temporaryFolder(t)
     const { url } = await natsFor(t)
+    writeFileSync(join(runs, 'baseline.json'), JSON.stringify(COMPARISON))
     const prometheus = await prometheusFor(t, runs)
     const flags = {
       ...SMALL,

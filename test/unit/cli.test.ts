@@ -37,6 +37,7 @@ test('every command has help with examples, and it costs no exit code', () => {
     'evaluate',
     'study',
     'adapt',
+    'baseline',
     'report',
     'check-submission',
     'data',

@@ -33,6 +33,12 @@ const MESSAGES: Readonly<Record<Channel, readonly Readonly<Record<string, unknow
     { type: 'vote', ...at, finite: true, mean: 'a', params: 'b', norm: 0.5, phases: [1, 2.5] },
     { type: 'snapshotReady', snapshot: 'step-7-3', step: 7 },
     { type: 'evaluated', evaluation: 1, unit: 2, preds: data, q: data, halts: data },
+    {
+      ...{ type: 'measured', measurement: 1, failure: '', parameters: 15_000_000, recompute: false },
+      train: { steps: 2, samples: 4, tokens: 4000, seconds: 1.5, joules: NaN, warm: true },
+      answer: { answers: 1, promptSeconds: 0.5, tokens: 20, tokenSeconds: 0.25, joules: 3 },
+      ...{ restBytes: 1, peakBytes: 2 ** 34, energy: 'not told' },
+    },
     { type: 'leaving', why: 'asked' },
     { type: 'trouble', code: 'x', message: 'm', remedy: 'r' },
   ],
@@ -49,6 +55,10 @@ const MESSAGES: Readonly<Record<Channel, readonly Readonly<Record<string, unknow
     { type: 'snapshot', snapshot: 's', step: 7, dense: true },
     { type: 'release', snapshot: 's' },
     { type: 'evaluate', evaluation: 1, unit: 0, inputs: data, rows: data, steps: [1, 16], early: true, cycles: false },
+    {
+      ...{ type: 'measure', measurement: 1, subject: 'llm-15m-lora', seconds: 10.5, tokens: data },
+      ...{ lengths: [2], prompts: [1], inputs: data, labels: data },
+    },
     { type: 'rejoin', why: 'unknown' },
     { type: 'stop', why: 'done', finished: true },
   ],
@@ -71,7 +81,7 @@ const packed = (channel: Channel, message: object): Uint8Array =>
 
 describe('codec', () => {
   test('knows these messages and no others', () => {
-    assert.equal(PROTOCOL_VERSION, 3)
+    assert.equal(PROTOCOL_VERSION, 4)
     for (const [channel, messages] of Object.entries(MESSAGES))
       assert.deepEqual(
         Object.keys(CHANNELS[channel as Channel]).sort(),
@@ -95,7 +105,7 @@ describe('codec', () => {
 
   test('a field that is missing or of another type is named', () => {
     // Any number will do for these; all others are counts.
-    const anyNumber = ['gapMs', 'norm']
+    const anyNumber = ['gapMs', 'norm', 'seconds']
     for (const [channel, message] of ALL)
       for (const key of Object.keys(message).filter((name) => name !== 'type')) {
         for (const wrong of [undefined, null, { a: 1 }, -1.5])

@@ -13,7 +13,13 @@ type ReplyTo<C extends Command['type']> = C extends 'step'
         ? Extract<Reply, { type: 'snapshot' }>
         : C extends 'evaluate'
           ? Extract<Reply, { type: 'evaluated' }>
-          : Extract<Reply, { type: 'done' }>
+          : C extends 'measure-open'
+            ? Extract<Reply, { type: 'measure-opened' }>
+            : C extends 'measure-train'
+              ? Extract<Reply, { type: 'trained' }>
+              : C extends 'measure-answer'
+                ? Extract<Reply, { type: 'answered' }>
+                : Extract<Reply, { type: 'done' }>
 
 export interface Compute {
   readonly backend: string

@@ -9,9 +9,13 @@ import { carryElements } from './carry.js'
 import type { CarryState, Example } from '../train/carry.js'
 import { microBatchOf } from '../train/micro-batch.js'
 import { Replica } from '../train/replica.js'
+import type { Contender } from '../baseline/contender.js'
+import { isMeasure, measure } from './measure.js'
 import type { Begin, Command, PhaseTimes, Reply } from './port.js'
 
 export interface Performer {
+  /** What is being measured, between `measure-open` and `measure-close`. */
+  contender?: Contender | undefined
   readonly config: RunConfig
   readonly layout: Layout
   readonly arena: Arena
@@ -31,6 +35,7 @@ function l2(values: Float32Array): number {
 
 export function performCommand(performer: Performer, command: Command): Reply {
   if (command.type === 'adopt') return adopt(performer, command)
+  if (isMeasure(command)) return measure(performer, command)
   const { replica, arena, config } = performer
   if (replica === undefined) throw new Error(`${command.type} before adopt`)
   switch (command.type) {

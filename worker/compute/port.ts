@@ -2,6 +2,7 @@
 // shared buffers; messages only point at them. Commands are done in the order they come; every command has one reply.
 import type { RunConfig } from '../../shared/config/run-config.js'
 import type { Draw, SlotId, Step } from '../../shared/ids.js'
+import type { SubjectName } from '../../shared/language/subject.js'
 import type { SnapshotId, StepPhase, StepSums } from '../../shared/protocol/messages.js'
 import type { Answers, Question } from '../../shared/question.js'
 
@@ -45,6 +46,36 @@ export type Command =
       readonly rows: Float32Array
       readonly question: Question
     }
+  /** Build what is to be measured; then train it and let it answer, and let it go. */
+  | { readonly type: 'measure-open'; readonly subject: SubjectName; readonly samples: MeasureSamples }
+  | { readonly type: 'measure-train'; readonly seconds: number }
+  | { readonly type: 'measure-answer'; readonly seconds: number }
+  | { readonly type: 'measure-close' }
+
+/** The same tasks for both kinds: text in tokens, with where the answer begins; grids, u8 [n, S0]. */
+export interface MeasureSamples {
+  readonly texts: readonly { readonly tokens: Int32Array; readonly prompt: number }[]
+  readonly inputs: Uint8Array
+  readonly labels: Uint8Array
+}
+
+/** Sums over what was timed. */
+export interface Trained {
+  readonly steps: number
+  readonly samples: number
+  readonly tokens: number
+  readonly seconds: number
+  /** A step that was not timed went before. */
+  readonly warm: boolean
+}
+
+/** Prompts are timed apart from the tokens that follow; TRM has no such tokens, its answer is all prompt. */
+export interface Answered {
+  readonly answers: number
+  readonly promptSeconds: number
+  readonly tokens: number
+  readonly tokenSeconds: number
+}
 
 export type PhaseTimes = Partial<Record<StepPhase, number>>
 
@@ -71,6 +102,9 @@ export type Reply =
   /** Dense: params, ema, m, v one after the other; carries: zH and zL of every owned slot, [slots, 2, S, D]. */
   | { readonly type: 'snapshot'; readonly dense: Float32Array | null; readonly carries: Float32Array }
   | ({ readonly type: 'evaluated' } & Answers)
+  | { readonly type: 'measure-opened'; readonly parameters: number; readonly recompute: boolean }
+  | ({ readonly type: 'trained' } & Trained)
+  | ({ readonly type: 'answered' } & Answered)
 
 export type FromCompute =
   | {
