@@ -1,7 +1,7 @@
 // The coordinator's loop: feeds events to the state machine and performs the effects it returns. It holds the parts that a
 // decision needs (slots' book, puzzle table, examples, contributions) and talks to the workers; every part has its own file.
 import type { RunConfig } from '../shared/config/run-config.js'
-import { RunHalted, WireError } from '../shared/errors.js'
+import { RunHalted } from '../shared/errors.js'
 import type { Layout } from '../shared/gradients/layout.js'
 import type { Epoch, Millis, SlotId, Step, WorkerId } from '../shared/ids.js'
 import { decode, encode } from '../shared/protocol/codec.js'
@@ -193,13 +193,12 @@ export class CoordinatorLoop {
         return this.dispatch({ type: 'snapshotReady', worker, step: message.step })
       case 'evaluated':
         try {
-          desk.answer(worker, message)
+          return desk.answer(worker, message)
         } finally {
           this.evaluateOn()
         }
-        return
       case 'measured':
-        return // of a comparison (baseline/), which no run asks for
+        return // of a comparison, which no run asks for
       case 'leaving':
         return this.dispatch({ type: 'left', worker, why: message.why })
       case 'trouble':
@@ -388,15 +387,5 @@ export class CoordinatorLoop {
     const ready = this.state.team.filter((id) => this.state.members.get(id)?.phase === 'ready')
     for (const { worker, message } of desk.hand(ready, table)) this.send(worker, message)
     if (desk.over) this.dispatch({ type: 'evaluated' })
-  }
-}
-
-/** Runs a handler of bus bytes; what is not a message of ours is counted and dropped. */
-export function tolerant(handle: () => void, onGarbage: (why: string) => void): void {
-  try {
-    handle()
-  } catch (error) {
-    if (!(error instanceof WireError)) throw error
-    onGarbage(error.message)
   }
 }

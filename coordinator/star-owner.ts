@@ -7,7 +7,7 @@ import type { Bus } from '../shared/bus/bus.js'
 import { decode, encode } from '../shared/protocol/codec.js'
 import { crc32 } from '../shared/protocol/crc32.js'
 import type { Subjects } from '../shared/protocol/subjects.js'
-import { tolerant } from './loop.js'
+import { tolerant } from './tolerant.js'
 import type { DroppedWhy } from './observer.js'
 
 export class StarOwner {

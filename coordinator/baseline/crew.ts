@@ -8,7 +8,7 @@ import { epochOf, runId, stepOf, type WorkerId } from '../../shared/ids.js'
 import { decode, encode } from '../../shared/protocol/codec.js'
 import { PROTOCOL_VERSION, type CoordinatorMessage, type WorkerMessage } from '../../shared/protocol/messages.js'
 import { senderOf, subjectsOf } from '../../shared/protocol/subjects.js'
-import { tolerant } from '../loop.js'
+import { tolerant } from '../tolerant.js'
 
 const BEACON_MS = 250
 
