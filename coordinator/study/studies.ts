@@ -14,12 +14,13 @@ import { writeStudy } from './files.js'
 import { studyRecord, type StudyFacts } from './record.js'
 import type { Study, StudyContext, StudyWishes } from './study.js'
 import { studyText } from './terminal.js'
+import { augmentation } from './augmentation.js'
 import { efficiency } from './efficiency.js'
 import { identity } from './identity.js'
 import { recursion } from './recursion.js'
 import { voting } from './voting.js'
 
-export const STUDIES: readonly Study[] = [voting, identity, recursion, efficiency]
+export const STUDIES: readonly Study[] = [voting, identity, recursion, augmentation, efficiency]
 
 /** @throws ConfigError naming those there are */
 export function studyNamed(name: string): Study {

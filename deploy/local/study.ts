@@ -13,15 +13,24 @@ export interface StudyRun extends StudyOrder {
 /** @throws RunError */
 export async function runStudy({ name, machine, ...order }: StudyRun): Promise<void> {
   const { out, signal } = machine
+  let parts = 0
+  const begin = (): void => {
+    if (parts++ > 0 && machine.workers === 0)
+      out.line('this study has another part: workers end with a part, so start those elsewhere again')
+  }
   await makeStudy(studyNamed(name), order, {
     ...{ out, signal },
     now: () => performance.now(),
     wallClock: () => new Date().toISOString(),
-    evaluate: (config, checkpoint, inquiry, scratch) =>
-      startLocal({ ...machine, config, fresh: false, evaluation: { checkpoint, to: scratch } }, (options) =>
+    evaluate: async (config, checkpoint, inquiry, scratch) => {
+      begin()
+      const evaluation = { checkpoint, to: scratch }
+      await startLocal({ ...machine, config, fresh: false, evaluation }, (options) =>
         serveCoordinator(options, inquiry),
-      ),
+      )
+    },
     train: async (config) => {
+      begin()
       await startLocal({ ...machine, config, fresh: false })
       return join(config.run.dir, config.run.id)
     },

@@ -74,11 +74,21 @@ test('studies of a small checkpoint', options, async (t) => {
     for (const row of [batch32, batch1]) assert.ok(row!.measured[0]!.value > 0)
   })
 
+  await t.test('augmentation trains two runs, and goes on with them when asked again', async () => {
+    const { record, said } = await study('augmentation', '--augmentations', '2', '--steps', '2')
+    assert.equal(record.findings.tables[0]!.rows.length, 2)
+    assert.match(said, /training with 0 augmentations, 2 steps/)
+    assert.match(said, /training with 2 augmentations, 2 steps/)
+    const again = await study('augmentation', '--augmentations', '2', '--steps', '2')
+    assert.match(again.said, /steps were done before/)
+    assert.deepEqual(again.record.findings, record.findings)
+  })
+
   await t.test('all of them are in the report', async () => {
     const program = trmesh(t, ['report', folder])
     assert.equal(await program.ended, 0, program.said())
     const page = readFileSync(join(folder, 'report.html'), 'utf8')
-    for (const name of ['voting', 'identity', 'recursion', 'efficiency'])
+    for (const name of ['voting', 'identity', 'recursion', 'augmentation', 'efficiency'])
       assert.match(page, new RegExp(`Study: ${name}`))
   })
 
