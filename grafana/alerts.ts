@@ -135,7 +135,7 @@ coordinator's line says which file), or checkpoint.everySteps too large for this
     severity: 'warning',
     summary: 'run {{ $labels.run }} could not write a checkpoint',
     runbook: `Training goes on and the next checkpoint is tried. The coordinator's line names the file and the reason, mostly a full
-disk: free space, or lower checkpoint.keep.`,
+disk: free space, or lower checkpoint.keepLast.`,
     dashboard: 'checkpoints',
   },
   {

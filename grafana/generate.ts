@@ -1,7 +1,7 @@
 // All generated files: dashboards and alert rules, by path. `dashboards` writes them, `dashboards:check` compares.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { grafanaRules, prometheusRules } from './alert-files.js'
+import { grafanaRules, kubernetesRules, prometheusRules } from './alert-files.js'
 import { BASELINES_DASHBOARD } from './baselines.js'
 import { CHECKPOINTS } from './checkpoints.js'
 import { dashboard, type DashboardSpec } from './dashboard.js'
@@ -32,6 +32,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
       (spec) => [`grafana/dashboards/${spec.name}.json`, `${JSON.stringify(dashboard(spec), null, 2)}\n`] as const,
     ),
     ['deploy/prometheus/alerts.yml', prometheusRules()] as const,
+    ['deploy/kubernetes/monitoring/alerts.yaml', kubernetesRules()] as const,
     ['grafana/provisioning/alerting/alerts.yaml', grafanaRules()] as const,
   ])
 }

@@ -36,6 +36,8 @@ export interface TensorflowInstallOptions {
   usePip?: boolean
   /** Milliseconds the fetching may take. */
   limitMs?: number
+  /** False where an image is built for machines with a GPU on one without: the CPU tries the library instead. */
+  gpuHere?: boolean
 }
 
 /** What of the wheel is kept: the library in two parts, and the headers the binding includes. */
@@ -69,10 +71,10 @@ export async function installTensorflow(
     )
     if (present !== undefined && isCurrent(root, present)) {
       log(`TensorFlow ${present.version} (${variant}) is installed in ${present.folder}`)
-      return { ...present, probe: await mustCompute(root, variant) }
+      return { ...present, probe: await mustCompute(root, variant, options) }
     }
     log(`g++ ${await ensureCompiler(log)}`)
-    if (present !== undefined) return rebuild(root, present, log)
+    if (present !== undefined) return rebuild(root, present, options)
     return install(variant, options)
   })
 }
@@ -109,12 +111,12 @@ function removeRemains(root: string): void {
 async function rebuild(
   root: string,
   present: TensorflowInstall,
-  log: (line: string) => void,
+  options: TensorflowInstallOptions,
 ): Promise<TensorflowInstall & { probe: ProbeResult }> {
-  log('compiling the binding again: its sources changed')
+  options.log('compiling the binding again: its sources changed')
   await buildBinding(root, present.folder)
   writeManifest(root, present)
-  return { ...present, probe: await mustCompute(root, present.variant) }
+  return { ...present, probe: await mustCompute(root, present.variant, options) }
 }
 
 async function install(
@@ -140,7 +142,7 @@ async function install(
     log('compiling the binding')
     await buildBinding(root, staged.folder)
     writeManifest(root, staged)
-    const probe = await mustCompute(work, variant)
+    const probe = await mustCompute(work, variant, options)
     const folder = join(parent, name)
     rmSync(folder, { recursive: true, force: true })
     renameSync(staged.folder, folder)
@@ -204,8 +206,12 @@ function writeManifest(root: string, { folder, variant, version }: TensorflowIns
   )
 }
 
-async function mustCompute(root: string, variant: 'cpu' | 'gpu'): Promise<ProbeResult> {
-  const result = await probeBackend('tensorflow', { root, gpu: variant === 'gpu' ? 0 : 'none' })
+async function mustCompute(
+  root: string,
+  variant: 'cpu' | 'gpu',
+  { gpuHere = true }: TensorflowInstallOptions,
+): Promise<ProbeResult> {
+  const result = await probeBackend('tensorflow', { root, gpu: variant === 'gpu' && gpuHere ? 0 : 'none' })
   if (result.ok) return result
   throw new SystemRefused(`TensorFlow was built but does not compute here: ${result.message}`, result.remedy)
 }
