@@ -18,7 +18,7 @@ export const PICTURE_STYLE = `
 @media(prefers-color-scheme:dark){.study{--s1:#7fa8ff;--s2:#ff9f68;--s3:#4ade80;--s4:#c4a1ff;--ink:#e9e9e6;--pale:#a3a7ae;--grid:#2f3238;--paper:#1b1d21}}
 .study .paper{fill:var(--paper)}.study .title{fill:var(--ink);font-weight:600;font-size:14px}.study text{fill:var(--pale)}
 .study .grid{stroke:var(--grid);stroke-width:1}.study .curve{fill:none;stroke-width:2;stroke-linejoin:round}
-.study .whisker{stroke-width:1.5;opacity:.55}.study .level{stroke:var(--pale);stroke-width:1.5;stroke-dasharray:5 4;fill:none}
+.study .whisker{stroke-width:1.5;opacity:.7}.study .level{stroke:var(--pale);stroke-width:1.5;stroke-dasharray:5 4;fill:none}
 .study .s1{fill:var(--s1);stroke:var(--s1)}.study .s2{fill:var(--s2);stroke:var(--s2)}.study .s3{fill:var(--s3);stroke:var(--s3)}.study .s4{fill:var(--s4);stroke:var(--s4)}
 .study .curve.s1,.study .curve.s2,.study .curve.s3,.study .curve.s4{fill:none}.study rect.bar{stroke:none}.study .over{stroke:var(--ink)}
 .study circle{stroke:none}
@@ -84,7 +84,7 @@ export function drawStudy(picture: StudyPicture): Markup {
     ${labels.map((label, i) => i % every === 0 && html`<text x="${at(x(i))}" y="${top + PLOT + 17}" text-anchor="middle">${label}</text>`)}
     <text x="${at((LEFT + WIDTH - RIGHT) / 2)}" y="${height - 10}" text-anchor="middle">${along}</text>
     ${reported.map(({ value }) => html`<path class="level" d="M${LEFT} ${at(y(value))}H${WIDTH - RIGHT}" />`)}
-    ${series.map((one, i) => (picture.kind === 'bars' ? bars(one.points, i, series.length, x, y, place, marks) : line(one.points, i, x, y)))}
+    ${series.map((one, i) => (picture.kind === 'bars' ? bars(one.points, i, series.length, x, y, place, marks) : line(one.points, i, series.length - 1 - i, x, y)))}
   `)
 }
 
@@ -93,7 +93,14 @@ const markText = (mark: number, unit: Unit): string =>
 
 type Points = StudyPicture['series'][number]['points']
 
-function line(points: Points, i: number, x: (i: number) => number, y: (value: number) => number): Markup {
+/** @param above curves drawn over this one: it is broader, so that it can be seen below them where they are equal */
+function line(
+  points: Points,
+  i: number,
+  above: number,
+  x: (i: number) => number,
+  y: (value: number) => number,
+): Markup {
   let pen = 'M'
   const path = points.map((point, place) => {
     const move = point === null ? '' : `${pen}${at(x(place))} ${at(y(point.value))}`
@@ -104,10 +111,10 @@ function line(points: Points, i: number, x: (i: number) => number, y: (value: nu
   // Whiskers of several curves, or of many points, would hide each other.
   const every = Math.ceil(points.length / 12)
   const aside = (place: number): number => x(place) + 3 * i
-  return html`<path class="curve s${i + 1}" d="${path.join('')}" />${points.map(
+  return html`<path class="curve s${i + 1}" style="stroke-width:${2 + 2 * above}" d="${path.join('')}" />${points.map(
       (point, place) =>
         point !== null &&
-        html`${place % every === 0 && whisker(point, aside(place), y, `s${i + 1}`)}${dots && html`<circle class="s${i + 1}" cx="${at(x(place))}" cy="${at(y(point.value))}" r="3.5" />`}`,
+        html`${place % every === 0 && whisker(point, aside(place), y, `s${i + 1}`)}${dots && html`<circle class="s${i + 1}" cx="${at(x(place))}" cy="${at(y(point.value))}" r="${3.5 + 1.5 * above}" />`}`,
     )}`
 }
 

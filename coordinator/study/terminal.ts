@@ -18,16 +18,37 @@ export function studyText({ findings, ...facts }: StudyRecord): string {
   ].join('\n')
 }
 
+/** Columns beside each other, on a usual terminal, if a figure takes one line. */
+const ABREAST = 3
+const WORDS_WIDE = 24
+
+/** Broken at spaces, so that no line is wider if words allow it. */
+function broken(text: string, wide: number): string {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last === undefined || last.length + 1 + word.length > wide) lines.push(word)
+    else lines[lines.length - 1] = `${last} ${word}`
+  }
+  return lines.join('\n')
+}
+
 function tableText({ title, columns, rows }: StudyTable, sources: Reported[]): string {
+  const narrow = columns.length > ABREAST
+  const figure = (text: string): string => (narrow ? text.replace(' (', '\n(') : text)
   const table = new Table({
-    head: [title, ...columns.map((column) => `${column.title},\nmeasured here`), 'reported by\nothers'],
+    head: [
+      broken(title, WORDS_WIDE),
+      ...columns.map((column) => broken(`${column.title}, measured here`, narrow ? 15 : WORDS_WIDE)),
+      'reported by\nothers',
+    ],
     style: { head: [], border: [], compact: true },
   })
   for (const { what, measured, reported } of rows)
     table.push([
-      what,
-      ...columns.map(({ unit }, i) => measuredText(measured[i] ?? null, unit)),
-      reported.map((one) => `${one.figure} [${numberOf(one, sources)}]`).join('\n'),
+      broken(what, WORDS_WIDE + 8),
+      ...columns.map(({ unit }, i) => figure(measuredText(measured[i] ?? null, unit))),
+      reported.map((one) => broken(`${one.figure} [${numberOf(one, sources)}]`, WORDS_WIDE)).join('\n'),
     ])
   const intervals = [...new Set(columns.map(({ interval }) => interval).filter((interval) => interval !== ''))]
   const legend = intervals.length === 0 ? '' : `\nin brackets: ${intervals.join('; ')}`

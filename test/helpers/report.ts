@@ -10,6 +10,7 @@ import { buildPool } from '../../shared/arc/pool.js'
 import { ArcEvaluation } from '../../coordinator/data/arc-evaluation.js'
 import { evaluationRecord, type EvaluationFacts, type EvaluationRecord } from '../../coordinator/evaluate/record.js'
 import { parseJournal } from '../../coordinator/report/curves.js'
+import { madeUpStudy } from './study.js'
 import type { RunReport } from '../../coordinator/report/html/page.js'
 
 export const madeUpConfig = (): RunConfig => compileConfig({ preset: 'tiny', env: {}, flags: {} })
@@ -89,7 +90,7 @@ export function madeUpRun(more: Partial<RunReport> = {}): RunReport {
     name: 'made-up',
     journal: parseJournal(madeUpJournal(600)),
     evaluation: madeUpEvaluation(),
-    studies: [],
+    studies: [madeUpStudy],
     config,
     checkpoint: { dir: 'runs/made-up/step-00000600', step: 600, created: '2026-01-31T12:34:00.000Z' },
     parameters: layoutOf(config.model).elements,

@@ -8,49 +8,12 @@ import { reportPage } from '../../coordinator/report/html/page.js'
 import { studyCsv } from '../../coordinator/study/csv.js'
 import { drawStudy, pictureFile } from '../../coordinator/study/draw.js'
 import { studiesIn, studyFolder, writeStudy } from '../../coordinator/study/files.js'
-import {
-  parseStudy,
-  recordText,
-  studyRecord,
-  type StudyPicture,
-  type StudyRecord,
-} from '../../coordinator/study/record.js'
+import { parseStudy, recordText, type StudyPicture } from '../../coordinator/study/record.js'
 import { studyText } from '../../coordinator/study/terminal.js'
 import { DataError } from '../../shared/errors.js'
 import { folderOf } from '../helpers/checkpoints.js'
 import { madeUpRun } from '../helpers/report.js'
-
-const picture: StudyPicture = {
-  ...{ title: 'A <title>', along: 'votes', kind: 'line', unit: 'share', scale: 'linear', labels: ['1', '2'] },
-  series: [{ name: 'pass@1', points: [{ value: 0.25, low: 0.1, high: 0.5 }, null] }],
-  reported: [{ name: 'theirs', value: 0.4 }],
-}
-const study: StudyRecord = studyRecord(
-  {
-    ...{ study: 'voting', question: 'Why, "really"?', run: 'r', step: 7, checkpoint: 'r/step-7', seconds: 1.5 },
-    ...{ created: '2026-01-31T12:00:00.000Z', machine: 'a machine', load: 0.5, workers: [], seed: 3 },
-    data: { source: 'generated', description: 'made up', hash: '0' },
-  },
-  {
-    asked: 'two tasks',
-    tables: [
-      {
-        title: 'T',
-        columns: [{ title: 'pass@1', unit: 'share', interval: '95 % Wilson' }],
-        rows: [
-          {
-            what: 'one, and only',
-            measured: [{ value: 0.25, low: 0.1, high: 0.5 }],
-            reported: [{ figure: '29.25 %', by: 'somebody', grade: 'S', mind: 'another set' }],
-          },
-          { what: 'none', measured: [null], reported: [] },
-        ],
-      },
-    ],
-    pictures: [picture],
-    notes: ['mind this'],
-  },
-)
+import { madeUpStudy as study, picture } from '../helpers/study.js'
 
 test('read back as written; what is damaged is named', () => {
   assert.deepEqual(parseStudy(recordText(study), 'f'), study)
