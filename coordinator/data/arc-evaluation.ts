@@ -1,9 +1,12 @@
 // The test rows of ARC data and their scoring: every test pair under its augmentations, which vote (spec 5.2).
-import { encodeInto } from '../../shared/arc/tokens.js'
+import { unaugment } from '../../shared/arc/augment.js'
+import { digitsOf } from '../../shared/arc/grid.js'
+import { crop, encodeInto } from '../../shared/arc/tokens.js'
 import type { Group, Pool } from '../../shared/arc/pool.js'
 import type { Pair, Task } from '../../shared/arc/task.js'
 import { PASS_K, Votes, type ArcScore } from '../../shared/arc/vote.js'
 import type { Scorer } from '../evaluate/result.js'
+import { spread, type Picture, type Watch, type WatchedQuestion } from '../evaluate/watch.js'
 import type { EvaluationLimits, EvaluationSet, RowScorer, TestRow } from './example-source.js'
 import { RowAccuracy } from './row-accuracy.js'
 
@@ -21,6 +24,8 @@ export class ArcEvaluation implements EvaluationSet {
   readonly rows: number
   readonly description: string
   readonly parts: readonly Part[]
+  /** Some of the pairs as they stand in the files, without augmentation. */
+  readonly watch: Watch
   /** Of each scorer, for as long as somebody holds it. */
   private readonly cast = new WeakMap<Scorer, Votes>()
 
@@ -47,6 +52,11 @@ export class ArcEvaluation implements EvaluationSet {
     }
     this.parts = parts
     this.rows = rows
+    this.watch = {
+      rows: spread(parts.flatMap(({ pairs, firstRow }) => pairs.map((_, place) => firstRow + place))),
+      about: (row) => this.about(row),
+      picture: (row, preds) => this.drawn(row, preds),
+    }
     const asked = parts.reduce((sum, part) => sum + part.pairs.length, 0)
     this.description = `${asked} unseen test pairs of ${parts.length} tasks, ${rows} rows with augmentations`
   }
@@ -61,6 +71,17 @@ export class ArcEvaluation implements EvaluationSet {
     encodeInto(inputs, 0, canvas, pair.input, transform, colours, 0, 0)
     if (pair.output !== undefined) encodeInto(labels, 0, canvas, pair.output, transform, colours, 0, 0)
     return { puzzle: this.firstPuzzle + puzzle, task: part.group.task.name, pair: place, inputs, labels }
+  }
+
+  private about(index: number): WatchedQuestion {
+    const { part, pair, place } = this.at(index)
+    const solution = pair.output === undefined ? null : digitsOf(pair.output)
+    return { task: part.group.task.name, pair: place, input: digitsOf(pair.input), solution }
+  }
+
+  /** In the frame of the task, as the vote counts it. */
+  private drawn(index: number, preds: Uint8Array): Picture {
+    return digitsOf(unaugment(crop(preds, this.pool.config.canvas), this.pool.augmentation(this.at(index).puzzle)))
   }
 
   /** No vote cast yet, but those of `before`. */

@@ -3,13 +3,18 @@
 import { checkMaze } from '../../shared/puzzles/check-maze.js'
 import { isSolvedSudoku } from '../../shared/puzzles/check-sudoku.js'
 import type { Accuracy } from '../evaluate/result.js'
+import { spread, type Picture, type Watch } from '../evaluate/watch.js'
 import { encodeReferences, type Boards } from './encode.js'
 import type { EvaluationLimits, EvaluationSet, RowScorer, TestRow } from './example-source.js'
 import { RowAccuracy } from './row-accuracy.js'
 
+/** By token: none, wall, free, start, goal, path. */
+const MAZE_COLOURS = [6, 5, 0, 3, 2, 8]
+
 export class BoardEvaluation implements EvaluationSet {
   readonly rows: number
   readonly description: string
+  readonly watch: Watch
 
   /** @param boards those of the test split, so many */
   constructor(
@@ -18,6 +23,14 @@ export class BoardEvaluation implements EvaluationSet {
     { maxPairs }: Pick<EvaluationLimits, 'maxPairs'>,
   ) {
     this.rows = maxPairs === 0 ? count : Math.min(maxPairs, count)
+    this.watch = {
+      rows: spread(Array.from({ length: this.rows }, (_, row) => row)),
+      about: (row) => {
+        const { task, pair, inputs, labels } = this.row(row)
+        return { task, pair, input: this.drawn(inputs), solution: this.drawn(labels) }
+      },
+      picture: (_, preds) => this.drawn(preds),
+    }
     this.description = `${this.rows} unseen ${boards.kind} puzzles`
   }
 
@@ -26,6 +39,13 @@ export class BoardEvaluation implements EvaluationSet {
     const tokens = encodeReferences(this.boards, Uint32Array.of(index, 0, 0, 0, 0))
     const size = side * side
     return { puzzle: 0, task: `${kind}-${index}`, pair: 0, inputs: tokens.subarray(0, size), labels: tokens.subarray(size) } // prettier-ignore
+  }
+
+  /** In the colours of ARC: a Sudoku's digits are their own, a maze has black floor, grey walls and a bright path. */
+  private drawn(tokens: Uint8Array): Picture {
+    const { kind, side } = this.boards
+    const digit = (token: number): number => (kind === 'maze' ? (MAZE_COLOURS[token] ?? 6) : Math.max(0, token - 1))
+    return Array.from({ length: side }, (_, r) => Array.from(tokens.subarray(r * side, (r + 1) * side), digit).join(''))
   }
 
   scorer(): RowScorer {

@@ -5,9 +5,11 @@ import type { Step, WorkerId } from '../../shared/ids.js'
 import { ENVELOPE_BYTES } from '../../shared/protocol/codec.js'
 import type { CoordinatorMessage, WorkerMessage } from '../../shared/protocol/messages.js'
 import { answerBytes, type Question } from '../../shared/question.js'
-import type { EvaluationResult, EvaluationSet, RowAnswers } from './result.js'
+import { rowAnswers, type RowAnswers } from './answers.js'
+import type { EvaluationResult, EvaluationSet } from './result.js'
 import { EvaluationRound, type Unit } from './round.js'
-import { rowAnswers, Tally } from './tally.js'
+import { Tally } from './tally.js'
+import { watching } from './watch.js'
 
 export interface EvaluationProgress {
   readonly done: number
@@ -95,7 +97,7 @@ export class EvaluationDesk {
     if (unit === undefined) return
     let rows: readonly RowAnswers[]
     try {
-      rows = rowAnswers(answer, unit.to - unit.from, options.seqLen, options.question)
+      rows = rowAnswers(answer, unit.to - unit.from, options.seqLen, this.questionOf(unit))
     } catch (error) {
       round.work.giveBack(unit)
       throw error
@@ -126,7 +128,7 @@ export class EvaluationDesk {
       if (identity === 'mean') vectors.set(table.mean(), i * table.dim)
     })
     const inputs = Buffer.concat(rows.map((row) => row.inputs))
-    const { steps, early, cycles = false } = this.options.question
+    const { steps, early, cycles = false } = this.questionOf(unit)
     return {
       type: 'evaluate',
       evaluation,
@@ -139,8 +141,15 @@ export class EvaluationDesk {
     }
   }
 
+  /** Units with rows to watch are asked for more steps. */
+  private questionOf({ from, to }: Unit): Question {
+    const { question } = this.options
+    return this.set.watch?.rows.some((row) => row >= from && row < to) === true ? watching(question) : question
+  }
+
   private unitRows(): number {
-    const { batch, seqLen, puzzleDim, question, maxPayload } = this.options
+    const { batch, seqLen, puzzleDim, maxPayload } = this.options
+    const question = this.set.watch === undefined ? this.options.question : watching(this.options.question)
     const perRow = Math.max(seqLen + 4 * puzzleDim, answerBytes(question, seqLen))
     return Math.max(1, Math.min(batch, Math.floor((maxPayload - ENVELOPE_BYTES) / perRow)))
   }

@@ -1,7 +1,7 @@
 // One evaluation as a document, evaluation.json: what was asked, how every pair was voted on, what came of it, and where it
 // was measured. Pure: built from the result, read back by shape, so the report and other programs need nothing else.
 import { DataError, WireError } from '../../shared/errors.js'
-import type { Grid } from '../../shared/arc/grid.js'
+import { digitsOf } from '../../shared/arc/grid.js'
 import type { Task } from '../../shared/arc/task.js'
 import { boolean, count, list, number, oneOf, record, text, type Of, type Shape } from '../../shared/protocol/shape.js'
 import { wilson } from '../../shared/wilson.js'
@@ -65,6 +65,19 @@ const document = record({
   after: orElse(list(record({ step: count, accuracies })), []),
   /** Evaluations whose votes were counted: more than 1 if those of earlier ones were kept. */
   evaluations: orElse(count, 1),
+  /** A few rows, without augmentation, as they were answered after some of the supervision steps. */
+  watched: orElse(
+    list(
+      record({
+        task: text(),
+        pair: count,
+        input: picture,
+        solution: orNull(picture),
+        after: list(record({ step: count, confidence: number, grid: picture })),
+      }),
+    ),
+    [],
+  ),
   /** ARC only: every test pair that was asked. `rank`: place of the right answer among the candidates, -1: not there. */
   pairs: list(
     record({
@@ -80,22 +93,20 @@ const document = record({
   ),
 })
 export type EvaluationRecord = Readonly<Of<typeof document>>
+export type WatchedPair = EvaluationRecord['watched'][number]
 export type RecordedPair = EvaluationRecord['pairs'][number]
 
 /** What the result does not say of itself. */
 export type EvaluationFacts = Omit<
   EvaluationRecord,
-  'kind' | 'format' | 'accuracies' | 'early' | 'after' | 'evaluations' | 'pairs'
+  'kind' | 'format' | 'accuracies' | 'early' | 'after' | 'evaluations' | 'watched' | 'pairs'
 >
-
-const drawn = ({ rows, cols, cells }: Grid): string[] =>
-  Array.from({ length: rows }, (_, r) => cells.subarray(r * cols, (r + 1) * cols).join(''))
 
 const withIntervals = (accuracies: readonly Accuracy[]): EvaluationRecord['accuracies'] =>
   accuracies.map(({ name, value, trials }) => ({ name, value, trials, ...wilson(value * trials, trials) }))
 
 export function evaluationRecord(facts: EvaluationFacts, result: EvaluationResult): EvaluationRecord {
-  const { accuracies, arc, early, after = [], evaluations } = result
+  const { accuracies, arc, early, after = [], evaluations, watched = [] } = result
   const tasks = new Map<string, Task>(arc?.tasks.map((task) => [task.name, task]))
   return {
     kind: KIND,
@@ -105,18 +116,24 @@ export function evaluationRecord(facts: EvaluationFacts, result: EvaluationResul
     early: early === undefined ? null : { accuracies: withIntervals(early.accuracies), meanSteps: early.meanSteps, fullSteps: early.fullSteps }, // prettier-ignore
     after: after.map(({ step, accuracies }) => ({ step, accuracies: withIntervals(accuracies) })),
     evaluations,
+    watched: watched.map((row) => ({
+      ...row,
+      input: [...row.input],
+      solution: row.solution && [...row.solution],
+      after: row.after.map((one) => ({ ...one, grid: [...one.grid] })),
+    })),
     pairs: (arc?.score.pairs ?? []).flatMap(({ task, pair, votes, known, rank, candidates }): RecordedPair[] => {
       const test = tasks.get(task)?.pairs.filter(({ split }) => split === 'test')[pair]
       if (test === undefined) return []
       return [
         {
           ...{ task, pair, votes, known, rank },
-          input: drawn(test.input),
-          solution: test.output === undefined ? null : drawn(test.output),
+          input: digitsOf(test.input),
+          solution: test.output === undefined ? null : digitsOf(test.output),
           candidates: candidates.map((candidate, i) => ({
             votes: candidate.votes,
             confidence: candidate.confidence,
-            grid: i < CANDIDATES_WITH_GRID ? drawn(candidate.grid) : null,
+            grid: i < CANDIDATES_WITH_GRID ? digitsOf(candidate.grid) : null,
           })),
         },
       ]
@@ -125,9 +142,10 @@ export function evaluationRecord(facts: EvaluationFacts, result: EvaluationResul
 }
 
 /** One line a pair: such a file can be read by people, and compared by lines. */
-export function recordText({ pairs, ...rest }: EvaluationRecord): string {
+export function recordText({ watched, pairs, ...rest }: EvaluationRecord): string {
   const head = JSON.stringify(rest, null, 1).replace(/\n}$/, '')
-  return `${head},\n "pairs": [\n${pairs.map((pair) => `  ${JSON.stringify(pair)}`).join(',\n')}\n ]\n}\n`
+  const lines = (list: readonly object[]): string => `[\n${list.map((one) => `  ${JSON.stringify(one)}`).join(',\n')}\n ]` // prettier-ignore
+  return `${head},\n "watched": ${lines(watched)},\n "pairs": ${lines(pairs)}\n}\n`
 }
 
 /** @param source the file's name, for messages @throws DataError */

@@ -1,6 +1,7 @@
-// What an evaluation asks, what comes back for a row, and what came of it all.
+// What an evaluation asks, and what came of it.
 import type { Task } from '../../shared/arc/task.js'
 import type { ArcScore } from '../../shared/arc/vote.js'
+import type { Watch, WatchedRow } from './watch.js'
 
 /** One accuracy: hits out of trials, so that an interval can stand beside it. */
 export interface Accuracy {
@@ -32,23 +33,10 @@ export interface EvaluationResult extends Score {
   readonly early?: EarlyScore
   /** After each of the steps asked for, the last one (this very result) included; absent where only that was asked for. */
   readonly after?: readonly (Score & { readonly step: number })[]
+  /** A few rows, step by step, where the set has rows to watch. */
+  readonly watched?: readonly WatchedRow[]
   /** Evaluations whose votes were counted: 1, unless votes are kept. */
   readonly evaluations: number
-}
-
-export interface RowAnswer {
-  /** The supervision step it was read after. */
-  readonly step: number
-  /** u8 tokens [S0]. */
-  readonly preds: Uint8Array
-  /** Halting logit. */
-  readonly q: number
-}
-
-export interface RowAnswers {
-  /** One for each step asked for, ascending. */
-  readonly after: readonly RowAnswer[]
-  readonly early: RowAnswer | undefined
 }
 
 export interface Scorer {
@@ -72,4 +60,6 @@ export interface EvaluationSet {
   row(index: number): AskedRow
   /** @param before a scorer of this set whose votes count too, where there are votes */
   scorer(before?: Scorer): Scorer
+  /** Rows to look at step by step. */
+  readonly watch?: Watch
 }

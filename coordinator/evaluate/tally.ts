@@ -1,41 +1,16 @@
 // The scores of one round: one of the full number of steps, and beside it one for each other step and for early halting, if
 // they were asked for. All of them are fed by the same pass.
-import { answerBytes, type Question } from '../../shared/question.js'
-import { WireError } from '../../shared/errors.js'
-import { floatsOf } from '../../shared/protocol/codec.js'
-import type { WorkerMessage } from '../../shared/protocol/messages.js'
-import type { EvaluationResult, EvaluationSet, RowAnswer, RowAnswers, Scorer } from './result.js'
-
-type Answer = Extract<WorkerMessage, { type: 'evaluated' }>
-
-/** The answers of each row of a unit. @throws WireError if there are more or fewer bytes than were asked for */
-export function rowAnswers(
-  { preds, q, halts }: Answer,
-  rows: number,
-  seqLen: number,
-  question: Question,
-): RowAnswers[] {
-  const { steps, early } = question
-  const bytes = preds.length + q.length + halts.length
-  const expected = rows * (answerBytes(question, seqLen) - (early ? 0 : 2))
-  if (bytes !== expected || q.length * seqLen !== preds.length * 4)
-    throw new WireError(`answers of ${bytes} bytes, expected ${expected}`, 'run one version of trmesh everywhere')
-  const logits = floatsOf(q)
-  const at = (block: number, row: number, step: number): RowAnswer => {
-    const place = block * rows + row
-    return { step, preds: preds.subarray(place * seqLen, (place + 1) * seqLen), q: logits[place] as number }
-  }
-  return Array.from({ length: rows }, (_, row) => ({
-    after: steps.map((step, block) => at(block, row, step)),
-    early: early ? at(steps.length, row, halts[2 * row]! | (halts[2 * row + 1]! << 8)) : undefined,
-  }))
-}
+import type { Question } from '../../shared/question.js'
+import type { RowAnswers } from './answers.js'
+import type { EvaluationResult, EvaluationSet, Scorer } from './result.js'
+import { WatchedRows } from './watch.js'
 
 export class Tally {
   /** The last one is that of the full number of steps. */
   private readonly scorers: readonly { readonly step: number; readonly scorer: Scorer }[]
   private readonly early: { readonly scorer: Scorer; steps: number; rows: number } | undefined
   private readonly evaluations: number
+  private readonly watched: WatchedRows | undefined
 
   /**
    * @param question what is asked of every row
@@ -44,11 +19,13 @@ export class Tally {
   constructor(set: EvaluationSet, question: Question, before?: Tally) {
     this.scorers = question.steps.map((step, i) => ({ step, scorer: set.scorer(before?.scorers[i]?.scorer) }))
     this.early = question.early ? { scorer: set.scorer(before?.early?.scorer), steps: 0, rows: 0 } : undefined
+    this.watched = set.watch && new WatchedRows(set.watch)
     this.evaluations = 1 + (before?.evaluations ?? 0)
   }
 
-  /** A row may come with answers that are not scored: those after other steps. */
+  /** A row may come with answers that are not scored: those after steps that are only watched. */
   add(row: number, answers: RowAnswers): void {
+    this.watched?.add(row, answers)
     for (const { step, scorer } of this.scorers) {
       const answer = answers.after.find((candidate) => candidate.step === step)
       if (answer !== undefined) scorer.add(row, answer.preds, answer.q)
@@ -67,6 +44,7 @@ export class Tally {
     return {
       ...full,
       evaluations,
+      ...(this.watched === undefined ? {} : { watched: this.watched.all }),
       ...(after.length > 1 ? { after } : {}),
       ...(early === undefined
         ? {}

@@ -20,6 +20,10 @@ export function rowsOf(grid: Grid): number[][] {
   return Array.from({ length: grid.rows }, (_, r) => [...grid.cells.subarray(r * grid.cols, (r + 1) * grid.cols)])
 }
 
+/** Rows of digits, one a colour: ["012", "345"]. */
+export const digitsOf = ({ rows, cols, cells }: Grid): string[] =>
+  Array.from({ length: rows }, (_, r) => cells.subarray(r * cols, (r + 1) * cols).join(''))
+
 export const sameGrid = (a: Grid, b: Grid): boolean =>
   a.rows === b.rows && a.cols === b.cols && a.cells.every((cell, i) => cell === b.cells[i])
 

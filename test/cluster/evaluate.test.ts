@@ -32,6 +32,18 @@ test('a checkpoint is evaluated as the run did it, and the run stays as it is', 
   assert.equal(own.pairs.length, own.accuracies.find(({ name }) => name === 'test pairs solved')?.trials)
   assert.ok(own.pairs.every(({ votes, candidates }) => votes === candidates.reduce((sum, c) => sum + c.votes, 0)))
 
+  assert.equal(own.watched.length, 24)
+  for (const { task, pair, input, after } of own.watched) {
+    assert.deepEqual(after.map(({ step }) => step), [1, 2, 3]) // prettier-ignore
+    const same = own.pairs.find((other) => other.task === task && other.pair === pair)
+    assert.deepEqual(input, same?.input)
+    const last = after.at(-1)?.grid.join('/')
+    assert.ok(
+      same?.candidates.some(({ grid }) => grid?.join('/') === last),
+      'the last step is one of the votes',
+    )
+  }
+
   const before = listing(folder)
   const out = temporaryFolder(t)
   const program = trmesh(t, [
@@ -44,6 +56,7 @@ test('a checkpoint is evaluated as the run did it, and the run stays as it is', 
   const again = parseRecord(readFileSync(join(out, 'evaluation.json'), 'utf8'), 'again')
   assert.deepEqual(again.accuracies, own.accuracies)
   assert.deepEqual(again.pairs, own.pairs)
+  assert.deepEqual(again.watched, own.watched)
   assert.equal(again.step, 4)
   assert.deepEqual(
     JSON.parse(readFileSync(join(out, 'submission.json'), 'utf8')),

@@ -8,6 +8,7 @@ import { layoutOf } from '../../shared/gradients/layout.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import { buildPool } from '../../shared/arc/pool.js'
 import { ArcEvaluation } from '../../coordinator/data/arc-evaluation.js'
+import { Tally } from '../../coordinator/evaluate/tally.js'
 import { evaluationRecord, type EvaluationFacts, type EvaluationRecord } from '../../coordinator/evaluate/record.js'
 import { parseJournal } from '../../coordinator/report/curves.js'
 import { madeUpStudy } from './study.js'
@@ -52,7 +53,7 @@ export function madeUpEvaluation(more: Partial<EvaluationFacts> = {}): Evaluatio
   )
   const pool = buildPool([{ name: 'made-up', tasks }], { seed: 1, augmentations: 8, canvas, testSubset: 'made-up' })
   const evaluation = new ArcEvaluation(pool, tasks, { augmentations: 8, maxPairs: 0 })
-  const scorer = evaluation.scorer()
+  const tally = new Tally(evaluation, { steps: [8], early: false })
   for (let row = 0; row < evaluation.rows; row++) {
     const { labels, task } = evaluation.row(row)
     const rng = rngFor(3, 'made-up-answer', row)
@@ -68,7 +69,13 @@ export function madeUpEvaluation(more: Partial<EvaluationFacts> = {}): Evaluatio
         preds[Math.floor(rng.uniform() * size.rows) * canvas + Math.floor(rng.uniform() * size.cols)] =
           2 + Math.floor(10 * rng.uniform())
     if (rng.uniform() > 0.97) preds.fill(0)
-    scorer.add(row, preds, 4 * skill - 1)
+    // Earlier steps have rows of the answer that are still empty, the very first nothing but the question.
+    const after = [1, 2, 4, 8].map((step) => {
+      const seen = step === 1 ? evaluation.row(row).inputs : preds.slice()
+      if (step > 1 && step < 8) seen.fill(2, 0, Math.floor((size.rows * (8 - step)) / 8) * canvas)
+      return { step, preds: step === 8 ? preds : seen, q: 4 * skill - 8 / step }
+    })
+    tally.add(row, { after, early: undefined })
   }
   const facts: EvaluationFacts = {
     ...{ run: 'made-up', step: 600, checkpoint: null, created: '2026-01-31T12:34:56.000Z', seconds: 12.5 },
@@ -81,7 +88,7 @@ export function madeUpEvaluation(more: Partial<EvaluationFacts> = {}): Evaluatio
     },
     ...more,
   }
-  return evaluationRecord(facts, { ...scorer.finish(), evaluations: 1 })
+  return evaluationRecord(facts, tally.finish())
 }
 
 export function madeUpRun(more: Partial<RunReport> = {}): RunReport {

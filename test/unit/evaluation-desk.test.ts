@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { EvaluationDesk, type DeskOptions } from '../../coordinator/evaluate/desk.js'
-import type { EvaluationResult, EvaluationSet, RowAnswers } from '../../coordinator/evaluate/result.js'
+import type { RowAnswers } from '../../coordinator/evaluate/answers.js'
+import type { EvaluationResult, EvaluationSet } from '../../coordinator/evaluate/result.js'
+import { MOST_WATCHED, spread, watching } from '../../coordinator/evaluate/watch.js'
 import { bytesOf } from '../../shared/bytes.js'
 import { WireError } from '../../shared/errors.js'
 import { stepOf, workerId } from '../../shared/ids.js'
@@ -199,4 +201,46 @@ describe('the evaluation desk', () => {
 test('a model can be asked for ascending steps that it runs', () => {
   assert.ok(isAskable([1, 2, 16], 16))
   for (const steps of [[], [0, 1], [2, 1], [1, 1], [17]]) assert.ok(!isAskable(steps, 16), String(steps))
+})
+
+describe('what is watched', () => {
+  test('is asked for more steps, where it is, and kept as a picture', () => {
+    const set: EvaluationSet = {
+      ...setOf(6),
+      watch: {
+        rows: [0, 5],
+        about: (row) => ({ task: `t${row}`, pair: 0, input: [String(row)], solution: null }),
+        picture: (_, preds) => [String(preds[0])],
+      },
+    }
+    const results: EvaluationResult[] = []
+    const desk = new EvaluationDesk(set, {
+      ...{ batch: 2, seqLen: SEQ, puzzleDim: 0, question: { steps: [9], early: false }, votes: 'fresh' },
+      maxPayload: 1 << 20,
+      onProgress: () => undefined,
+      onResult: (_, result) => results.push(result),
+    })
+    desk.begin(stepOf(1))
+    const asked = new Map<number, readonly number[]>()
+    while (!desk.over)
+      for (const message of hand(desk)) {
+        asked.set(message.unit, message.steps)
+        desk.answer(A, answerOf(message, (row) => row, () => 1)) // prettier-ignore
+      }
+    assert.deepEqual([0, 1, 2].map((unit) => asked.get(unit)), [[1, 2, 4, 9], [9], [1, 2, 4, 9]]) // prettier-ignore
+    const [{ watched, score, after }] = results as [EvaluationResult]
+    assert.deepEqual([score, after], [1, undefined], 'watching scores nothing')
+    assert.deepEqual(watched?.map(({ task, after: seen }) => [task, seen.map(({ step, grid }) => `${step}:${grid.join('')}`)]), [['t0', ['1:0', '2:0', '4:0', '9:0']], ['t5', ['1:255', '2:255', '4:255', '9:5']]]) // prettier-ignore
+    assert.ok(watched?.[0]?.after.every(({ confidence }) => confidence > 0.5 && confidence < 0.53))
+  })
+
+  test('is spread over the test set', () => {
+    assert.deepEqual(spread([1, 2, 3]), [1, 2, 3])
+    const some = spread(Array.from({ length: 1000 }, (_, i) => i))
+    assert.equal(some.length, MOST_WATCHED)
+    assert.ok(some[0] === 0 && some.at(-1)! > 900)
+    assert.deepEqual(spread([]), [])
+    assert.deepEqual(watching({ steps: [3], early: true }), { steps: [1, 2, 3], early: true })
+    assert.deepEqual(watching({ steps: [16], early: false }).steps, [1, 2, 4, 16])
+  })
 })

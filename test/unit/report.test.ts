@@ -9,7 +9,8 @@ import { ticks } from '../../coordinator/report/html/chart.js'
 import { escape, html } from '../../coordinator/report/html/markup.js'
 import { percent, plain } from '../../coordinator/report/html/numbers.js'
 import { reportPage } from '../../coordinator/report/html/page.js'
-import { choosePairs, picture } from '../../coordinator/report/html/pictures.js'
+import { chooseHalf } from '../../coordinator/report/html/cards.js'
+import { picture } from '../../coordinator/report/html/pictures.js'
 import { publishedRows } from '../../coordinator/report/html/published.js'
 import { latestEvaluation } from '../../coordinator/report/run-folder.js'
 import { DataError } from '../../shared/errors.js'
@@ -125,12 +126,13 @@ test('wrong cells are marked, an empty grid is said to be empty', () => {
 test('pairs are chosen from the solved and the unsolved, in the order of the test set', () => {
   const [pair] = madeUpEvaluation().pairs
   const list = Array.from({ length: 40 }, (_, i) => ({ ...pair!, pair: i, rank: i < 30 ? -1 : 0 }))
-  const chosen = choosePairs(list, 12)
+  const solved = ({ rank }: { rank: number }): boolean => rank >= 0
+  const chosen = chooseHalf(list, solved, 12)
   assert.equal(chosen.filter(({ rank }) => rank === 0).length, 6)
   assert.deepEqual(chosen.map((one) => one.pair), chosen.map((one) => one.pair).toSorted((a, b) => a - b)) // prettier-ignore
-  assert.equal(choosePairs(list.slice(25, 31), 12).length, 6)
-  assert.equal(choosePairs(list.slice(0, 30), 12).length, 12)
-  assert.deepEqual(choosePairs([], 12), [])
+  assert.equal(chooseHalf(list.slice(25, 31), solved, 12).length, 6)
+  assert.equal(chooseHalf(list.slice(0, 30), solved, 12).length, 12)
+  assert.deepEqual(chooseHalf([], solved, 12), [])
 })
 
 test('a published figure stands beside ours only where the same thing was measured', () => {
@@ -186,6 +188,39 @@ test('early halting stands beside the full number of steps, and says what it wou
   // Files of before: no early halting, nothing kept.
   const { early: _, after: __, evaluations: ___, ...old } = plainRecord
   assert.deepEqual(parseRecord(JSON.stringify(old), 'old'), plainRecord)
+})
+
+test('some pairs are shown step by step, with the table of their votes', () => {
+  const evaluation = madeUpEvaluation()
+  assert.equal(evaluation.watched.length, 24)
+  const [first] = evaluation.watched
+  assert.deepEqual(first!.after.map(({ step }) => step), [1, 2, 4, 8]) // prettier-ignore
+  const pair = evaluation.pairs.find(({ task, pair }) => task === first!.task && pair === first!.pair)
+  assert.deepEqual([first!.input, first!.solution], [pair?.input, pair?.solution])
+  assert.deepEqual(first!.after[0]?.grid, first!.input, 'drawn in the frame of the task')
+  const page = reportPage(madeUpRun())
+  for (const step of ['after 1 step', 'after 2 steps', 'after 4 steps', 'after 8 steps'])
+    assert.equal(page.match(new RegExp(`<figcaption>\\s*${step}`, 'g'))?.length, 12, step)
+  assert.equal(page.match(/class="ballot"/g)?.length, 12)
+  assert.match(page, /those to the question as it stands/)
+  const without = reportPage(madeUpRun({ evaluation: { ...evaluation, watched: [] } }))
+  assert.doesNotMatch(without, /after 1 step/)
+  assert.match(without, /aria-label="second:/)
+})
+
+test('puzzles without votes are shown step by step too', () => {
+  const evaluation = madeUpEvaluation()
+  const watched = [
+    { task: 'maze-0', pair: 0, input: ['35', '02'], solution: ['35', '82'], after: [{ step: 1, confidence: 0.25, grid: ['35', '02'] }, { step: 16, confidence: 0.75, grid: ['35', '82'] }] }, // prettier-ignore
+    { task: EVIL, pair: 0, input: ['35', '02'], solution: null, after: [{ step: 1, confidence: 0.25, grid: [] }] },
+  ]
+  const record = { ...evaluation, pairs: [], watched }
+  assert.deepEqual(parseRecord(recordText(record), 'it').watched, watched)
+  const page = reportPage(madeUpRun({ evaluation: record }))
+  assert.match(page, /Puzzles, step by step/)
+  assert.match(page, /maze-0 <span class="badge good">as labelled/)
+  assert.ok(page.includes(escape(EVIL)) && !page.includes('<script'))
+  assert.match(page, /q 75 %/)
 })
 
 test('a run of half a million steps still makes a small page', () => {

@@ -1,15 +1,15 @@
 // The report of a run: one HTML page that needs nothing else, no network, no script. A pure function of what is known.
 import type { RunConfig } from '../../../shared/config/run-config.js'
 import { wilson } from '../../../shared/wilson.js'
-import type { EvaluationRecord } from '../../evaluate/record.js'
+import type { EvaluationRecord, RecordedPair, WatchedPair } from '../../evaluate/record.js'
 import { PICTURE_STYLE } from '../../study/draw.js'
 import type { StudyRecord } from '../../study/record.js'
 import { smoothed, thinned, throughput, type Journal, type Point, type StepLine } from '../curves.js'
+import { chooseHalf, pairCard, solvedAtLast, watchedCard } from './cards.js'
 import { chart, type Series } from './chart.js'
 import { facts, honesty, settings, shape } from './facts.js'
 import { html, Markup, type Markup as Part } from './markup.js'
 import { DASH, moment, percent, plain, short } from './numbers.js'
-import { choosePairs, pairCard } from './pictures.js'
 import { measuredText, publishedRows, publishedTable, type PublishedRow } from './published.js'
 import { results } from './results.js'
 import { studySections } from './studies.js'
@@ -46,7 +46,8 @@ export function reportPage(report: RunReport): string {
     ${tiles(report)} ${evaluation !== undefined && results(evaluation)}
     <h2>Training</h2>
     ${curves(journal, config?.train.slots ?? 0)}
-    ${evaluation !== undefined && evaluation.pairs.length > 0 && pictures(evaluation)} ${studySections(report.studies)}
+    ${evaluation !== undefined && evaluation.pairs.length + evaluation.watched.length > 0 && pictures(evaluation)}
+    ${studySections(report.studies)}
     <h2>Reported by others, and measured here</h2>
     <div class="sheet">
       ${config === undefined ? html`<p class="none">the run has no checkpoint yet, so nobody knows what to compare it with</p>` : publishedTable([ours(report, config), ...publishedRows(config, evaluation)])}
@@ -210,17 +211,27 @@ function numbers(steps: readonly StepLine[], slots: number): Part {
   </details>`
 }
 
-function pictures({ pairs }: EvaluationRecord): Part {
-  const chosen = choosePairs(pairs, MOST_PAIRS)
-  const solved = pairs.filter(({ rank }) => rank >= 0 && rank < 2).length
-  return html`<h2>Test pairs and their votes</h2>
+/** Pairs that were watched step by step, where there are any; of other puzzles, which have no votes, the puzzles. */
+function pictures({ pairs, watched, asked }: EvaluationRecord): Part {
+  const byName = new Map(watched.map((one) => [`${one.task} ${one.pair}`, one]))
+  const watchedOf = ({ task, pair }: RecordedPair): WatchedPair | undefined => byName.get(`${task} ${pair}`)
+  const isSolved = ({ rank }: RecordedPair): boolean => rank >= 0 && rank < 2
+  const seen = pairs.filter((pair) => watchedOf(pair) !== undefined)
+  const chosen = chooseHalf(seen.length > 0 ? seen : pairs, isSolved, MOST_PAIRS)
+  const puzzles = pairs.length > 0 ? [] : chooseHalf(watched, solvedAtLast, MOST_PAIRS)
+  return html`<h2>${pairs.length > 0 ? 'Test pairs and their votes' : 'Puzzles, step by step'}</h2>
     <p class="words">
-      ${chosen.length} of ${pairs.length} pairs (${solved} solved by one of two answers), chosen half from the solved
-      and half from the others, spread over the test set. A dot marks a cell that differs from the truth. q is the
-      network's own confidence.
+      ${
+        pairs.length > 0
+          ? `${chosen.length} of ${pairs.length} pairs (${pairs.filter(isSolved).length} solved by one of two answers)`
+          : `${puzzles.length} of ${plain(asked.rows)} puzzles`
+      },
+      chosen half from the solved and half from the others, spread over the test set.
+      ${watched.length > 0 && `Answers after some of the ${asked.steps} supervision steps are those to the question as it stands, without augmentation.`}
+      A dot marks a cell that differs from the truth. q is the network's own confidence.
     </p>
     <br />
-    <div class="pairs">${chosen.map(pairCard)}</div>`
+    <div class="pairs">${chosen.map((pair) => pairCard(pair, watchedOf(pair)))}${puzzles.map(watchedCard)}</div>`
 }
 
 function ours({ evaluation, checkpoint, name }: RunReport, { data, model }: RunConfig): PublishedRow {

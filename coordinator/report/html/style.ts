@@ -35,6 +35,8 @@ circle{fill:var(--c)}
 .pictures figure{margin:0;min-width:0}
 .pictures figcaption{font-size:.8rem;color:var(--soft);line-height:1.35;margin-top:6px}
 .pictures figcaption span{white-space:nowrap}
+.pictures.steps{grid-template-columns:repeat(3,1fr)}
+.ballot{margin-top:8px;font-size:.85rem}.ballot td{vertical-align:middle;padding:4px 12px 4px 0}.ballot .no-grid{width:46px;height:24px}
 .grid{display:block;max-width:100%;height:auto;border:1px solid var(--line)}
 .lines{fill:none;stroke:#fff;stroke-opacity:.22;stroke-width:.04}
 .wrong{fill:#fff;stroke:#000;stroke-width:.1}
@@ -63,6 +65,7 @@ dt{color:var(--soft)}dd{margin:0;text-align:right;overflow-wrap:anywhere;font-va
 main{padding:20px 14px 40px}
 .tiles{grid-template-columns:1fr 1fr}
 .pictures{grid-template-columns:1fr 1fr}
+.pictures.steps{grid-template-columns:repeat(3,1fr);gap:12px 8px}
 .stacks thead{display:none}
 .stacks tr{display:block;padding:10px 0;border-bottom:1px solid var(--edge)}
 .stacks tr:last-child{border-bottom:0}
