@@ -262,6 +262,7 @@ export class CoordinatorLoop {
         return this.guard(this.saving.then(() => this.settle({ type: 'rewind', why: effect.why })))
       case 'halt':
         this.close(effect.why)
+        this.ports.observer.halted(effect.cause)
         return this.reject(new RunHalted(effect.why, effect.remedy))
       default:
         return effect satisfies never

@@ -9,13 +9,18 @@ import { PASS_AT } from '../shared/metrics.js'
 import { Recorder, recordWire, serveMetrics, type MetricsServer } from '../shared/observe/metrics.js'
 import { WORKER_PHASES, type Hello } from '../shared/protocol/messages.js'
 import type { Millis, Step, WorkerId } from '../shared/ids.js'
+import type { StopSignal } from '../shared/ports.js'
 import type { BusStats } from '../shared/bus/bus.js'
+import { diskOf } from './store/disk-room.js'
 import type { EvaluationResult } from './evaluate/result.js'
 import { meansOf, type CommittedStep, type DroppedWhy, type Observer } from './observer.js'
 import { quietObserver } from './quiet-observer.js'
-import type { DiscardReason, RunState } from './run-state.js'
+import type { DiscardReason, HaltCause, RunState } from './run-state.js'
 
 const WATCH_MS = 1000
+/** Scrapes that a halted run waits for, and how long at most. */
+const LAST_SCRAPES = 3
+const LAST_WORDS_MS = 60_000
 
 export class CoordinatorMetrics implements Observer {
   private state: RunState | undefined
@@ -96,6 +101,7 @@ export class CoordinatorMetrics implements Observer {
       for (const { id, heard } of state().members.values())
         this.recorder.set('trmesh_heartbeat_age_seconds', { worker: this.nameOf(id) }, (this.now() - heard) / 1000)
       this.membership(state())
+      this.disk()
     }, WATCH_MS)
     this.watching.unref()
   }
@@ -111,6 +117,14 @@ export class CoordinatorMetrics implements Observer {
     }
     const joined = [...state.members.keys()].filter((id) => !before?.members.has(id))
     if (joined.length > 0) this.recorder.count('trmesh_membership_changes_total', { why: 'joined' }, joined.length)
+  }
+
+  /** Room where the checkpoints go. */
+  private disk(): void {
+    const known = diskOf(this.config.run.dir)
+    if (known === undefined) return
+    this.recorder.set('trmesh_disk_free_bytes', {}, known.free)
+    this.recorder.set('trmesh_disk_size_bytes', {}, known.size)
   }
 
   introduced({ worker, label }: Hello): void {
@@ -192,6 +206,23 @@ export class CoordinatorMetrics implements Observer {
 
   checkpointFailed(): void {
     this.recorder.count('trmesh_checkpoints_total', { outcome: 'failed' })
+  }
+
+  halted(cause: HaltCause): void {
+    if (cause === 'replicas-differ') this.recorder.count('trmesh_replica_mismatches_total', {})
+  }
+
+  /**
+   * Before a halted coordinator ends: waits until what it says last was scraped, if anybody scrapes at all. A process that
+   * ends at once takes its reason with it, and only CoordinatorDown would be seen.
+   */
+  async lastWords(signal: StopSignal): Promise<void> {
+    const { server } = this
+    if (server === undefined || server.scrapes() === 0) return
+    const seen = server.scrapes() + LAST_SCRAPES
+    const until = this.now() + LAST_WORDS_MS
+    while (server.scrapes() < seen && this.now() < until && !signal.requested)
+      await new Promise((resolve) => setTimeout(resolve, WATCH_MS / 4))
   }
 
   evaluating(): void {

@@ -1,7 +1,7 @@
 // The moves of the run's state machine: what to do between two steps, and how to go on after something was lost. Pure;
 // state.ts calls them when an event gives the reason.
 import type { Epoch, Step, WorkerId } from '../shared/ids.js'
-import type { DiscardReason, Effect, Member, Policy, RunState, Transition } from './run-state.js'
+import type { DiscardReason, Effect, HaltCause, Member, Policy, RunState, Transition } from './run-state.js'
 
 export const stay = (state: RunState, why = ''): Transition => ({ state, effects: [], why })
 export const withMember = (state: RunState, member: Member): RunState => ({
@@ -116,9 +116,9 @@ export function close(state: RunState, why: string): Transition {
   return { state: { ...state, phase: 'finished' }, effects: [{ type: 'finish', why, finished }], why }
 }
 
-export const halt = (state: RunState, why: string, remedy: string): Transition => ({
+export const halt = (state: RunState, cause: HaltCause, why: string, remedy: string): Transition => ({
   state: { ...state, phase: 'halted' },
-  effects: [{ type: 'halt', why, remedy }],
+  effects: [{ type: 'halt', cause, why, remedy }],
   why,
 })
 

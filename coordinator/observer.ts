@@ -3,7 +3,7 @@ import type { Millis, Step, WorkerId } from '../shared/ids.js'
 import type { Hello, StepPhase, StepSums, WorkerMessage } from '../shared/protocol/messages.js'
 import type { EvaluationProgress } from './evaluate/desk.js'
 import type { EvaluationResult } from './evaluate/result.js'
-import type { DiscardReason, RunState } from './run-state.js'
+import type { DiscardReason, HaltCause, RunState } from './run-state.js'
 
 export interface CommittedStep {
   readonly step: Step
@@ -37,6 +37,8 @@ export interface Observer {
   readonly checkpointed: (step: number, folder: string, duration: Millis, bytes: number) => void
   readonly checkpointFailed: (error: unknown) => void
   readonly evaluating: (progress: EvaluationProgress) => void
+  /** The run stops for good. */
+  readonly halted: (cause: HaltCause) => void
   readonly evaluated: (step: Step, result: EvaluationResult) => void
 }
 
@@ -61,6 +63,7 @@ export function all(observers: readonly Observer[]): Observer {
     checkpointed: tell('checkpointed'),
     checkpointFailed: tell('checkpointFailed'),
     evaluating: tell('evaluating'),
+    halted: tell('halted'),
     evaluated: tell('evaluated'),
   }
 }

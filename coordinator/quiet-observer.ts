@@ -17,5 +17,6 @@ export const quietObserver: Observer = {
   checkpointed: nothing,
   checkpointFailed: nothing,
   evaluating: nothing,
+  halted: nothing,
   evaluated: nothing,
 }

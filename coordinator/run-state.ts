@@ -131,7 +131,10 @@ export type Effect =
   | { readonly type: 'evaluate' }
   | { readonly type: 'abandonEvaluation' }
   | { readonly type: 'finish'; readonly why: string; readonly finished: boolean }
-  | { readonly type: 'halt'; readonly why: string; readonly remedy: string }
+  | { readonly type: 'halt'; readonly cause: HaltCause; readonly why: string; readonly remedy: string }
+
+/** Why a run stops for good: what a person must look at. */
+export type HaltCause = 'replicas-differ' | 'not-finite' | 'unsaved'
 
 export interface Transition {
   readonly state: RunState

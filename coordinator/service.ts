@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os'
 import { printConfig } from '../shared/config/compile.js'
 import { identityHash } from '../shared/config/identity.js'
 import type { RunConfig } from '../shared/config/run-config.js'
-import { ConfigError, describe } from '../shared/errors.js'
+import { ConfigError, describe, RunHalted } from '../shared/errors.js'
 import { planBuckets } from '../shared/gradients/buckets.js'
 import { layoutOf, layoutText, type Layout } from '../shared/gradients/layout.js'
 import { sha256 } from '../shared/hash.js'
@@ -228,7 +228,13 @@ class Coordinator {
       () => bus.stats(),
     )
     this.options.signal.onStop(() => loop.dispatch({ type: 'stop', why: 'asked to stop' }))
-    const outcome = await loop.outcome
+    const outcome = await loop.outcome.catch(async (error: unknown) => {
+      if (error instanceof RunHalted) {
+        this.options.out.line(`${error.message}; the metrics stay up until they were scraped`)
+        await metrics.lastWords(this.options.signal)
+      }
+      throw error
+    })
     await bus.flush()
     if (outcome.type === 'finished') await this.conclude(outcome, watchers, data)
     return outcome

@@ -127,7 +127,12 @@ function onReady(state: RunState, event: Extract<RunEvent, { type: 'ready' }>, p
   if (!state.team.every((id) => params.has(id))) return stay(ready)
   const differing = disagreement(params)
   if (differing !== null)
-    return halt(ready, `parameters differ after synchronising: ${differing}`, 'resume from the last checkpoint')
+    return halt(
+      ready,
+      'replicas-differ',
+      `parameters differ after synchronising: ${differing}`,
+      'resume from the last checkpoint',
+    )
   return boundary({ ...ready, phase: 'training' }, policy)
 }
 
@@ -139,6 +144,7 @@ function onCheckpointed(before: RunState, ok: boolean, policy: Policy): Transiti
   if (ok || copyLost) return boundary({ ...state, phase: 'training' }, policy)
   return halt(
     state,
+    'unsaved',
     `the last checkpoint, of step ${state.step}, could not be written`,
     'see above why; start again to resume from the checkpoint before it',
   )
@@ -170,6 +176,7 @@ function settle(state: RunState, policy: Policy): Transition {
   if (differing !== null)
     return halt(
       state,
+      'replicas-differ',
       `replicas differ at step ${step}: ${differing}`,
       'resume from the last checkpoint; if it recurs, use one backend and version everywhere',
     )
@@ -178,6 +185,7 @@ function settle(state: RunState, policy: Policy): Transition {
     if (notFinite >= 3)
       return halt(
         state,
+        'not-finite',
         `the gradient of step ${step} is not finite, three times in a row`,
         'lower train.lr, or resume from an earlier checkpoint',
       )

@@ -111,8 +111,8 @@ If it stays: see Run for learning rate and accuracy, compare with earlier runs, 
     lasting: '0s',
     severity: 'critical',
     summary: 'replicas of run {{ $labels.run }} differ',
-    runbook: `Workers that must hold the same bits do not. The coordinator stops the run at once (exit status 8, so CoordinatorDown
-follows) and names the workers and hashes. Suspect: different versions or engines among workers, bad memory, overclocking.
+    runbook: `Workers that must hold the same bits do not. The coordinator stops the run at once, stays until this was scraped three
+times (a minute at most), ends with exit status 8 (CoordinatorDown follows) and names the workers and hashes. Suspect: different versions or engines among workers, bad memory, overclocking.
 Bring all to one version and one backend, leave out the machine that differs from the others, resume from the last checkpoint.`,
     dashboard: 'faults',
   },
@@ -198,5 +198,30 @@ member-died (machines that come and go), stalled or bus-reconnected (network, NA
     runbook: `Mostly a slow consumer: the server cut a client that did not read in time (its log says so), or an unstable network.
 See Network for pauses; raise write_deadline and max_pending of the server, or lower reduce.inFlightBytes.`,
     dashboard: 'network',
+  },
+  {
+    name: 'SlowConsumer',
+    expr: 'increase(gnatsd_varz_slow_consumers[10m])',
+    above: 0,
+    lasting: '0s',
+    severity: 'warning',
+    summary:
+      'the NATS server {{ $labels.server_id }} cut off {{ $value | printf "%.0f" }} clients that did not read in time',
+    runbook: `Told by prometheus-nats-exporter where it is scraped; without it BusReconnecting shows the same from the client's side.
+A client that does not read for the server's write_deadline (10 s) is cut off, and what was under way to it is lost and asked for again.
+See Network for pauses and who reconnects: its machine is overloaded or swaps, or the network to it is too narrow. Raise write_deadline.`,
+    dashboard: 'network',
+  },
+  {
+    name: 'DiskAlmostFull',
+    expr: '4 * trmesh_checkpoint_bytes / on (run) trmesh_disk_free_bytes',
+    above: 1,
+    lasting: '1m',
+    severity: 'warning',
+    summary: 'run {{ $labels.run }} has room for fewer than four more checkpoints where it saves',
+    runbook: `A checkpoint is written beside the older ones before those that are not kept are removed, so it needs room of its own. When
+the disk is full checkpoints fail, training goes on, and what was done since the last whole one is at risk. Free space, lower
+checkpoint.keepLast and checkpoint.keepBest, or stop the run, move its folder and name the new place with run.dir.`,
+    dashboard: 'checkpoints',
   },
 ]

@@ -1,15 +1,89 @@
-// Dashboard Host: the processes as the operating system and Node see them.
+// Dashboard GPU and host: the cards as the driver tells them, the processes as the operating system and Node see them.
 import { LEAD, RUN, WINDOW, WORKERS, type DashboardSpec } from './dashboard.js'
-import { series } from './panel.js'
+import { series, table } from './panel.js'
 
 const third = { width: 8, height: 7 } as const
 const who = '{{worker}} {{instance}}'
+const card = '{{worker}} GPU {{gpu}}'
 
 export const HOST: DashboardSpec = {
   name: 'host',
-  title: 'Host',
-  about: 'Processor, memory and event loop of every process; the coordinator is the one without a worker name.',
+  title: 'GPU and host',
+  about: 'Cards, processor, memory and event loop of every process; the coordinator is the one without a worker name.',
   panels: [
+    series({
+      title: 'GPU: kernels running',
+      unit: 'percentunit',
+      size: third,
+      min: 0,
+      max: 1,
+      about:
+        'Share of the time in which any kernel ran, by nvidia-smi. 100 % says that the card was never idle, not that it was well used: see tensor cores, and the share of the peak on Run.',
+      queries: [[`trmesh_gpu_utilisation_ratio{${WORKERS},of="kernels"}`, `${card}, kernels`]],
+    }),
+    series({
+      title: 'GPU: tensor cores and memory at work',
+      unit: 'percentunit',
+      size: third,
+      min: 0,
+      max: 1,
+      about:
+        'Where dcgm-exporter runs and is scraped, the share of cycles in which tensor cores worked; else only how often memory was read or written, by nvidia-smi.',
+      queries: [
+        ['DCGM_FI_PROF_PIPE_TENSOR_ACTIVE', '{{gpu}} tensor cores (DCGM)'],
+        [`trmesh_gpu_utilisation_ratio{${WORKERS},of="memory"}`, `${card}, memory`],
+      ],
+    }),
+    series({
+      title: 'GPU: memory',
+      unit: 'bytes',
+      size: third,
+      min: 0,
+      about: 'Used by all processes on the card, and what it has.',
+      queries: [[`trmesh_gpu_memory_bytes{${WORKERS}}`, `${card}, {{of}}`]],
+    }),
+    series({
+      title: 'GPU: power',
+      unit: 'none',
+      size: third,
+      min: 0,
+      about: 'Watts drawn, and the limit at which the card slows down.',
+      queries: [[`trmesh_gpu_power_watts{${WORKERS}}`, `${card}, {{of}}`]],
+    }),
+    series({
+      title: 'GPU: temperature',
+      unit: 'none',
+      size: third,
+      min: 0,
+      about: 'Degrees Celsius; most cards slow down from 85 on.',
+      queries: [[`trmesh_gpu_temperature_celsius{${WORKERS}}`, card]],
+    }),
+    series({
+      title: 'GPU: clock',
+      unit: 'none',
+      size: third,
+      min: 0,
+      about: 'Hertz of the processors; one that falls under load is too hot or at its power limit.',
+      queries: [[`trmesh_gpu_sm_clock_hertz{${WORKERS}}`, card]],
+    }),
+    table({
+      title: 'Cards',
+      about: 'What nvidia-smi finds: the card that a worker was given, else all of its machine. Empty without one.',
+      size: { width: 16, height: 6 },
+      labels: { worker: 'Worker', gpu: 'Number', model: 'Model', uuid: 'UUID' },
+      values: [{ title: 'There', unit: 'none', expr: `trmesh_gpu_info{${WORKERS}}` }],
+    }),
+    series({
+      title: 'Room for checkpoints',
+      unit: 'bytes',
+      size: { width: 8, height: 6 },
+      min: 0,
+      about: 'Free where the run is saved, and the size of that file system.',
+      queries: [
+        [`trmesh_disk_free_bytes{${LEAD}}`, 'free'],
+        [`trmesh_disk_size_bytes{${LEAD}}`, 'size'],
+      ],
+    }),
     series({
       title: 'Processor',
       unit: 'none',

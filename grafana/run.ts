@@ -119,6 +119,32 @@ export const RUN_DASHBOARD: DashboardSpec = {
       about: 'L2 norm of the mean dense gradient.',
       queries: [[`trmesh_gradient_norm{${LEAD}}`, 'norm']],
     }),
+    series({
+      title: "Share of the devices' peak",
+      unit: 'percentunit',
+      size: { width: 12, height: 5 },
+      min: 0,
+      about:
+        'Modelled FLOP/s of committed steps over the sum of what one large matrix product reached on each worker at its start, measured. Waiting for others counts as time.',
+      queries: [
+        [
+          `rate(trmesh_flops_total{${LEAD}}${WINDOW}) / scalar(sum(trmesh_matmul_peak_flops{${RUN}}))`,
+          'of the measured peak',
+        ],
+      ],
+    }),
+    series({
+      title: 'Distance of the weights from their average',
+      unit: 'none',
+      size: { width: 12, height: 5 },
+      min: 0,
+      about:
+        'L2, and as a share of the norm of the weights; every tenth step, equal on all workers. It falls as training settles.',
+      queries: [
+        [`max(trmesh_ema_distance{${RUN},of="distance"})`, 'distance'],
+        [`max(trmesh_ema_distance{${RUN},of="share"})`, 'share of the norm'],
+      ],
+    }),
     table({
       title: 'What runs here',
       about: 'Coordinator and workers, with the engine that computes.',

@@ -87,6 +87,7 @@ export const WORKERS_DASHBOARD: DashboardSpec = {
         { title: 'Step', unit: 'none', expr: `max by (worker) (trmesh_step{${WORKERS}})` },
         { title: 'Samples/s', unit: 'short', expr: `sum by (worker) (rate(trmesh_samples_total{${WORKERS}}[1m]))` },
         { title: 'Computing per sample', unit: 's', expr: computing.replaceAll(WINDOW, '[1m]') },
+        { title: 'Peak FLOP/s', unit: 'flops', expr: `max by (worker) (trmesh_matmul_peak_flops{${WORKERS}})` },
         { title: 'Resident', unit: 'bytes', expr: `max by (worker) (process_resident_memory_bytes{${WORKERS}})` },
         { title: 'I/O pause', unit: 's', expr: `max by (worker) (trmesh_io_pause_seconds{${WORKERS}})` },
         { title: 'Examples queued', unit: 'none', expr: `max by (worker) (trmesh_feed_queue_examples{${WORKERS}})` },

@@ -1,6 +1,7 @@
 // The table of metrics: every name, what it means, its unit, who tells it, and the closed sets its labels come from. Names
 // end with their unit. Only shared/observe/ turns it into Prometheus; dashboards are tested against it.
 import { BASELINE_METRICS } from './baselines/metrics.js'
+import { GPU_METRICS } from './gpu-metrics.js'
 import { COMPARISON_METRICS } from './language/metrics.js'
 import { STEP_PHASES, WORKER_PHASES } from './protocol/messages.js'
 
@@ -103,6 +104,13 @@ export const METRICS = {
     by: C,
     labels: NONE,
   },
+  trmesh_ema_distance: {
+    kind: 'gauge',
+    unit: 'none',
+    help: 'L2 distance of the weights from their average, alone and as a share of the norm of the weights; every tenth step',
+    by: W,
+    labels: { of: ['distance', 'share'] },
+  },
   trmesh_samples_total: {
     kind: 'counter',
     unit: 'count',
@@ -123,6 +131,13 @@ export const METRICS = {
     unit: 'flops',
     help: 'Floating-point operations of one step over all slots, modelled (spec 8.2)',
     by: C,
+    labels: NONE,
+  },
+  trmesh_matmul_peak_flops: {
+    kind: 'gauge',
+    unit: 'flops',
+    help: 'Floating-point operations per second of one large matrix product, measured at the start of this worker',
+    by: W,
     labels: NONE,
   },
   trmesh_goodput_ratio: {
@@ -319,6 +334,21 @@ export const METRICS = {
   },
   trmesh_puzzle_rows: { kind: 'gauge', unit: 'count', help: 'Puzzle rows in memory', by: C, labels: NONE },
   trmesh_puzzle_table_bytes: { kind: 'gauge', unit: 'bytes', help: 'Memory of the puzzle rows', by: C, labels: NONE },
+  trmesh_disk_free_bytes: {
+    kind: 'gauge',
+    unit: 'bytes',
+    help: 'Room left where the checkpoints go',
+    by: C,
+    labels: NONE,
+  },
+  trmesh_disk_size_bytes: {
+    kind: 'gauge',
+    unit: 'bytes',
+    help: 'Size of the file system that the checkpoints go to',
+    by: C,
+    labels: NONE,
+  },
+  ...GPU_METRICS,
   // --- baselines
   ...BASELINE_METRICS,
   ...COMPARISON_METRICS,

@@ -21,7 +21,7 @@ import type { AllReduce } from './allreduce.js'
 import type { Arena } from './arena.js'
 import type { Compute } from './compute/client.js'
 import { carryElements } from './compute/carry.js'
-import type { Begin, PhaseTimes, SlotOrder } from './compute/port.js'
+import type { Begin, EmaDistance, PhaseTimes, SlotOrder } from './compute/port.js'
 import type { Energy } from './energy.js'
 import { ExampleQueue } from './examples.js'
 import { measureFor } from './measuring.js'
@@ -40,7 +40,7 @@ export interface WorkerPorts {
   readonly energy: Energy
   readonly now: () => Millis
   /** A step was committed; phases in milliseconds. */
-  readonly onCommit: (step: Step, phases: PhaseTimes, slots: number) => void
+  readonly onCommit: (step: Step, phases: PhaseTimes, slots: number, ema: EmaDistance | null) => void
   readonly onStale: () => void
   readonly onRejoin: (why: string) => void
   readonly onStop: (why: string, finished: boolean) => void
@@ -306,8 +306,8 @@ export class WorkerLoop {
     this.step = step
     this.voted = undefined
     for (const { slot, draw } of this.begun) this.examples.forget(slot, draw)
-    const { ms } = await this.ports.compute.call({ type: 'commit', step, frozen: this.frozen })
-    this.ports.onCommit(step, { ...this.phases, commit: ms }, this.slots.length)
+    const { ms, ema } = await this.ports.compute.call({ type: 'commit', step, frozen: this.frozen })
+    this.ports.onCommit(step, { ...this.phases, commit: ms }, this.slots.length, ema)
   }
 
   private async onDiscard({ epoch, step }: MessageTo<'discard'>): Promise<void> {

@@ -6,7 +6,9 @@ import type { MetricsServer } from '../shared/observe/metrics.js'
 import { STEP_PHASES, WORKER_PHASES } from '../shared/protocol/messages.js'
 import type { WorkerPhase } from '../shared/protocol/messages.js'
 import type { Dropped } from './allreduce.js'
-import type { PhaseTimes } from './compute/port.js'
+import type { EmaDistance, PhaseTimes } from './compute/port.js'
+import { tellGpu } from './gpu-metrics.js'
+import type { GpuReading } from './nvidia-smi.js'
 
 export interface WorkerMetricsOptions {
   readonly host: string
@@ -71,6 +73,21 @@ export class WorkerMetrics {
   /** Size of the memory that the two threads share. */
   arena(bytes: number): void {
     this.recorder.set('trmesh_arena_bytes', {}, bytes)
+  }
+
+  /** Speed of a large product, measured at the start. */
+  peak(flopsPerSecond: number): void {
+    this.recorder.set('trmesh_matmul_peak_flops', {}, flopsPerSecond)
+  }
+
+  /** How far the weights are from their average. */
+  ema({ distance, norm }: EmaDistance): void {
+    this.recorder.set('trmesh_ema_distance', { of: 'distance' }, distance)
+    this.recorder.set('trmesh_ema_distance', { of: 'share' }, distance / norm)
+  }
+
+  gpu(reading: GpuReading): void {
+    tellGpu(this.recorder, reading)
   }
 
   dropped(why: Dropped): void {

@@ -19,6 +19,7 @@ import { AllReduce } from './allreduce.js'
 import { arenaOf } from './arena.js'
 import { startCompute, type Compute } from './compute/client.js'
 import { findEnergy } from './energy.js'
+import { watchGpus } from './gpu-metrics.js'
 import { WorkerLoop } from './loop.js'
 import { WorkerMetrics } from './metrics.js'
 import { usedGpu } from './nvidia-smi.js'
@@ -146,6 +147,8 @@ class Session {
     this.closers.push(() => compute.close())
     this.options.out.line(`worker ${this.label}: backend ${compute.backend} (${compute.device}); ${compute.why}`)
     metrics.backend(compute.backend, compute.device)
+    metrics.peak(compute.peakFlops)
+    this.closers.push(watchGpus(options.gpu, (reading) => metrics.gpu(reading)))
     this.join(config, compute, metrics)
     const { backend, device, precision } = compute
     const layout = sha256(layoutText(layoutOf(config.model)))
@@ -210,7 +213,10 @@ class Session {
       allreduce,
       energy: findEnergy(usedGpu(options.gpu, compute.device)),
       now,
-      onCommit: (step, phases, slots) => metrics.committed(step, phases, slots),
+      onCommit: (step, phases, slots, ema) => {
+        metrics.committed(step, phases, slots)
+        if (ema !== null) metrics.ema(ema)
+      },
       onStale: () => metrics.dropped('stale'),
       onRejoin: (why) => this.end({ type: 'again', why }),
       onStop: (why, finished) => this.end({ type: 'over', why: finished ? `the run is finished: ${why}` : why }),

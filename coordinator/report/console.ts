@@ -127,6 +127,9 @@ export class ConsoleReport implements Observer {
     this.options.out.line(`checkpoint of step ${step}: ${folder}`)
   }
 
+  /** The error that ends the process says it. */
+  readonly halted = (): void => undefined
+
   checkpointFailed(error: unknown): void {
     this.options.out.line(`the checkpoint could not be written, training goes on: ${describe(error)}`)
   }

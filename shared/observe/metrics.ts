@@ -135,6 +135,8 @@ export interface MetricsServer {
   /** `http://HOST:PORT`, with the port that was taken. */
   readonly url: string
   readonly port: number
+  /** How often /metrics was read. */
+  scrapes(): number
   close(): Promise<void>
 }
 
@@ -157,6 +159,7 @@ export async function serveMetrics({
   port,
   targets,
 }: MetricsServerOptions): Promise<MetricsServer> {
+  let scrapes = 0
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?')[0]
     const send = (status: number, type: string, body: string): void => {
@@ -170,6 +173,7 @@ export async function serveMetrics({
     if (path === '/sd' && targets !== undefined) return send(200, 'application/json', targets())
     const known = targets === undefined ? '/metrics and /healthz' : '/metrics, /healthz and /sd'
     if (path !== '/metrics') return send(404, 'text/plain', `here are ${known}\n`)
+    scrapes++
     recorder.text().then(
       (text) => send(200, recorder.contentType, text),
       (error: unknown) => send(500, 'text/plain', `${String(error)}\n`),
@@ -186,6 +190,7 @@ export async function serveMetrics({
   return {
     url: `http://${shownHost}:${taken}`,
     port: taken,
+    scrapes: () => scrapes,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

@@ -230,8 +230,14 @@ export function trmesh(t: TestContext, args: readonly string[], env: NodeJS.Proc
   return { child, pid: child.pid ?? NaN, said: () => said, ended, kill: (signal) => void child.kill(signal) }
 }
 
-export const workerProcess = (t: TestContext, url: string, run: string, label: string): Process =>
-  trmesh(t, ['worker', '--nats', url, '--run', run, '--backend', 'wasm', '--threads', '1', '--label', label])
+export const workerProcess = (
+  t: TestContext,
+  url: string,
+  run: string,
+  label: string,
+  env: NodeJS.ProcessEnv = {},
+): Process =>
+  trmesh(t, ['worker', '--nats', url, '--run', run, '--backend', 'wasm', '--threads', '1', '--label', label], env)
 
 export interface JournalLine {
   readonly step?: number

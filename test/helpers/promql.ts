@@ -14,7 +14,7 @@ export interface Selection {
 /** Words before a `{` or alone that name metrics; functions are followed by `(`, labels stand in `by (...)` and the like. */
 export function selectionsOf(expr: string): Selection[] {
   const bare = expr.replaceAll(/\b(by|on|group_left|group_right|without|ignoring)\s*\([^)]*\)/g, ' ')
-  const found = bare.matchAll(/\b((?:trmesh|process|nodejs|up)(?:_\w+)?)\b(?!\s*\()(?:\{([^}]*)\})?/g)
+  const found = bare.matchAll(/\b((?:trmesh|process|nodejs|up|DCGM_FI|gnatsd)(?:_\w+)?)\b(?!\s*\()(?:\{([^}]*)\})?/g)
   return [...found].map(([, metric = '', inside = '']) => ({
     metric,
     matchers: [...inside.matchAll(/(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"/g)].map(([, label = '', op, value = '']) => ({

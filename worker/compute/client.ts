@@ -27,6 +27,8 @@ export interface Compute {
   readonly precision: 'f32' | 'bf16'
   /** Why this backend, in a sentence. */
   readonly why: string
+  /** FLOP/s of a large product, measured at the start. */
+  readonly peakFlops: number
   readonly arena: SharedArrayBuffer
   call<C extends Command>(command: C): Promise<ReplyTo<C['type']>>
   close(): Promise<void>
@@ -53,8 +55,8 @@ export function startCompute(setup: ComputeSetup, onCrash: (error: Error) => voi
     thread.on('exit', (code) => crash(new Error(`the compute thread ended with code ${code}`)))
     thread.on('message', (message: FromCompute) => {
       if (message.kind === 'up') {
-        const { backend, device, precision, why, arena } = message
-        resolve({ backend, device, precision, why, arena, call, close })
+        const { backend, device, precision, why, peakFlops, arena } = message
+        resolve({ backend, device, precision, why, peakFlops, arena, call, close })
         return
       }
       if (message.kind === 'failed' && message.id === 0) {

@@ -5,6 +5,7 @@ import { layoutOf } from '../../shared/gradients/layout.js'
 import { describe, RunError } from '../../shared/errors.js'
 import { arenaOf } from '../arena.js'
 import { selectBackend } from '../backends/choose.js'
+import { matmulSpeed } from '../backends/probe.js'
 import { performCommand, type Performer } from './perform.js'
 import type { ComputeSetup, FromCompute, ToCompute } from './port.js'
 
@@ -23,6 +24,13 @@ function fail(id: number, error: unknown): void {
     remedy: known ? error.remedy : 'this is a bug: please report it with the configuration of the run',
     exitCode: known ? error.exitCode : 1,
   })
+}
+
+/** Of one large product: 512 wide, and where that is no effort, 2048. */
+function peakFlops(): number {
+  const speed = (n: number): number => matmulSpeed(n, n, n, 2, () => performance.now()).gflopPerSecond * 1e9
+  const first = speed(512)
+  return first < 2e11 ? first : Math.max(first, speed(2048))
 }
 
 try {
@@ -48,6 +56,7 @@ try {
     device: `${chosen.device}, ${chosen.detail}`,
     precision: chosen.precision,
     why: chosen.why,
+    peakFlops: peakFlops(),
     arena: arena.buffer,
   })
 } catch (error) {

@@ -11,7 +11,7 @@ import { microBatchOf } from '../train/micro-batch.js'
 import { Replica } from '../train/replica.js'
 import type { Contender } from '../baseline/contender.js'
 import { isMeasure, measure } from './measure.js'
-import type { Begin, Command, PhaseTimes, Reply } from './port.js'
+import type { Begin, Command, EmaDistance, PhaseTimes, Reply } from './port.js'
 
 export interface Performer {
   /** What is being measured, between `measure-open` and `measure-close`. */
@@ -25,6 +25,18 @@ export interface Performer {
 }
 
 const exampleOf = ({ draw, puzzle, inputs, labels }: Begin): Example => ({ draw, puzzle, inputs, labels })
+
+/** Steps between two looks at the average: it changes slowly, and a look reads all weights twice. */
+const EMA_EVERY = 10
+
+export function emaDistance(params: Float32Array, ema: Float32Array): EmaDistance {
+  let apart = 0
+  for (let i = 0; i < params.length; i++) {
+    const d = (params[i] as number) - (ema[i] as number)
+    apart += d * d
+  }
+  return { distance: Math.sqrt(apart), norm: l2(params) }
+}
 
 /** In doubles, so that it does not depend on how the sum is cut. */
 function l2(values: Float32Array): number {
@@ -59,7 +71,12 @@ export function performCommand(performer: Performer, command: Command): Reply {
     case 'commit': {
       const before = performer.clock()
       replica.commit(command.step, command.frozen)
-      return { type: 'committed', ms: performer.clock() - before }
+      const ms = performer.clock() - before
+      return {
+        type: 'committed',
+        ms,
+        ema: command.step % EMA_EVERY === 0 ? emaDistance(arena.params, arena.ema) : null,
+      }
     }
     case 'discard':
       replica.discard()

@@ -77,6 +77,12 @@ export interface Answered {
   readonly tokenSeconds: number
 }
 
+/** L2 distance of the weights from their average, and the norm of the weights. */
+export interface EmaDistance {
+  readonly distance: number
+  readonly norm: number
+}
+
 export type PhaseTimes = Partial<Record<StepPhase, number>>
 
 export type Reply =
@@ -98,7 +104,7 @@ export type Reply =
       readonly params: string
       readonly ms: number
     }
-  | { readonly type: 'committed'; readonly ms: number }
+  | { readonly type: 'committed'; readonly ms: number; readonly ema: EmaDistance | null }
   /** Dense: params, ema, m, v one after the other; carries: zH and zL of every owned slot, [slots, 2, S, D]. */
   | { readonly type: 'snapshot'; readonly dense: Float32Array | null; readonly carries: Float32Array }
   | ({ readonly type: 'evaluated' } & Answers)
@@ -113,6 +119,8 @@ export type FromCompute =
       readonly device: string
       readonly precision: 'f32' | 'bf16'
       readonly why: string
+      /** FLOP/s of a large product, measured at the start. */
+      readonly peakFlops: number
       readonly arena: SharedArrayBuffer
     }
   | { readonly kind: 'reply'; readonly id: number; readonly reply: Reply }
