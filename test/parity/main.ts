@@ -1,4 +1,5 @@
-// npm run parity -- [FOLDER] [--backend auto|tensorflow|wasm]: our numbers against the reference's, file by file.
+// npm run parity -- [FOLDER] [--backend auto|native|tensorflow|wasm] [--precision f32|bf16]: our numbers against the
+// reference's, file by file.
 // Exits 1 if any value misses its tolerance.
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -9,15 +10,19 @@ import { checkFolder } from './run.js'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { backend: { type: 'string', default: 'auto' } },
+  options: { backend: { type: 'string', default: 'auto' }, precision: { type: 'string', default: 'f32' } },
 })
 
 try {
   const folder = resolve(positionals[0] ?? '../shared/parity')
-  const backend = await selectBackend(values.backend as BackendAsked, { root: process.cwd() })
-  console.log(`${folder}\non ${backend.name}, ${backend.device}: ${backend.detail} (${backend.why})`)
+  const backend = await selectBackend(values.backend as BackendAsked, {
+    root: process.cwd(),
+    precision: values.precision === 'bf16' ? 'bf16' : 'f32',
+    ...(process.env['TRMESH_ISA'] === undefined ? {} : { isa: process.env['TRMESH_ISA'] }),
+  })
+  console.log(`${folder}\non ${backend.name}, ${backend.device}, ${backend.precision}: ${backend.detail} (${backend.why})`)
   let missed = 0
-  for (const { name, outcome, line } of checkFolder(folder)) {
+  for (const { name, outcome, line } of checkFolder(folder, backend.precision)) {
     if (outcome === 'missed') missed++
     console.log(`${outcome === 'missed' ? 'MISS' : outcome === 'passed' ? 'ok  ' : '--  '} ${name.padEnd(24)} ${line}`)
   }

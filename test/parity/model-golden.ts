@@ -114,7 +114,22 @@ export interface ModelGolden {
       readonly last_row_last4: readonly number[]
     }[]
   }
-  readonly bf16?: unknown
+  readonly bf16?: Bf16Golden
+}
+
+/** Step 1 of the same model with bf16 activations. */
+export interface Bf16Golden extends Pick<
+  StepGolden,
+  'metrics' | 'steps' | 'halted' | 'total_loss' | 'q_halt' | 'q_continue' | 'preds' | 'logits' | 'grad_norms'
+> {
+  readonly puzzle_local_grad_norm?: number
+  readonly accept: {
+    readonly loss: number
+    readonly logits: number
+    readonly q: number
+    readonly grad_norm_relative: number
+    readonly puzzle_local_grad_norm_relative: number
+  }
 }
 
 export function configOf(golden: ModelGolden): { model: ModelConfig; train: TrainConfig; seed: number } {

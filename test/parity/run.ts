@@ -14,19 +14,25 @@ import type { LossGolden } from './loss.js'
 import { checkLoss } from './loss.js'
 import type { ModelGolden } from './model-golden.js'
 import { checkModel, whyNotChecked } from './model.js'
+import { checkModelBf16 } from './model-bf16.js'
 import type { OptimGolden } from './optim.js'
 import { checkOptim } from './optim.js'
 import { Comparison } from './report.js'
 
 /** Compares everything in the file; returns a reason if it cannot check this file at all. */
-type Checker = (file: GoldenFile, comparison: Comparison) => string | undefined
+type Checker = (file: GoldenFile, comparison: Comparison, precision: Precision) => string | undefined
+
+/** What the backend computes in. */
+export type Precision = 'f32' | 'bf16'
 
 const CHECKERS: Readonly<Record<string, Checker>> = {
-  'trm-parity-model/1': (file, comparison) => {
+  'trm-parity-model/1': (file, comparison, precision) => {
     const golden = file as GoldenFile<ModelGolden>
     const reason = whyNotChecked(golden.content)
-    if (reason === undefined) checkModel(golden, comparison)
-    return reason
+    if (reason !== undefined) return reason
+    if (precision === 'bf16') return checkModelBf16(golden, comparison)
+    checkModel(golden, comparison)
+    return undefined
   },
   'trm-parity-act/1': (file, comparison) => void checkAct(file as GoldenFile<ActGolden>, comparison),
   'trm-parity-loss/1': (file, comparison) => void checkLoss(file as GoldenFile<LossGolden>, comparison),
@@ -45,7 +51,7 @@ export interface FileReport {
 
 const percent = (ratio: number): string => (Number.isFinite(ratio) ? ratio.toPrecision(3) : 'infinite')
 
-function checkFile(folder: string, name: string): FileReport {
+function checkFile(folder: string, name: string, precision: Precision): FileReport {
   const path = join(folder, name)
   const content = readJson(path) as { format?: string }
   const checker = CHECKERS[content.format ?? '']
@@ -54,7 +60,7 @@ function checkFile(folder: string, name: string): FileReport {
   const comparison = new Comparison()
   let reason: string | undefined
   try {
-    reason = checker({ path, folder, content }, comparison)
+    reason = checker({ path, folder, content }, comparison, precision)
   } catch (error) {
     return { name, outcome: 'missed', line: `failed: ${error instanceof Error ? (error.stack ?? '') : String(error)}` }
   }
@@ -66,6 +72,6 @@ function checkFile(folder: string, name: string): FileReport {
 }
 
 /** One report per JSON file, by name. The tfjs backend must be set. */
-export function* checkFolder(folder: string): Generator<FileReport> {
-  for (const name of readdirSync(folder).sort()) if (name.endsWith('.json')) yield checkFile(folder, name)
+export function* checkFolder(folder: string, precision: Precision = 'f32'): Generator<FileReport> {
+  for (const name of readdirSync(folder).sort()) if (name.endsWith('.json')) yield checkFile(folder, name, precision)
 }

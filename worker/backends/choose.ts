@@ -1,8 +1,9 @@
 // Which engine computes in this thread: chosen, started, and made to prove itself before anything depends on it.
 // Asking for one that is not there is an error with the remedy; only `auto` may take another, and says why.
 import * as tf from '@tensorflow/tfjs-core'
-import { BackendUnavailable, RunError } from '../../shared/errors.js'
+import { BackendUnavailable } from '../../shared/errors.js'
 import { registerGradients } from './gradients.js'
+import { openNative } from './native/open.js'
 import { MATMUL_TOLERANCE, worstMatmulError } from './probe.js'
 import { findTensorflow, gpuNames, openTensorflow, type TensorflowInstall } from './tensorflow.js'
 import { openWasm } from './wasm.js'
@@ -14,19 +15,23 @@ export interface BackendOptions {
   root: string
   /** Number of the GPU to use. A number: that GPU or an error. 'none': the CPU. Unset: a GPU if there is one. */
   gpu?: number | 'none'
-  /** Threads one kernel may use (tensorflow on CPU). Unset: all cores. */
+  /** Threads one kernel may use (native, and tensorflow on CPU). Unset: all cores. */
   threads?: number
+  /** Numbers of the activations. Unset or auto: what the backend is best at. */
+  precision?: 'auto' | 'f32' | 'bf16'
+  /** Instruction set of the native engine (TRMESH_ISA). Unset: the best of this processor. */
+  isa?: string
 }
 
 export interface Backend {
-  name: 'tensorflow' | 'wasm'
+  name: 'tensorflow' | 'wasm' | 'native'
   /** `CPU` or `GPU 0`. */
   device: string
   /** Library, version, threads, card: for people. */
   detail: string
   /** One sentence: why this one. */
   why: string
-  precision: 'f32'
+  precision: 'f32' | 'bf16'
 }
 
 /**
@@ -37,10 +42,7 @@ export async function selectBackend(asked: BackendAsked, options: BackendOptions
   registerGradients()
   switch (asked) {
     case 'native':
-      throw new BackendUnavailable(
-        'the native backend is not part of this version',
-        'ask for `tensorflow`, `wasm` or `auto`',
-      )
+      return checked(await startNative(options, 'asked for'))
     case 'tensorflow':
       return checked(await startTensorflow(options, 'asked for'))
     case 'wasm':
@@ -50,19 +52,22 @@ export async function selectBackend(asked: BackendAsked, options: BackendOptions
   }
 }
 
+/** The best that starts, and why not the better ones. A GPU goes to TensorFlow; a CPU is served fastest by our own engine. */
 async function chooseBest(options: BackendOptions): Promise<Backend> {
-  try {
-    return checked(await startTensorflow(options, 'the fastest engine installed here'))
-  } catch (error) {
-    // A GPU was asked for by number: no other engine can give it.
-    if (!(error instanceof RunError) || isNumber(options.gpu)) throw error
-    return checked(
-      await startWasm(
-        options,
-        `${error.message} (to get it: ${error.remedy}), and wasm is much slower but always there`,
-      ),
-    )
+  const wantsGpu = isNumber(options.gpu) || (options.gpu !== 'none' && gpuNames().length > 0)
+  const starts = wantsGpu ? [startTensorflow, startNative] : [startNative, startTensorflow]
+  const missing: string[] = []
+  for (const start of starts) {
+    try {
+      const why = ['the fastest engine installed here', ...missing].join('; ')
+      return checked(await start(options, why))
+    } catch (error) {
+      // A GPU was asked for by number: no other engine can give it. A wrong name is no missing engine.
+      if (!(error instanceof BackendUnavailable) || isNumber(options.gpu)) throw error
+      missing.push(`${error.message} (to get it: ${error.remedy})`)
+    }
   }
+  return checked(await startWasm(options, `${missing.join('; ')}; wasm is much slower but always there`))
 }
 
 const isNumber = (gpu: BackendOptions['gpu']): gpu is number => typeof gpu === 'number'
@@ -111,6 +116,22 @@ async function startTensorflow(options: BackendOptions, why: string): Promise<Ba
     why,
     precision: 'f32',
   }
+}
+
+async function startNative(options: BackendOptions, why: string): Promise<Backend> {
+  if (isNumber(options.gpu)) {
+    throw new BackendUnavailable(
+      `GPU ${options.gpu} was asked for, but the native engine runs on the CPU only`,
+      'ask for the backend `tensorflow` (deploy/tensorflow.sh gpu), or leave the GPU out',
+    )
+  }
+  const { root, precision, threads, isa } = options
+  const opened = await openNative(root, {
+    precision: precision ?? 'auto',
+    ...(threads === undefined ? {} : { threads }),
+    ...(isa === undefined ? {} : { isa }),
+  })
+  return { name: 'native', device: 'CPU', why, ...opened }
 }
 
 async function startWasm(options: BackendOptions, why: string): Promise<Backend> {

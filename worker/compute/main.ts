@@ -39,6 +39,8 @@ try {
     root,
     ...(gpu === undefined ? {} : { gpu }),
     ...(threads === undefined ? {} : { threads }),
+    precision: config.model.precision,
+    ...(process.env['TRMESH_ISA'] === undefined ? {} : { isa: process.env['TRMESH_ISA'] }),
   })
   const layout = layoutOf(config.model)
   const arena = arenaOf(layout, config.train.slots, config.model.puzzleEmbDim)

@@ -18,6 +18,15 @@ export class Gradients {
     gradient.dispose()
   }
 
+  /** The running sum of the piece at `offset`, zero at first, for a kernel that adds to its memory in place. */
+  sumAt(offset: number, shape: readonly number[]): tf.Tensor {
+    const known = this.sums.get(offset)
+    if (known !== undefined) return known
+    const made = tf.keep(tf.zeros([...shape]))
+    this.sums.set(offset, made)
+    return made
+  }
+
   /** Adds every sum to `flat` (which the caller cleared) and lets the tensors go. */
   addTo(flat: Float32Array): void {
     for (const [offset, tensor] of this.sums) {

@@ -31,10 +31,8 @@ interface LayerSaved {
   readonly afterMlp: AddNormSaved
 }
 
-/** What backward needs; opaque to the caller, who disposes it with tf.dispose. */
-export interface NetworkSaved {
-  readonly layers: LayerSaved[]
-}
+/** What backward needs; opaque to the caller, who disposes it with tf.dispose. A fused kernel keeps one block of its own. */
+export type NetworkSaved = { readonly layers: LayerSaved[] } | { readonly y: tf.Tensor2D; readonly block: tf.Tensor1D }
 
 export interface NetworkKernel {
   forward(h: tf.Tensor2D, injection: tf.Tensor2D, layers: readonly LayerWeights[], shape: NetworkShape): tf.Tensor2D
@@ -127,7 +125,7 @@ const reference: NetworkKernel = {
   backward: (saved, dy, layers, shape, gradients) =>
     tf.tidy(() =>
       layers.reduceRight<tf.Tensor2D>((dh, layer, i) => {
-        const kept = saved.layers[i]
+        const kept = 'layers' in saved ? saved.layers[i] : undefined
         if (kept === undefined) throw new Error(`nothing was saved for layer ${i}`)
         return tf.tidy(() => {
           const ds = addNorm().backward(kept.afterMlp, dh)

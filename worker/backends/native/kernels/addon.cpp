@@ -1,0 +1,290 @@
+// What JavaScript sees of the engine: functions on typed arrays, nothing copied, nothing kept but the handles that are returned.
+// Lengths are checked here; the kernels trust them. An exception of C++ becomes one of JavaScript.
+#include <node_api.h>
+#include <stdexcept>
+#include <string>
+#include "engine.h"
+#include "memory.h"
+#include "optimizer.h"
+
+namespace trmesh {
+namespace {
+
+struct Holder {
+  explicit Holder(int threads) : pool(threads) {}
+  Pool pool;
+  std::unique_ptr<Engine> engine;
+};
+
+void check(napi_status status, const char *what) {
+  if (status != napi_ok) throw std::invalid_argument(what);
+}
+
+struct Floats {
+  float *data;
+  long length;
+};
+
+class Arguments {
+public:
+  Arguments(napi_env env, napi_callback_info info) : env_(env) {
+    check(napi_get_cb_info(env, info, &count_, values_, nullptr, nullptr), "no arguments");
+  }
+  napi_value raw(size_t i) const {
+    if (i >= count_) throw std::invalid_argument("an argument is missing");
+    return values_[i];
+  }
+  double number(size_t i) const { return numberOf(raw(i)); }
+  long integer(size_t i) const { return static_cast<long>(number(i)); }
+  bool flag(size_t i) const {
+    bool value = false;
+    check(napi_get_value_bool(env_, raw(i), &value), "expected a boolean");
+    return value;
+  }
+  bool isNull(size_t i) const {
+    napi_valuetype type;
+    check(napi_typeof(env_, raw(i), &type), "unreadable argument");
+    return type == napi_null || type == napi_undefined;
+  }
+  template <class T> T &handle(size_t i) const {
+    void *pointer = nullptr;
+    check(napi_get_value_external(env_, raw(i), &pointer), "expected a handle");
+    return *static_cast<T *>(pointer);
+  }
+  Floats floats(size_t i) const { return floatsOf(raw(i)); }
+  Floats floats(size_t i, long atLeast) const {
+    const Floats got = floats(i);
+    if (got.length < atLeast)
+      throw std::invalid_argument("argument " + std::to_string(i) + " has " + std::to_string(got.length) + " floats, needs " +
+                                  std::to_string(atLeast));
+    return got;
+  }
+  std::vector<double> numbers(size_t i) const {
+    std::vector<double> all;
+    each(raw(i), [&](napi_value value) { all.push_back(numberOf(value)); });
+    return all;
+  }
+  std::vector<Floats> arrays(size_t i) const {
+    std::vector<Floats> all;
+    each(raw(i), [&](napi_value value) { all.push_back(floatsOf(value)); });
+    return all;
+  }
+
+private:
+  double numberOf(napi_value value) const {
+    double number = 0;
+    check(napi_get_value_double(env_, value, &number), "expected a number");
+    return number;
+  }
+  Floats floatsOf(napi_value value) const {
+    napi_typedarray_type type;
+    size_t length = 0;
+    void *data = nullptr;
+    check(napi_get_typedarray_info(env_, value, &type, &length, &data, nullptr, nullptr), "expected a Float32Array");
+    if (type != napi_float32_array) throw std::invalid_argument("expected a Float32Array");
+    return {static_cast<float *>(data), static_cast<long>(length)};
+  }
+  template <class Body> void each(napi_value array, const Body &body) const {
+    uint32_t length = 0;
+    check(napi_get_array_length(env_, array, &length), "expected an array");
+    for (uint32_t i = 0; i < length; i++) {
+      napi_value value;
+      check(napi_get_element(env_, array, i, &value), "unreadable element");
+      body(value);
+    }
+  }
+
+  napi_env env_;
+  size_t count_ = 12;
+  napi_value values_[12] = {};
+};
+
+template <class T> napi_value external(napi_env env, T *owned) {
+  napi_value value;
+  const auto finalize = [](napi_env, void *data, void *) { delete static_cast<T *>(data); };
+  if (napi_create_external(env, owned, finalize, nullptr, &value) == napi_ok) return value;
+  delete owned;
+  throw std::runtime_error("no handle could be made");
+}
+napi_value numberValue(napi_env env, double number) {
+  napi_value value;
+  check(napi_create_double(env, number, &value), "no number could be made");
+  return value;
+}
+
+/** (threads, bf16) -> engine */
+napi_value createEngine(napi_env env, const Arguments &given) {
+  auto holder = std::make_unique<Holder>(static_cast<int>(given.integer(0)));
+  holder->engine = makeEngine(holder->pool, given.flag(1));
+  return external(env, holder.release());
+}
+
+/** (engine, [hidden, heads, positions, layers, attention, inner, mixerInner, eps], cos, sin) -> network */
+napi_value reserve(napi_env env, const Arguments &given) {
+  const std::vector<double> n = given.numbers(1);
+  if (n.size() != 8) throw std::invalid_argument("a shape has eight numbers");
+  const NetworkShape shape{static_cast<long>(n[0]), static_cast<long>(n[1]), static_cast<long>(n[2]), static_cast<long>(n[3]),
+                           n[4] != 0,               static_cast<long>(n[5]), static_cast<long>(n[6]), static_cast<float>(n[7])};
+  const bool turns = !given.isNull(2);
+  const long table = shape.positions * (shape.hidden / shape.heads);
+  auto network = given.handle<Holder>(0).engine->reserve(shape, turns ? given.floats(2, table).data : nullptr,
+                                                         turns ? given.floats(3, table).data : nullptr);
+  return external(env, network.release());
+}
+
+/** Sizes of a layer's weights in the order they are given. */
+std::vector<long> weightSizes(const NetworkShape &shape) {
+  const long square = shape.hidden * shape.hidden, mixer = shape.mixerInner * shape.positions, inner = shape.inner * shape.hidden;
+  if (shape.attention) return {square, square, square, square, inner, inner, inner};
+  return {mixer, mixer, mixer, inner, inner, inner};
+}
+
+/** All layers' arrays in order, checked, as T: a struct of pointers. */
+template <class T> std::vector<T> perLayer(const NetworkShape &shape, const std::vector<Floats> &arrays) {
+  const std::vector<long> sizes = weightSizes(shape);
+  if (arrays.size() != sizes.size() * shape.layers) throw std::invalid_argument("these are not the weights of this network");
+  for (size_t i = 0; i < arrays.size(); i++)
+    if (arrays[i].length != sizes[i % sizes.size()]) throw std::invalid_argument("a weight has another size than its network");
+  std::vector<T> all(shape.layers);
+  for (long l = 0; l < shape.layers; l++) {
+    const Floats *at = &arrays[l * sizes.size()];
+    T &layer = all[l];
+    layer = T{};
+    if (shape.attention) {
+      layer.q = at[0].data, layer.k = at[1].data, layer.v = at[2].data, layer.o = at[3].data;
+      at += 4;
+    } else {
+      layer.mixerGate = at[0].data, layer.mixerUp = at[1].data, layer.mixerDown = at[2].data;
+      at += 3;
+    }
+    layer.gate = at[0].data, layer.up = at[1].data, layer.down = at[2].data;
+  }
+  return all;
+}
+
+/** (engine, network, weights) */
+napi_value pack(napi_env, const Arguments &given) {
+  auto &network = given.handle<PackedNetwork>(1);
+  given.handle<Holder>(0).engine->pack(network, perLayer<LayerWeights>(network.shape, given.arrays(2)));
+  return nullptr;
+}
+
+/** (engine, network, batch) -> floats that `saved` of a pass needs */
+napi_value savedFloats(napi_env env, const Arguments &given) {
+  const long bytes = given.handle<Holder>(0).engine->savedBytes(given.handle<PackedNetwork>(1), given.integer(2));
+  return numberValue(env, static_cast<double>((bytes + kAlign) / 4));
+}
+
+void *aligned(float *data) { return reinterpret_cast<void *>(roundUp(reinterpret_cast<long>(data), kAlign)); }
+
+/** (engine, network, h, injection, batch, y, saved or null) */
+napi_value forward(napi_env, const Arguments &given) {
+  auto &engine = *given.handle<Holder>(0).engine;
+  auto &network = given.handle<PackedNetwork>(1);
+  const long batch = given.integer(4), size = batch * network.shape.positions * network.shape.hidden;
+  void *saved = nullptr;
+  if (!given.isNull(6)) saved = aligned(given.floats(6, (engine.savedBytes(network, batch) + kAlign) / 4).data);
+  engine.forward(network, given.floats(2, size).data, given.floats(3, size).data, batch, given.floats(5, size).data, saved);
+  return nullptr;
+}
+
+/** (engine, network, saved, dy, batch, dh, gradients) */
+napi_value backward(napi_env, const Arguments &given) {
+  auto &engine = *given.handle<Holder>(0).engine;
+  auto &network = given.handle<PackedNetwork>(1);
+  const long batch = given.integer(4), size = batch * network.shape.positions * network.shape.hidden;
+  const void *saved = aligned(given.floats(2, (engine.savedBytes(network, batch) + kAlign) / 4).data);
+  engine.backward(network, saved, given.floats(3, size).data, batch, given.floats(5, size).data,
+                  perLayer<LayerGradients>(network.shape, given.arrays(6)));
+  return nullptr;
+}
+
+/** (engine, a, b, c, batch, m, k, n, flipA, flipB, sameB) */
+napi_value matMul(napi_env, const Arguments &given) {
+  const long batch = given.integer(4), m = given.integer(5), k = given.integer(6), n = given.integer(7);
+  const bool sameB = given.flag(10);
+  given.handle<Holder>(0).engine->matMul(given.floats(1, batch * m * k).data, given.floats(2, (sameB ? 1 : batch) * k * n).data,
+                                         given.floats(3, batch * m * n).data, batch, m, k, n, given.flag(8), given.flag(9), sameB);
+  return nullptr;
+}
+
+constexpr long kElementsPerTask = 1 << 15;
+template <class Body> void overElements(Pool &pool, long n, const Body &body) {
+  pool.run((n + kElementsPerTask - 1) / kElementsPerTask, [&](long i, int) {
+    const long from = i * kElementsPerTask;
+    body(from, n - from < kElementsPerTask ? n - from : kElementsPerTask);
+  });
+}
+
+/** (engine, a, b, out): out <- a + b */
+napi_value add(napi_env, const Arguments &given) {
+  const Floats a = given.floats(1);
+  const float *b = given.floats(2, a.length).data;
+  float *out = given.floats(3, a.length).data;
+  overElements(given.handle<Holder>(0).pool, a.length, [&](long from, long count) {
+    for (long i = from; i < from + count; i++) out[i] = a.data[i] + b[i];
+  });
+  return nullptr;
+}
+
+/** (engine, p, m, v, g, [decay, move, scale, keep1, keep2]) */
+napi_value adam(napi_env, const Arguments &given) {
+  const Floats p = given.floats(1);
+  float *m = given.floats(2, p.length).data, *v = given.floats(3, p.length).data;
+  const float *g = given.floats(4, p.length).data;
+  const std::vector<double> f = given.numbers(5);
+  if (f.size() != 5) throw std::invalid_argument("AdamATan2 takes five factors");
+  overElements(given.handle<Holder>(0).pool, p.length, [&](long from, long count) {
+    adamAtan2(p.data + from, m + from, v + from, g + from, count, {f[0], f[1], f[2], f[3], f[4]});
+  });
+  return nullptr;
+}
+
+/** (engine, shadow, p, rate) */
+napi_value ema(napi_env, const Arguments &given) {
+  const Floats shadow = given.floats(1);
+  const float *p = given.floats(2, shadow.length).data;
+  const double rate = given.number(3);
+  overElements(given.handle<Holder>(0).pool, shadow.length,
+               [&](long from, long count) { average(shadow.data + from, p + from, count, rate); });
+  return nullptr;
+}
+
+/** (engine, seconds) -> GFLOP/s */
+napi_value peak(napi_env env, const Arguments &given) {
+  return numberValue(env, given.handle<Holder>(0).engine->peak(given.number(1)));
+}
+
+template <napi_value (*Body)(napi_env, const Arguments &)> napi_value guarded(napi_env env, napi_callback_info info) {
+  try {
+    return Body(env, Arguments(env, info));
+  } catch (const std::exception &error) {
+    napi_throw_error(env, nullptr, error.what());
+    return nullptr;
+  }
+}
+
+template <napi_value (*Body)(napi_env, const Arguments &)> void offer(napi_env env, napi_value exports, const char *name) {
+  napi_value function;
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, guarded<Body>, nullptr, &function) == napi_ok)
+    napi_set_named_property(env, exports, name, function);
+}
+
+} // namespace
+} // namespace trmesh
+
+NAPI_MODULE_INIT() {
+  using namespace trmesh;
+  offer<createEngine>(env, exports, "createEngine");
+  offer<reserve>(env, exports, "reserve");
+  offer<pack>(env, exports, "pack");
+  offer<savedFloats>(env, exports, "savedFloats");
+  offer<forward>(env, exports, "forward");
+  offer<backward>(env, exports, "backward");
+  offer<matMul>(env, exports, "matMul");
+  offer<add>(env, exports, "add");
+  offer<adam>(env, exports, "adamAtan2");
+  offer<ema>(env, exports, "average");
+  offer<peak>(env, exports, "peak");
+  return exports;
+}

@@ -1,0 +1,125 @@
+// The op `network` on the native engine: a whole pass, forward, forward with saves, backward, as one call each. Weights are
+// packed at first use after an update; what a pass keeps is one tensor.
+import * as tf from '@tensorflow/tfjs-core'
+import type { Gradients } from '../../ops/gradients.js'
+import type { Weight } from '../../ops/linear.js'
+import type { LayerWeights, NetworkKernel, NetworkShape } from '../../ops/network.js'
+import { registerKernel } from '../../ops/registry.js'
+import type { NativeBackend } from './backend.js'
+import { NATIVE, nativeBackend } from './backend.js'
+import type { NetworkHandle, ShapeNumbers } from './engine.js'
+
+/** In the order that the engine takes them. */
+const weightsOf = ({ mixer, mlp }: LayerWeights): Weight[] => [
+  ...(mixer.kind === 'attention'
+    ? [mixer.weights.q, mixer.weights.k, mixer.weights.v, mixer.weights.o]
+    : [mixer.weights.gate, mixer.weights.up, mixer.weights.down]),
+  mlp.gate,
+  mlp.up,
+  mlp.down,
+]
+
+function numbersOf(layers: readonly LayerWeights[], shape: NetworkShape): ShapeNumbers {
+  const [first] = layers
+  if (first === undefined) throw new Error('a network without layers')
+  const { mixer, mlp } = first
+  const [inner, hidden] = mlp.gate.w.shape
+  const attention = mixer.kind === 'attention'
+  const mixerInner = attention ? 0 : mixer.weights.gate.w.shape[0]
+  return [hidden, shape.heads, shape.positions, layers.length, Number(attention), inner, mixerInner, shape.eps]
+}
+
+interface PackedEntry {
+  readonly key: string
+  readonly rope: NetworkShape['rope']
+  readonly network: NetworkHandle
+  layers: readonly LayerWeights[]
+}
+
+/** Packed weights of a training run and of its average: two are in use, a third is somebody's evaluation. */
+const KEPT = 3
+
+/** Finds or makes the packed form of `layers`; the oldest of the same shape gives way to new weights. */
+class PackedWeights {
+  private readonly entries: PackedEntry[] = []
+
+  constructor(private readonly backend: NativeBackend) {}
+
+  of(layers: readonly LayerWeights[], shape: NetworkShape): NetworkHandle {
+    const at = this.entries.findIndex((entry) => entry.layers === layers && entry.rope === shape.rope)
+    const [known] = at < 0 ? [] : this.entries.splice(at, 1)
+    const entry = known ?? this.make(layers, shape)
+    this.entries.push(entry) // the last is the most recently used
+    return entry.network
+  }
+
+  private make(layers: readonly LayerWeights[], shape: NetworkShape): PackedEntry {
+    const { addon, handle } = this.backend.engine
+    const numbers = numbersOf(layers, shape)
+    const key = numbers.join(' ')
+    const sameKind = this.entries.filter((entry) => entry.key === key && entry.rope === shape.rope)
+    let entry: PackedEntry
+    if (sameKind.length >= KEPT) {
+      entry = sameKind[0] as PackedEntry
+      this.entries.splice(this.entries.indexOf(entry), 1)
+    } else {
+      const table = (which: 'cos' | 'sin'): Float32Array | null =>
+        shape.rope === null ? null : this.backend.memoryOf(shape.rope[which])
+      const network = addon.reserve(handle, numbers, table('cos'), table('sin'))
+      entry = { key, rope: shape.rope, network, layers }
+    }
+    entry.layers = layers
+    const weights = layers.flatMap(weightsOf).map(({ w }) => this.backend.memoryOf(w))
+    addon.pack(handle, entry.network, weights)
+    return entry
+  }
+}
+
+const packedOf = new WeakMap<NativeBackend, PackedWeights>()
+function packed(backend: NativeBackend): PackedWeights {
+  const known = packedOf.get(backend) ?? new PackedWeights(backend)
+  packedOf.set(backend, known)
+  return known
+}
+
+function asTensor(info: tf.TensorInfo): tf.Tensor2D {
+  return tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor2D
+}
+
+function pass(
+  h: tf.Tensor2D,
+  injection: tf.Tensor2D,
+  layers: readonly LayerWeights[],
+  shape: NetworkShape,
+  saves: boolean,
+): { y: tf.Tensor2D; block: tf.Tensor1D | null } {
+  const backend = nativeBackend()
+  const { addon, handle } = backend.engine
+  const network = packed(backend).of(layers, shape)
+  const y = backend.take(h.shape)
+  const block = saves ? backend.take([addon.savedFloats(handle, network, shape.batch)]) : null
+  const [from, added] = [backend.memoryOf(h), backend.memoryOf(injection)]
+  addon.forward(handle, network, from, added, shape.batch, y.values, block?.values ?? null)
+  return { y: asTensor(y.info), block: block === null ? null : (asTensor(block.info) as tf.Tensor as tf.Tensor1D) }
+}
+
+const kernel: NetworkKernel = {
+  forward: (h, injection, layers, shape) => pass(h, injection, layers, shape, false).y,
+  forwardSaving: (h, injection, layers, shape) => {
+    const { y, block } = pass(h, injection, layers, shape, true)
+    if (block === null) throw new Error('a saving pass kept nothing')
+    return { y, saved: { y, block } }
+  },
+  backward: (saved, dy, layers, shape, gradients: Gradients) => {
+    if (!('block' in saved)) throw new Error('what another backend saved cannot go back through this one')
+    const backend = nativeBackend()
+    const { addon, handle } = backend.engine
+    const network = packed(backend).of(layers, shape)
+    const sums = layers.flatMap(weightsOf).map(({ offset, w }) => backend.memoryOf(gradients.sumAt(offset, w.shape)))
+    const dh = backend.take(dy.shape)
+    addon.backward(handle, network, backend.memoryOf(saved.block), backend.memoryOf(dy), shape.batch, dh.values, sums)
+    return asTensor(dh.info)
+  },
+}
+
+registerKernel('network', NATIVE, kernel)
