@@ -82,14 +82,22 @@ export interface BaselineOptions {
   readonly local: boolean
 }
 
+/**
+ * What to do where an engine is missing: leave it so, try to make it, or end with an error if that fails. TensorFlow is tried
+ * only where our own could not be had.
+ */
+export interface EngineSetup {
+  readonly native: 'leave' | 'try' | 'must'
+  readonly tensorflow: 'leave' | 'try' | 'must'
+}
+
 /** `trmesh start`: NATS, a coordinator and workers on this machine. */
 export interface LocalOptions extends CoordinatorOptions {
   readonly workers: number
   readonly backend: WorkerOptions['backend']
   /** Compute threads per worker; undefined: the cores, shared out. */
   readonly threads: number | undefined
-  /** Whether TensorFlow is set up if it is missing, for `ensureForStart`. */
-  readonly tensorflow: 'leave' | 'try' | 'must'
+  readonly engines: EngineSetup
   /** A TensorFlow wheel already on this machine; undefined: fetched. */
   readonly tensorflowWheel: string | undefined
 }

@@ -9,9 +9,12 @@ import { PassThrough } from 'node:stream'
 import { run as runTests } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { fileURLToPath } from 'node:url'
+import { buildNative } from '../deploy/setup/native-build.js'
 import { ensureNatsServer } from '../deploy/setup/nats-server.js'
 import { currentTensorflow, installTensorflow } from '../deploy/setup/tensorflow.js'
 import { describe } from '../shared/errors.js'
+import { ISAS } from '../worker/backends/native/isa.js'
+import { setsHere } from '../worker/backends/native/library.js'
 
 /** This file is compiled to .build/test/run.js. */
 const built = dirname(fileURLToPath(import.meta.url))
@@ -29,6 +32,7 @@ const GROUPS: readonly Group[] = [
 ]
 
 const NEEDS_NATS = ['cluster', 'chaos', 'e2e']
+const NEEDS_NATIVE = ['native', 'parity', 'cluster', 'chaos', 'e2e']
 const NEEDS_TENSORFLOW = ['parity', 'property', 'native']
 
 function filesUnder(folder: string): string[] {
@@ -113,6 +117,9 @@ async function install(folders: ReadonlySet<string>): Promise<void> {
     await work().catch((error: unknown) => say(describe(error)))
   }
   if (needs(NEEDS_NATS)) await tried('nats-server', () => ensureNatsServer({ root, log: say }))
+  const emulated = ISAS.filter((isa) => isa.emulated === true)
+  if (needs(NEEDS_NATIVE))
+    await tried('native engine', () => buildNative({ root, log: say, sets: [...setsHere(), ...emulated] }))
   if (needs(NEEDS_TENSORFLOW) && currentTensorflow(root) === undefined)
     await tried('TensorFlow', () => installTensorflow('cpu', { root, log: say, limitMs: TENSORFLOW_MS }))
 }

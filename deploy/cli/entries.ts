@@ -24,8 +24,16 @@ export async function serveCoordinator(options: CoordinatorOptions): Promise<voi
 }
 
 export async function serveWorker(options: WorkerOptions): Promise<void> {
+  if (options.gpu === undefined) await prepareEngine(options)
   const part = await import('../../worker/service.js')
   await part.serveWorker(options)
+}
+
+/** Where the first worker of a machine starts, its engine may have to be compiled. */
+async function prepareEngine({ backend, root, out }: Pick<WorkerOptions, 'backend' | 'root' | 'out'>): Promise<void> {
+  if (backend !== 'auto' && backend !== 'native') return
+  const { ensureNative } = await import('../setup/native-build.js')
+  await ensureNative({ root, log: (line) => out.line(line), must: backend === 'native' })
 }
 
 export async function startLocal(options: LocalOptions): Promise<void> {
@@ -34,6 +42,7 @@ export async function startLocal(options: LocalOptions): Promise<void> {
 }
 
 export async function startWorkers(options: WorkersOptions): Promise<void> {
+  if (options.cpu !== undefined) await prepareEngine(options)
   const part = await import('../local/cluster.js')
   await part.startWorkers(options)
 }

@@ -4,7 +4,7 @@ import { InvalidArgumentError, Option } from 'commander'
 import type { RunConfig } from '../../shared/config/run-config.js'
 import { SETTINGS, type Setting } from '../../shared/config/schema.js'
 import { ConfigError } from '../../shared/errors.js'
-import type { WorkerOptions } from '../../shared/ports.js'
+import type { EngineSetup, WorkerOptions } from '../../shared/ports.js'
 
 export type Backend = WorkerOptions['backend']
 const BACKENDS: readonly Backend[] = ['auto', 'tensorflow', 'wasm', 'native']
@@ -53,9 +53,17 @@ export const addThreads = (command: Command): Command =>
 export const isWorkerSetting = ({ key, section }: Setting): boolean =>
   section === 'bus' || section === 'metrics' || key === 'run.id'
 
-/** Only a run that may use it sets it up; one that asked for it cannot do without. */
-export function tensorflowSetup(backend: Backend, refused: string | undefined): 'leave' | 'try' | 'must' {
-  if (backend === 'wasm' || backend === 'native' || (refused !== undefined && refused !== '' && refused !== '0'))
-    return 'leave'
-  return backend === 'tensorflow' ? 'must' : 'try'
+/** Only what may be used is set up; what was asked for must be there. */
+export function engineSetup(backend: Backend, noTensorflow: string | undefined): EngineSetup {
+  const refused = noTensorflow !== undefined && noTensorflow !== '' && noTensorflow !== '0'
+  switch (backend) {
+    case 'auto':
+      return { native: 'try', tensorflow: refused ? 'leave' : 'try' }
+    case 'native':
+      return { native: 'must', tensorflow: 'leave' }
+    case 'tensorflow':
+      return { native: 'leave', tensorflow: refused ? 'leave' : 'must' }
+    case 'wasm':
+      return { native: 'leave', tensorflow: 'leave' }
+  }
 }

@@ -45,6 +45,7 @@ async function backendFindings(root: string, gpus: readonly Gpu[]): Promise<Find
   if (gpus.length > 0 || installs.some(({ variant }) => variant === 'gpu')) {
     results.push(['backend tensorflow, GPU', await probeBackend('tensorflow', { root, gpu: gpus[0]?.index ?? 0 })])
   }
+  results.push(['backend native', await probeBackend('native', { root })])
   results.push(['backend tensorflow, CPU', await probeBackend('tensorflow', { root, gpu: 'none' })])
   results.push(['backend wasm', await probeBackend('wasm', { root })])
   const none = !results.some(([, result]) => result.ok)
@@ -53,11 +54,14 @@ async function backendFindings(root: string, gpus: readonly Gpu[]): Promise<Find
       ? {
           topic,
           state: 'ok',
-          text: `${result.detail}: ${speed(result.gflopPerSecond)} (f32 product of 768 x 768 matrices)`,
+          text: `${result.detail}: ${speed(result.gflopPerSecond)} (f32 product of 768 x 768 matrices)${peakOf(result)}`,
         }
       : { topic, state: 'missing', text: result.message, remedy: result.remedy, needed: none },
   )
 }
+
+const peakOf = ({ precision, peakGflopPerSecond }: ProbeResult): string =>
+  peakGflopPerSecond === undefined ? '' : `; ${speed(peakGflopPerSecond)} at its peak in ${precision}`
 
 const speed = (gflopPerSecond: number): string =>
   gflopPerSecond >= 1000 ? `${(gflopPerSecond / 1000).toFixed(1)} TFLOP/s` : `${gflopPerSecond.toFixed(0)} GFLOP/s`
@@ -68,7 +72,7 @@ async function compilerFinding(): Promise<Finding> {
   return {
     topic: 'g++',
     state: 'missing',
-    text: 'needed to set up the backend tensorflow',
+    text: 'needed to compile the native engine, and to set up TensorFlow',
     remedy: 'run `apt-get install g++` as root',
   }
 }

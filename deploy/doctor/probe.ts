@@ -7,8 +7,12 @@ export interface ProbeResult {
   device: string
   /** Library, version, threads, card. */
   detail: string
+  /** Numbers of its activations. */
+  precision: 'f32' | 'bf16'
   /** f32 product [768, 768] x [768, 768]. */
   gflopPerSecond: number
+  /** What its inner product reaches in those numbers, where the engine tells. */
+  peakGflopPerSecond?: number
 }
 
 export interface ProbeFailure {
@@ -28,7 +32,7 @@ const PROBE_MS = 120_000
 
 /** Never throws: what goes wrong is the result. */
 export async function probeBackend(
-  name: 'tensorflow' | 'wasm',
+  name: 'native' | 'tensorflow' | 'wasm',
   options: ProbeOptions,
 ): Promise<ProbeResult | ProbeFailure> {
   const child = fileURLToPath(new URL('./probe-main.js', import.meta.url))

@@ -90,8 +90,8 @@ export async function startLocal(
 ): Promise<void> {
   const { config, root, out, workers, backend } = options
   const ours = config.bus.url === DEFAULT_URL
-  const { tensorflow, tensorflowWheel: wheel } = options
-  const ready = await ensureForStart({ root, log: (line) => out.line(line), tensorflow, wheel })
+  const { engines, tensorflowWheel: wheel } = options
+  const ready = await ensureForStart({ root, log: (line) => out.line(line), engines, wheel })
   let nats: RunningNats | undefined
   if (ours) {
     nats = await startNatsServer({ binary: ready.nats.path, storeDir: join(root, '.trmesh', 'nats') })

@@ -105,15 +105,18 @@ async function must(compiler: string, args: readonly string[], isa: Isa): Promis
   )
 }
 
-/** As `buildNative`, but what goes wrong is told loudly and left so, unless the engine was asked for. */
-export async function ensureNative(options: NativeBuildOptions & { readonly must: boolean }): Promise<void> {
+/** As `buildNative`, but what goes wrong is told loudly and left so, unless the engine was asked for. True if it is there. */
+export async function ensureNative(options: NativeBuildOptions & { readonly must: boolean }): Promise<boolean> {
+  const [best] = setsHere()
   try {
-    await buildNative(options)
+    await buildNative({ ...options, sets: options.sets ?? (best === undefined ? [] : [best]) })
+    return true
   } catch (error) {
     if (!(error instanceof SystemRefused)) throw error
     if (options.must) throw new BackendUnavailable(error.message, error.remedy, { cause: error })
     options.log('NO NATIVE ENGINE: training on another one, slower')
     options.log(`  ${error.message}`)
     options.log(`  to get it: ${error.remedy}`)
+    return false
   }
 }

@@ -5,7 +5,9 @@ import { setsHere } from '../../worker/backends/native/library.js'
 import { buildNative } from './native-build.js'
 
 const log = (line: string): void => void process.stderr.write(`${line}\n`)
-const sets = process.argv.includes('--all') ? [...setsHere(), ...ISAS.filter((isa) => isa.emulated === true)] : setsHere()
+const sets = process.argv.includes('--all')
+  ? [...setsHere(), ...ISAS.filter((isa) => isa.emulated === true)]
+  : setsHere()
 try {
   const started = performance.now()
   await buildNative({ root: process.cwd(), log, sets })

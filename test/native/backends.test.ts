@@ -69,7 +69,7 @@ test('asking for a backend that is not there is refused with the command that ge
   const refusal = (remedy: RegExp) => (error: unknown) =>
     error instanceof BackendUnavailable && remedy.test(error.remedy)
   await assert.rejects(selectBackend('tensorflow', { root: empty }), refusal(/deploy\/tensorflow\.sh (cpu|gpu)/))
-  await assert.rejects(selectBackend('native', { root: empty }), refusal(/tensorflow.*wasm/))
+  await assert.rejects(selectBackend('native', { root: empty }), refusal(/npm run native/))
   await assert.rejects(selectBackend('wasm', { root: empty, gpu: 0 }), refusal(/tensorflow\.sh gpu/))
   await assert.rejects(selectBackend('tensorflow', { root: empty, gpu: 0 }), refusal(/tensorflow\.sh gpu/))
   await assert.rejects(selectBackend('auto', { root: empty, gpu: 0 }), refusal(/tensorflow\.sh gpu/))
@@ -80,7 +80,7 @@ test('auto takes wasm where TensorFlow is missing, and says why and how to get i
   const empty = emptyRoot()
   const backend = await selectBackend('auto', { root: empty })
   assert.equal(backend.name, 'wasm')
-  assert.match(backend.why, /TensorFlow is not installed here.*deploy\/tensorflow\.sh/)
+  assert.match(backend.why, /native engine is not built here.*npm run native.*TensorFlow is not installed here.*deploy\/tensorflow\.sh/) // prettier-ignore
   rmSync(empty, { recursive: true })
 })
 

@@ -90,7 +90,7 @@ test('a start without TensorFlow says so and goes on, unless it must be there', 
   const wheel = join(empty, 'tensorflow_cpu-2.21.0-cp311-none-any.whl')
   writeFileSync(wheel, 'no archive')
   const start = (tensorflow: 'leave' | 'try' | 'must'): Promise<Ensured> =>
-    ensureForStart({ root: empty, log: (line) => lines.push(line), tensorflow, wheel })
+    ensureForStart({ root: empty, log: (line) => lines.push(line), engines: { native: 'leave', tensorflow }, wheel })
   const left = await start('leave')
   assert.equal(left.tensorflow, undefined)
   assert.ok(left.nats.version)

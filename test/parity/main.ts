@@ -20,7 +20,9 @@ try {
     precision: values.precision === 'bf16' ? 'bf16' : 'f32',
     ...(process.env['TRMESH_ISA'] === undefined ? {} : { isa: process.env['TRMESH_ISA'] }),
   })
-  console.log(`${folder}\non ${backend.name}, ${backend.device}, ${backend.precision}: ${backend.detail} (${backend.why})`)
+  console.log(
+    `${folder}\non ${backend.name}, ${backend.device}, ${backend.precision}: ${backend.detail} (${backend.why})`,
+  )
   let missed = 0
   for (const { name, outcome, line } of checkFolder(folder, backend.precision)) {
     if (outcome === 'missed') missed++

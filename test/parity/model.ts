@@ -142,7 +142,9 @@ export class Walk {
 export function clearPreds(
   walk: Walk,
   golden: Pick<StepGolden, 'logits' | 'preds'>,
-  view: StepView, margin: number): [number[], number[]] {
+  view: StepView,
+  margin: number,
+): [number[], number[]] {
   const { vocab } = walk.config.model
   const logits = unpack(golden.logits)
   const clear = golden.preds.flat().flatMap((pred, cell) => {

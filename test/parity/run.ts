@@ -72,6 +72,11 @@ function checkFile(folder: string, name: string, precision: Precision): FileRepo
 }
 
 /** One report per JSON file, by name. The tfjs backend must be set. */
-export function* checkFolder(folder: string, precision: Precision = 'f32'): Generator<FileReport> {
-  for (const name of readdirSync(folder).sort()) if (name.endsWith('.json')) yield checkFile(folder, name, precision)
+export function* checkFolder(
+  folder: string,
+  precision: Precision = 'f32',
+  isWanted: (name: string) => boolean = () => true,
+): Generator<FileReport> {
+  for (const name of readdirSync(folder).sort())
+    if (name.endsWith('.json') && isWanted(name)) yield checkFile(folder, name, precision)
 }

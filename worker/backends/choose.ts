@@ -32,6 +32,8 @@ export interface Backend {
   /** One sentence: why this one. */
   why: string
   precision: 'f32' | 'bf16'
+  /** Measures for that long what its inner product reaches, in GFLOP/s; only where the engine tells. */
+  peak?: (seconds: number) => number
 }
 
 /**

@@ -11,6 +11,7 @@ import type { NetworkKernel } from './network.js'
 import type { Primitives } from './primitives.js'
 import type { RopeKernel } from './rope.js'
 import type { SwigluKernel } from './swiglu.js'
+import type { UpdateKernel } from './update.js'
 
 export interface Kernels {
   primitives: Primitives
@@ -23,6 +24,7 @@ export interface Kernels {
   swiglu: SwigluKernel
   attention: AttentionKernel
   network: NetworkKernel
+  update: UpdateKernel
 }
 export type OpName = keyof Kernels
 

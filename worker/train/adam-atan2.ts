@@ -1,12 +1,8 @@
 // AdamATan2 and the parameter average (spec 3.1, 3.4) on flat Float32Arrays, in place. On the host in f64, rounded to f32
 // once per stored value: every replica gets the same bits, whatever its backend. Seven million elements take about 0.1 s.
-
-export interface AdamOptions {
-  readonly lr: number
-  readonly beta1: number
-  readonly beta2: number
-  readonly weightDecay: number
-}
+import { kernelFor } from '../ops/registry.js'
+import type { AdamOptions, UpdateKernel } from '../ops/update.js'
+import { adamFactors } from '../ops/update.js'
 
 /** tan(pi/8): below it the polynomial applies directly, above it after rotation by -45 degrees. */
 const SPLIT = 0.41421356237309503
@@ -56,12 +52,7 @@ export function adamAtan2(
   t: number,
   options: AdamOptions,
 ): void {
-  const { lr, beta1, beta2, weightDecay } = options
-  const decay = 1 - lr * weightDecay
-  const move = lr / (1 - beta1 ** t)
-  const scale = 1 / Math.sqrt(1 - beta2 ** t)
-  const keep1 = 1 - beta1
-  const keep2 = 1 - beta2
+  const { decay, move, scale, keep1, keep2 } = adamFactors(t, options)
   const n = p.length
   if (m.length !== n || v.length !== n || g.length !== n)
     throw new RangeError(`buffers of ${n}, ${m.length}, ${v.length} and ${g.length} elements do not belong together`)
@@ -87,3 +78,8 @@ export function updateEma(shadow: Float32Array, p: Float32Array, rate: number): 
   const fresh = 1 - rate
   for (let i = 0; i < shadow.length; i++) shadow[i] = rate * (shadow[i] as number) + fresh * (p[i] as number)
 }
+
+const reference: UpdateKernel = { adamAtan2, updateEma }
+
+/** The update of the current backend. */
+export const update = (): UpdateKernel => kernelFor('update', reference)

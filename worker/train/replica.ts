@@ -18,7 +18,7 @@ import { Trm } from '../model/trm.js'
 import { Gradients } from '../ops/gradients.js'
 import type { ActState } from './act.js'
 import { FRESH, transition } from './act.js'
-import { adamAtan2, updateEma } from './adam-atan2.js'
+import { update } from './adam-atan2.js'
 import type { CarryState, Chunk, Example, FreshRows, Lane } from './carry.js'
 import { chunkBounds, freshRows, startOf } from './carry.js'
 import { answersOf, type AskedRows } from './evaluate.js'
@@ -301,8 +301,8 @@ export class Replica {
     const { train } = this.config
     const { lr: base, warmupSteps, steps: totalSteps, lrMinRatio: minRatio, beta1, beta2, weightDecay } = train
     const lr = frozen ? 0 : learningRate({ base, warmupSteps, totalSteps, minRatio }, step)
-    adamAtan2(params, m, v, mean, step, { lr, beta1, beta2, weightDecay })
-    if (!frozen) updateEma(ema, params, train.emaRate)
+    update().adamAtan2(params, m, v, mean, step, { lr, beta1, beta2, weightDecay })
+    if (!frozen) update().updateEma(ema, params, train.emaRate)
     this.disposeChunks(this.chunks)
     this.lanes = this.candidate.lanes
     this.chunks = this.candidate.chunks

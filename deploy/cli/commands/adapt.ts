@@ -9,7 +9,7 @@ import { isName } from '../../../shared/ids.js'
 import type { CliContext } from '../context.js'
 import { puzzlesOf, savedRun, startLocal } from '../entries.js'
 import type { Backend } from '../options.js'
-import { addBackend, addThreads, crewOf, numberFrom, tensorflowSetup, wholeNumber } from '../options.js'
+import { addBackend, addThreads, crewOf, numberFrom, engineSetup, wholeNumber } from '../options.js'
 import { addSettings, configOf } from '../settings.js'
 
 const EXAMPLES = `
@@ -75,9 +75,9 @@ export function registerAdapt(program: Command, context: CliContext): void {
     if (flags.printConfig) return out.line(printConfig(config).trimEnd())
     const { backend, threads, fresh = false } = flags
     const workers = crewOf(flags.workers, config)
-    const tensorflow = workers === 0 ? 'leave' : tensorflowSetup(backend, env['TRMESH_NO_TENSORFLOW'])
+    const engines = engineSetup(workers === 0 ? 'wasm' : backend, env['TRMESH_NO_TENSORFLOW'])
     const tensorflowWheel = env['TRMESH_TENSORFLOW_WHEEL'] || undefined
-    const machine = { workers, backend, threads, tensorflow, tensorflowWheel, root, signal, out }
+    const machine = { workers, backend, threads, engines, tensorflowWheel, root, signal, out }
     await startLocal({ config, fresh, base: saved.dir, ...machine })
   })
 }

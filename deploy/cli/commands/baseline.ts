@@ -7,7 +7,7 @@ import { LANGUAGE_SIZES, TUNINGS, type LanguageSize, type Tuning } from '../../.
 import type { CliContext } from '../context.js'
 import { startBaseline } from '../entries.js'
 import type { Backend } from '../options.js'
-import { addBackend, addThreads, tensorflowSetup, wholeNumber } from '../options.js'
+import { addBackend, addThreads, engineSetup, wholeNumber } from '../options.js'
 import { addSettings, configOf } from '../settings.js'
 
 const EXAMPLES = `
@@ -107,7 +107,7 @@ export function registerBaseline(program: Command, context: CliContext): void {
         workers: local ? 1 : 0,
         backend,
         threads,
-        tensorflow: local ? tensorflowSetup(backend, env['TRMESH_NO_TENSORFLOW']) : 'leave',
+        engines: engineSetup(local ? backend : 'wasm', env['TRMESH_NO_TENSORFLOW']),
         tensorflowWheel: env['TRMESH_TENSORFLOW_WHEEL'] || undefined,
         root,
         signal,

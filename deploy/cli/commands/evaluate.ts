@@ -5,7 +5,7 @@ import type { Setting } from '../../../shared/config/schema.js'
 import type { CliContext } from '../context.js'
 import { savedRun, startLocal } from '../entries.js'
 import type { Backend } from '../options.js'
-import { addBackend, addThreads, crewOf, tensorflowSetup, wholeNumber } from '../options.js'
+import { addBackend, addThreads, crewOf, engineSetup, wholeNumber } from '../options.js'
 import { addSettings, configOf } from '../settings.js'
 
 const EXAMPLES = `
@@ -62,10 +62,10 @@ export function registerEvaluate(program: Command, context: CliContext): void {
     const to =
       flags.to !== undefined ? resolve(cwd, flags.to) : beside === saved.dir ? `${saved.dir}-evaluation` : beside
     const { backend, threads } = flags
-    const tensorflow = workers === 0 ? 'leave' : tensorflowSetup(backend, env['TRMESH_NO_TENSORFLOW'])
+    const engines = engineSetup(workers === 0 ? 'wasm' : backend, env['TRMESH_NO_TENSORFLOW'])
     const tensorflowWheel = env['TRMESH_TENSORFLOW_WHEEL'] || undefined
     const evaluation = { checkpoint: saved.dir, to }
-    const machine = { workers, backend, threads, tensorflow, tensorflowWheel, root, signal, out }
+    const machine = { workers, backend, threads, engines, tensorflowWheel, root, signal, out }
     await startLocal({ config, fresh: false, evaluation, ...machine })
   })
 }

@@ -4,7 +4,7 @@ import { printConfig } from '../../../shared/config/compile.js'
 import type { CliContext } from '../context.js'
 import { startLocal } from '../entries.js'
 import type { Backend } from '../options.js'
-import { addBackend, addThreads, tensorflowSetup, wholeNumber } from '../options.js'
+import { addBackend, addThreads, engineSetup, wholeNumber } from '../options.js'
 import { addSettings, configOf } from '../settings.js'
 
 const EXAMPLES = `
@@ -16,7 +16,7 @@ Examples:
   npx trmesh start --print-config > run.json   write the configuration; edit it, then --config run.json
 
 Variables about this machine:
-  TRMESH_NO_TENSORFLOW=1          do not set up TensorFlow where it is missing
+  TRMESH_NO_TENSORFLOW=1          do not set up TensorFlow where there is no native engine
   TRMESH_TENSORFLOW_WHEEL=FILE    set it up from this wheel instead of fetching one`
 
 interface StartFlags {
@@ -40,8 +40,8 @@ export function registerStart(program: Command, context: CliContext): void {
     if (flags.printConfig) return context.out.line(printConfig(config).trimEnd())
     const { root, signal, out } = context
     const { workers, backend, threads, fresh = false } = flags
-    const tensorflow = tensorflowSetup(backend, context.env['TRMESH_NO_TENSORFLOW'])
+    const engines = engineSetup(backend, context.env['TRMESH_NO_TENSORFLOW'])
     const tensorflowWheel = context.env['TRMESH_TENSORFLOW_WHEEL'] || undefined
-    await startLocal({ config, workers, backend, threads, fresh, tensorflow, tensorflowWheel, root, signal, out })
+    await startLocal({ config, workers, backend, threads, fresh, engines, tensorflowWheel, root, signal, out })
   })
 }

@@ -6,7 +6,7 @@ import { ConfigError } from '../../../shared/errors.js'
 import type { CliContext } from '../context.js'
 import { checkStudyName, listStudies, runStudy, savedRun } from '../entries.js'
 import type { Backend } from '../options.js'
-import { addBackend, addThreads, tensorflowSetup, wholeNumber } from '../options.js'
+import { addBackend, addThreads, engineSetup, wholeNumber } from '../options.js'
 import { addSettings, configOf } from '../settings.js'
 
 const EXAMPLES = `
@@ -111,7 +111,7 @@ async function order(
     folder: flags.to === undefined ? join(run, `study-${name}`) : resolve(cwd, flags.to),
     machine: {
       ...{ workers, backend, threads, root, signal, out },
-      tensorflow: workers === 0 ? 'leave' : tensorflowSetup(backend, env['TRMESH_NO_TENSORFLOW']),
+      engines: engineSetup(workers === 0 ? 'wasm' : backend, env['TRMESH_NO_TENSORFLOW']),
       tensorflowWheel: env['TRMESH_TENSORFLOW_WHEEL'] || undefined,
     },
   }

@@ -44,7 +44,10 @@ export function findLibrary(root: string, asked: string | undefined): NativeLibr
   const names = ISAS.map((isa) => isa.name).join(', ')
   const forced = asked === undefined || asked === '' ? undefined : ISAS.find((isa) => isa.name === asked)
   if (asked !== undefined && asked !== '' && forced === undefined)
-    throw new ConfigError(`TRMESH_ISA is "${asked}", which is no instruction set`, `use one of ${names}, or leave it out`)
+    throw new ConfigError(
+      `TRMESH_ISA is "${asked}", which is no instruction set`,
+      `use one of ${names}, or leave it out`,
+    )
   if (forced !== undefined && forced.emulated !== true && !here.includes(forced))
     throw new BackendUnavailable(
       `TRMESH_ISA asks for ${forced.name}, which this processor does not have`,

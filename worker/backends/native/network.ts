@@ -6,8 +6,9 @@ import type { Weight } from '../../ops/linear.js'
 import type { LayerWeights, NetworkKernel, NetworkShape } from '../../ops/network.js'
 import { registerKernel } from '../../ops/registry.js'
 import type { NativeBackend } from './backend.js'
-import { NATIVE, nativeBackend } from './backend.js'
+import { nativeBackend } from './backend.js'
 import type { NetworkHandle, ShapeNumbers } from './engine.js'
+import { NATIVE } from './name.js'
 
 /** In the order that the engine takes them. */
 const weightsOf = ({ mixer, mlp }: LayerWeights): Weight[] => [

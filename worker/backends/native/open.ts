@@ -1,10 +1,12 @@
 // Opens the native engine: our own kernels, compiled for this processor, as the tfjs backend of this thread.
 import * as tf from '@tensorflow/tfjs-core'
 import { BackendUnavailable } from '../../../shared/errors.js'
-import { NATIVE, registerNative } from './backend.js'
+import { registerNative } from './backend.js'
 import { startEngine } from './engine.js'
 import { findLibrary } from './library.js'
+import { NATIVE } from './name.js'
 import './network.js'
+import './update.js'
 
 export interface NativeOptions {
   readonly precision: 'auto' | 'f32' | 'bf16'
@@ -21,7 +23,7 @@ export interface NativeOptions {
 export async function openNative(
   root: string,
   { precision, threads, isa }: NativeOptions,
-): Promise<{ detail: string; precision: 'f32' | 'bf16' }> {
+): Promise<{ detail: string; precision: 'f32' | 'bf16'; peak: (seconds: number) => number }> {
   const library = findLibrary(root, isa)
   const engine = startEngine(library, precision, threads)
   if (tf.findBackend(NATIVE) !== null) {
@@ -35,5 +37,6 @@ export async function openNative(
   return {
     detail: `${library.isa.title} (${library.isa.name}), ${running} thread${running === 1 ? '' : 's'}`,
     precision: engine.precision,
+    peak: (seconds) => engine.addon.peak(engine.handle, seconds),
   }
 }

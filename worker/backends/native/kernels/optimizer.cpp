@@ -32,7 +32,8 @@ inline double angleOf(double y, double x) {
 }
 } // namespace
 
-void adamAtan2(float *p, float *m, float *v, const float *g, long n, const AdamFactors &factors) {
+void adamAtan2(float *__restrict p, float *__restrict m, float *__restrict v, const float *__restrict g, long n,
+               const AdamFactors &factors) {
   const AdamFactors f = factors;
   for (long i = 0; i < n; i++) {
     const double gradient = g[i];
@@ -43,7 +44,7 @@ void adamAtan2(float *p, float *m, float *v, const float *g, long n, const AdamF
   }
 }
 
-void average(float *shadow, const float *p, long n, double rate) {
+void average(float *__restrict shadow, const float *__restrict p, long n, double rate) {
   const double fresh = 1.0 - rate;
   for (long i = 0; i < n; i++) shadow[i] = static_cast<float>(rate * shadow[i] + fresh * p[i]);
 }

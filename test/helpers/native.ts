@@ -1,0 +1,111 @@
+// The native engine for tests: which sets are built here, and random problems for its kernels.
+import * as tf from '@tensorflow/tfjs-core'
+import { rngFor } from '../../shared/rng/counter.js'
+import { ISAS, type Isa } from '../../worker/backends/native/isa.js'
+import { findLibrary } from '../../worker/backends/native/library.js'
+import type { Weight } from '../../worker/ops/linear.js'
+import type { LayerWeights, NetworkShape } from '../../worker/ops/network.js'
+import { ropeTables } from '../../worker/ops/rope.js'
+
+/** Every set that this machine can run and that is built. */
+export function setsBuilt(root: string): Isa[] {
+  return ISAS.filter((isa) => {
+    try {
+      findLibrary(root, isa.name)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+export interface Problem {
+  readonly batch: number
+  readonly positions: number
+  readonly hidden: number
+  readonly heads: number
+  readonly mixer: 'attention' | 'mlp'
+  readonly rope: boolean
+  readonly inner: number
+  readonly mixerInner: number
+  readonly layers: number
+}
+
+export const titleOf = ({ batch, positions, hidden, heads, mixer, rope, inner, layers }: Problem): string =>
+  `${mixer} ${batch} x ${positions} x ${hidden}, ${heads} heads${rope ? ' with rope' : ''}, inner ${inner}, ${layers} layers`
+
+/** The same numbers for the same problem, on any backend. */
+export interface Inputs {
+  readonly h: Float32Array
+  readonly injection: Float32Array
+  readonly dy: Float32Array
+  /** (offset, rows, columns, values) of every weight, by layer. */
+  readonly weights: readonly (readonly Piece[])[]
+}
+export interface Piece {
+  readonly offset: number
+  readonly rows: number
+  readonly columns: number
+  readonly values: Float32Array
+}
+
+export function inputsOf(problem: Problem): Inputs {
+  const { batch, positions, hidden, mixer, inner, mixerInner, layers } = problem
+  const rng = rngFor(7, 'native kernels', batch * 1000 + positions, hidden)
+  const draw = (size: number, amplitude: number): Float32Array =>
+    Float32Array.from({ length: size }, () => amplitude * (2 * rng.uniform() - 1))
+  let offset = 0
+  const piece = (rows: number, columns: number): Piece => {
+    const made = { offset, rows, columns, values: draw(rows * columns, 1.7 / Math.sqrt(columns)) }
+    offset += rows * columns
+    return made
+  }
+  const mixing = (): Piece[] =>
+    mixer === 'attention'
+      ? [1, 2, 3, 4].map(() => piece(hidden, hidden))
+      : [piece(mixerInner, positions), piece(mixerInner, positions), piece(positions, mixerInner)]
+  const size = batch * positions * hidden
+  return {
+    h: draw(size, 1),
+    injection: draw(size, 1),
+    dy: draw(size, 1),
+    weights: Array.from({ length: layers }, () => [
+      ...mixing(),
+      piece(inner, hidden),
+      piece(inner, hidden),
+      piece(hidden, inner),
+    ]),
+  }
+}
+
+/** Tensors of the current backend. `weight` makes a weight the way that backend wants it. */
+export function setUp(
+  problem: Problem,
+  inputs: Inputs,
+  weight: (offset: number, w: tf.Tensor2D) => Weight,
+): { h: tf.Tensor2D; injection: tf.Tensor2D; dy: tf.Tensor2D; layers: LayerWeights[]; shape: NetworkShape } {
+  const { batch, positions, hidden, heads, mixer, rope } = problem
+  const matrix = (values: Float32Array): tf.Tensor2D => tf.tensor2d(values.slice(), [batch * positions, hidden])
+  const layers = inputs.weights.map((pieces): LayerWeights => {
+    const made = pieces.map(({ offset, rows, columns, values }) => weight(offset, tf.tensor2d(values.slice(), [rows, columns]))) // prettier-ignore
+    const [gate, up, down] = made.slice(-3) as [Weight, Weight, Weight]
+    const mlp = { gate, up, down }
+    if (mixer === 'attention') {
+      const [q, k, v, o] = made as [Weight, Weight, Weight, Weight]
+      return { mixer: { kind: 'attention', weights: { q, k, v, o } }, mlp }
+    }
+    const [mixerGate, mixerUp, mixerDown] = made as [Weight, Weight, Weight]
+    return { mixer: { kind: 'mlp', weights: { gate: mixerGate, up: mixerUp, down: mixerDown } }, mlp }
+  })
+  const tables = rope ? ropeTables(positions, hidden / heads, 10_000) : null
+  const shape = { batch, positions, heads, rope: tables, eps: 1e-5 }
+  return { h: matrix(inputs.h), injection: matrix(inputs.injection), dy: matrix(inputs.dy), layers, shape }
+}
+
+export interface Outputs {
+  readonly y: Float32Array
+  readonly ySaving: Float32Array
+  readonly dh: Float32Array
+  /** By offset. */
+  readonly gradients: Float32Array
+}

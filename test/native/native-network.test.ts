@@ -1,0 +1,146 @@
+// The native engine's network pass against the reference composed of plain ops on another backend: many shapes, every
+// instruction set that this machine can run, both kinds of numbers; the same bits for any number of threads; NaN is not lost.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type * as tf from '@tensorflow/tfjs-core'
+import { selectBackend } from '../../worker/backends/choose.js'
+import type { Isa } from '../../worker/backends/native/isa.js'
+import { Gradients } from '../../worker/ops/gradients.js'
+import { linear } from '../../worker/ops/linear.js'
+import { network } from '../../worker/ops/network.js'
+import { inputsOf, setsBuilt, setUp, titleOf, type Inputs, type Outputs, type Problem } from '../helpers/native.js'
+
+const root = process.cwd()
+const sets = setsBuilt(root)
+const skip = sets.length > 0 ? false : 'the native engine is not built here: npm run native'
+
+const base = { layers: 2, rope: true, inner: 256, mixerInner: 256 } as const
+const PROBLEMS: readonly Problem[] = [
+  { ...base, batch: 1, positions: 17, hidden: 64, heads: 4, mixer: 'attention' },
+  { ...base, batch: 3, positions: 52, hidden: 64, heads: 2, mixer: 'attention', rope: false },
+  { ...base, batch: 2, positions: 97, hidden: 128, heads: 2, mixer: 'attention', layers: 1 },
+  { ...base, batch: 5, positions: 1, hidden: 32, heads: 4, mixer: 'attention', inner: 64 },
+  { ...base, batch: 2, positions: 33, hidden: 40, heads: 5, mixer: 'attention', inner: 96 },
+  { ...base, batch: 1, positions: 17, hidden: 64, heads: 1, mixer: 'mlp', rope: false },
+  { ...base, batch: 4, positions: 97, hidden: 96, heads: 1, mixer: 'mlp', rope: false },
+  { ...base, batch: 7, positions: 6, hidden: 32, heads: 1, mixer: 'mlp', rope: false, inner: 128, layers: 3 },
+  { ...base, batch: 2, positions: 24, hidden: 72, heads: 1, mixer: 'mlp', rope: false, inner: 64, mixerInner: 64 },
+]
+
+/** Forward, forward with saves and backward (twice, so that gradients add up) on the current backend. */
+function compute(problem: Problem, inputs: Inputs): Outputs {
+  const { h, injection, dy, layers, shape } = setUp(problem, inputs, (offset, w) => linear().weight(offset, w))
+  const values = (t: tf.Tensor): Float32Array => t.dataSync<'float32'>().slice()
+  const op = network()
+  const y = values(op.forward(h, injection, layers, shape))
+  const { y: saving, saved } = op.forwardSaving(h, injection, layers, shape)
+  const ySaving = values(saving)
+  const gradients = new Gradients()
+  const dh = values(op.backward(saved, dy, layers, shape, gradients))
+  op.backward(saved, dy, layers, shape, gradients)
+  const total = inputs.weights.flat().reduce((sum, piece) => sum + piece.values.length, 0)
+  const flat = new Float32Array(total)
+  gradients.addTo(flat)
+  return { y, ySaving, dh, gradients: flat }
+}
+
+/** Root mean square of the difference over that of the expected values. */
+function relativeError(actual: Float32Array, expected: Float32Array): number {
+  assert.equal(actual.length, expected.length)
+  let difference = 0
+  let size = 0
+  expected.forEach((value, i) => {
+    difference += ((actual[i] as number) - value) ** 2
+    size += value ** 2
+  })
+  return Math.sqrt(difference / size)
+}
+
+const on = (isa: Isa, precision: 'f32' | 'bf16', threads = 2): Promise<unknown> =>
+  selectBackend('native', { root, isa: isa.name, precision, threads })
+
+describe('the native network pass', { skip }, () => {
+  const expected = new Map<Problem, Outputs>()
+
+  for (const isa of sets)
+    for (const precision of ['f32', 'bf16'] as const)
+      it(`agrees with the reference: ${isa.name}, ${precision}`, async () => {
+        if (expected.size === 0) {
+          await selectBackend('wasm', { root })
+          for (const problem of PROBLEMS) expected.set(problem, compute(problem, inputsOf(problem)))
+        }
+        await on(isa, precision)
+        for (const problem of PROBLEMS) {
+          const ours = compute(problem, inputsOf(problem))
+          const theirs = expected.get(problem) as Outputs
+          // bf16 keeps 8 bits; rounding adds up over some ten roundings of a pass.
+          const allowed = precision === 'f32' ? { forward: 3e-6, backward: 2e-5 } : { forward: 0.02, backward: 0.05 }
+          for (const [what, limit] of [
+            ['y', allowed.forward],
+            ['ySaving', allowed.forward],
+            ['dh', allowed.backward],
+            ['gradients', allowed.backward],
+          ] as const) {
+            const error = relativeError(ours[what], theirs[what])
+            assert.ok(error < limit, `${titleOf(problem)}: ${what} is off by ${error}, allowed ${limit}`)
+          }
+          assert.deepEqual(ours.y, ours.ySaving, `${titleOf(problem)}: saving changes the result`)
+        }
+      })
+
+  it('gives the same bits again, and for 1, 2 and 3 threads', async () => {
+    for (const isa of sets.slice(0, 2))
+      for (const precision of ['f32', 'bf16'] as const)
+        for (const problem of PROBLEMS) {
+          const all: Outputs[] = []
+          for (const threads of [1, 2, 2, 3]) {
+            await on(isa, precision, threads)
+            all.push(compute(problem, inputsOf(problem)))
+          }
+          for (const other of all.slice(1)) assert.deepEqual(other, all[0], `${titleOf(problem)} on ${isa.name}`)
+        }
+  })
+
+  it('lets NaN and infinity through to the results', async () => {
+    for (const isa of sets)
+      for (const precision of ['f32', 'bf16'] as const) {
+        await on(isa, precision)
+        for (const problem of [PROBLEMS[0], PROBLEMS[5]] as Problem[])
+          for (const bad of [NaN, Infinity, -Infinity]) {
+            const where = `${titleOf(problem)}, ${isa.name}, ${precision}, ${bad}`
+            const atInput = inputsOf(problem)
+            atInput.h[5] = bad
+            assert.ok(
+              compute(problem, atInput).y.some((v) => !Number.isFinite(v)),
+              `input, ${where}`,
+            )
+            const atWeight = inputsOf(problem)
+            const piece = atWeight.weights[1]?.[0]
+            assert.ok(piece)
+            piece.values[3] = bad
+            assert.ok(
+              compute(problem, atWeight).y.some((v) => !Number.isFinite(v)),
+              `weight, ${where}`,
+            )
+            const atGradient = inputsOf(problem)
+            atGradient.dy[9] = bad
+            const { dh, gradients } = compute(problem, atGradient)
+            assert.ok(
+              dh.some((v) => !Number.isFinite(v)),
+              `dh, ${where}`,
+            )
+            assert.ok(
+              gradients.some((v) => !Number.isFinite(v)),
+              `gradients, ${where}`,
+            )
+          }
+      }
+  })
+
+  it('refuses arrays that do not fit its network', async () => {
+    const [problem] = PROBLEMS as [Problem]
+    await on(sets[0] as Isa, 'f32')
+    const { h, layers, shape } = setUp(problem, inputsOf(problem), (offset, w) => linear().weight(offset, w))
+    assert.throws(() => network().forward(h, h, layers, { ...shape, batch: 2 }), /needs \d+/)
+  })
+})

@@ -1,0 +1,2 @@
+// The name of the backend, as tfjs knows it.
+export const NATIVE = 'native'
