@@ -55,6 +55,8 @@ export interface WorkerOptions {
   readonly gpu: number | undefined
   /** Compute threads of the tensor library; undefined: all cores. */
   readonly threads: number | undefined
+  /** Instruction set of the native engine (TRMESH_ISA); undefined: the best of this processor. */
+  readonly isa: string | undefined
   /** Shown in reports; default host and process id. */
   readonly label: string | undefined
   readonly metricsHost: string
@@ -103,7 +105,7 @@ export interface LocalOptions extends CoordinatorOptions {
 }
 
 /** `trmesh workers`: one worker per GPU found, or `cpu` of them. */
-export interface WorkersOptions extends Omit<WorkerOptions, 'gpu' | 'label'> {
+export interface WorkersOptions extends Omit<WorkerOptions, 'gpu' | 'isa' | 'label'> {
   /** Number of CPU workers; undefined: one per GPU. */
   readonly cpu: number | undefined
 }

@@ -141,7 +141,14 @@ class Session {
     this.beat(config, metrics)
     this.options.out.line(`worker ${this.label}: run ${this.run_}, building the replica`)
     const compute = await startCompute(
-      { config, backend: options.backend, gpu: options.gpu, threads: options.threads, root: options.root },
+      {
+        config,
+        backend: options.backend,
+        gpu: options.gpu,
+        threads: options.threads,
+        isa: options.isa,
+        root: options.root,
+      },
       this.fail,
     )
     this.closers.push(() => compute.close())

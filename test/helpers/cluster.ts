@@ -168,6 +168,7 @@ export const work = (t: TestContext, url: string, run: string, label = 'w', cred
       backend: 'wasm',
       gpu: undefined,
       threads: 1,
+      isa: undefined,
       label,
       metricsHost: '127.0.0.1',
       metricsPort: 0,

@@ -34,13 +34,13 @@ function peakFlops(): number {
 }
 
 try {
-  const { config, backend, gpu, threads, root } = setup
+  const { config, backend, gpu, threads, isa, root } = setup
   const chosen = await selectBackend(backend, {
     root,
     ...(gpu === undefined ? {} : { gpu }),
     ...(threads === undefined ? {} : { threads }),
     precision: config.model.precision,
-    ...(process.env['TRMESH_ISA'] === undefined ? {} : { isa: process.env['TRMESH_ISA'] }),
+    ...(isa === undefined ? {} : { isa }),
   })
   const layout = layoutOf(config.model)
   const arena = arenaOf(layout, config.train.slots, config.model.puzzleEmbDim)

@@ -10,7 +10,10 @@ const EXAMPLES = `
 Examples:
   npx trmesh worker --gpu 0
   npx trmesh worker --nats nats://10.0.0.1:4222 --run arc1 --backend tensorflow
-  npx trmesh worker --config run.json --threads 4`
+  npx trmesh worker --config run.json --threads 4
+
+Variables about this machine:
+  TRMESH_ISA=avx2    the native engine for a lower instruction set than the best: amx, avx512bf16, avx512, avx2, portable`
 
 interface WorkerFlags {
   backend: Backend
@@ -36,6 +39,7 @@ export function registerWorker(program: Command, context: CliContext): void {
       backend: flags.backend,
       gpu: flags.gpu,
       threads: flags.threads,
+      isa: context.env['TRMESH_ISA'],
       label: flags.label,
       metricsHost: config.metrics.host,
       metricsPort: config.metrics.port,

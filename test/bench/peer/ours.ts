@@ -28,9 +28,13 @@ let trainer: Trainer | undefined
 
 async function build({ config: asked, backend, precision, threads, puzzles, weights }: Build): Promise<Answer> {
   const config = { ...asked, model: { ...asked.model, precision } }
-  const compute = await startCompute({ config, backend, gpu: undefined, threads, root: process.cwd() }, (error) => {
-    throw error
-  })
+  const isa = process.env['TRMESH_ISA']
+  const compute = await startCompute(
+    { config, backend, gpu: undefined, threads, isa, root: process.cwd() },
+    (error) => {
+      throw error
+    },
+  )
   const layout = layoutOf(config.model)
   const { hidden, puzzleEmbDim } = config.model
   const { slots } = config.train
