@@ -13,6 +13,7 @@ import { registerExport } from './commands/export.js'
 import { registerImport } from './commands/import.js'
 import { registerKeys } from './commands/keys.js'
 import { registerReport } from './commands/report.js'
+import { registerSize } from './commands/size.js'
 import { registerStart } from './commands/start.js'
 import { registerStudy } from './commands/study.js'
 import { registerTop } from './commands/top.js'
@@ -64,6 +65,7 @@ function createProgram(context: CliContext): Command {
   registerExport(program, context)
   registerTop(program, context)
   registerKeys(program, context)
+  registerSize(program, context)
   registerDoctor(program, context)
   return program
 }
