@@ -1,13 +1,14 @@
-// npm run native [-- --all]: builds the native engine for this processor; with --all also the sets that tests emulate.
+// npm run native [-- --all|--every]: builds the native engine for this processor; with --all also the sets that tests
+// emulate; with --every all sets, for an image that runs on processors yet unknown.
 import { describe } from '../../shared/errors.js'
 import { ISAS } from '../../worker/backends/native/isa.js'
 import { setsHere } from '../../worker/backends/native/library.js'
 import { buildNative } from './native-build.js'
 
 const log = (line: string): void => void process.stderr.write(`${line}\n`)
-const sets = process.argv.includes('--all')
-  ? [...setsHere(), ...ISAS.filter((isa) => isa.emulated === true)]
-  : setsHere()
+const has = (flag: string): boolean => process.argv.includes(flag)
+const emulated = has('--all') ? ISAS.filter((isa) => isa.emulated === true) : []
+const sets = has('--every') ? ISAS : [...setsHere(), ...emulated]
 try {
   const started = performance.now()
   await buildNative({ root: process.cwd(), log, sets })
