@@ -11,7 +11,7 @@ import { startOurs, startTwin, type Contestant } from './peer/contestant.js'
 import type { Build, Losses, Precision } from './peer/protocol.js'
 import { duration, quantile, speedRatio, stepsPerTurn, turnsOf } from './peer/rounds.js'
 import { presetConfig, randomBatch, withWeights } from './peer/setting.js'
-import { ensureTorch } from './peer/torch.js'
+import { checkTwin, ensureTorch } from './peer/torch.js'
 
 const ROUNDS = 5
 const WARM_UP_STEPS = 2
@@ -48,6 +48,7 @@ export async function run(options: BenchOptions, report: Report): Promise<void> 
     if (!(error instanceof RunError)) throw error
     return note(`peer: skipped, ${error.message.split('\n')[0]}; ${error.remedy}`)
   }
+  await checkTwin(python, note)
   const threads = options.threads ?? availableParallelism()
   const peaks = await matmulPeaks(options, python, threads)
   for (const name of preset === undefined ? Object.keys(BATCHES) : [preset]) {
@@ -164,27 +165,27 @@ async function matmulPeaks(
   python: string,
   threads: number,
 ): Promise<Record<Precision, Peak>> {
-  const measured = async (start: () => Contestant, engine: string, precision: Precision): Promise<Peak> => {
-    const contestant = start()
-    try {
-      const repeats = quick ? 3 : MATMUL.repeats
-      const order = { do: 'matmul', backend, precision, size: MATMUL.size, repeats, threads } as const
-      return { engine, gflopPerSecond: (await contestant.ask(order)).gflopPerSecond }
-    } finally {
-      await contestant.end()
-    }
-  }
-  const twin = (precision: Precision): Promise<Peak> => measured(() => startTwin(python), 'PyTorch', precision)
-  const ours = await measured(startOurs, `ours (${backend})`, 'f32')
-  const [f32, bf16] = [await twin('f32'), await twin('bf16')]
-  const faster = ours.gflopPerSecond > f32.gflopPerSecond ? ours : f32
-  for (const [precision, { engine, gflopPerSecond }] of [
-    ['f32', ours],
-    ['f32', f32],
-    ['bf16', bf16],
+  const best: Partial<Record<Precision, Peak>> = {}
+  const repeats = quick ? 3 : MATMUL.repeats
+  const order = { do: 'matmul', backend, size: MATMUL.size, repeats, threads } as const
+  for (const [engine, start] of [
+    [`ours (${backend})`, startOurs],
+    ['PyTorch', () => startTwin(python)],
   ] as const)
-    note(`product of ${MATMUL.size} x ${MATMUL.size}, ${precision}, ${engine}: ${gflopPerSecond.toFixed(0)} GFLOP/s`)
-  return { f32: faster, bf16 }
+    for (const asked of ['f32', 'bf16'] as const) {
+      const contestant = start()
+      try {
+        const { gflopPerSecond, precision } = await contestant.ask({ ...order, precision: asked })
+        if (precision !== asked) continue
+        note(`large product, ${precision}, ${engine}: ${gflopPerSecond.toFixed(0)} GFLOP/s`)
+        if (gflopPerSecond > (best[precision]?.gflopPerSecond ?? 0)) best[precision] = { engine, gflopPerSecond }
+      } finally {
+        await contestant.end()
+      }
+    }
+  const { f32, bf16 } = best
+  if (f32 === undefined || bf16 === undefined) throw new Error('PyTorch multiplies in both precisions')
+  return { f32, bf16 }
 }
 
 interface Told {

@@ -115,9 +115,9 @@ async function answer(order: Order): Promise<Answer> {
       return steps(trainer, order.batches)
     case 'matmul': {
       const { backend, threads, size, repeats } = order
-      await selectBackend(backend, { root: process.cwd(), threads })
+      const { precision } = await selectBackend(backend, { root: process.cwd(), threads })
       const { gflopPerSecond } = matmulSpeed(size, size, size, repeats, () => performance.now())
-      return { is: 'matmul', gflopPerSecond }
+      return { is: 'matmul', gflopPerSecond, precision }
     }
     default:
       return order satisfies never

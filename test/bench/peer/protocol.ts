@@ -47,7 +47,7 @@ export type Losses = readonly [number, number, number]
 export type Answer =
   | { readonly is: 'ready'; readonly engine: string; readonly precision: Precision }
   | { readonly is: 'stepped'; readonly seconds: readonly number[]; readonly losses: readonly Losses[] }
-  | { readonly is: 'matmul'; readonly gflopPerSecond: number }
+  | { readonly is: 'matmul'; readonly gflopPerSecond: number; readonly precision: Precision }
   | { readonly is: 'failed'; readonly message: string; readonly remedy: string }
 
 export type AnswerTo<O extends Order['do']> = Extract<

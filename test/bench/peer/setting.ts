@@ -19,14 +19,21 @@ export function presetConfig(name: string, slots: number, flags: Readonly<Record
   return compileConfig({ preset: name, env: {}, flags: { 'train.slots': String(slots), ...flags } })
 }
 
-/** Lends a file with the initial weights of the configuration. */
-export async function withWeights<T>(config: RunConfig, work: (weights: Build['weights']) => Promise<T>): Promise<T> {
+/** Lends a file with the initial weights of the configuration, each times 1 + or - `nudge`. */
+export async function withWeights<T>(
+  config: RunConfig,
+  work: (weights: Build['weights']) => Promise<T>,
+  nudge = 0,
+): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'trmesh-peer-'))
   try {
     const path = join(folder, 'weights.f32')
     const layout = layoutOf(config.model)
     const { hInit, lInit } = initialStates(config.model, config.run.seed)
-    const parts = [initialParams(layout, config.run.seed), hInit, lInit]
+    const params = initialParams(layout, config.run.seed)
+    const rng = rngFor(0, 'bench-nudge', 0, 0)
+    if (nudge > 0) params.forEach((value, i) => (params[i] = value * (1 + (rng.uniform() < 0.5 ? nudge : -nudge))))
+    const parts = [params, hInit, lInit]
     writeFileSync(path, Buffer.concat(parts.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength))))
     return await work({ path, entries: layout.entries })
   } finally {

@@ -4,7 +4,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { run } from '../../../deploy/setup/command.js'
 import { withLock } from '../../../deploy/setup/lock.js'
-import { SystemRefused } from '../../../shared/errors.js'
+import { RunHalted, SystemRefused } from '../../../shared/errors.js'
 
 const TORCH = 'torch==2.13.0'
 const MINUTE_MS = 60_000
@@ -27,6 +27,24 @@ export async function ensureTorch(root: string, log: (line: string) => void): Pr
     writeFileSync(complete, '')
   })
   return python
+}
+
+/** Files of the official implementation's numbers that the twin can be held against. */
+const GOLDEN = ['att', 'mlp', 'att-b', 'mlp-b'].map((name) => resolve('..', 'shared', 'parity', `model-${name}.json`))
+
+/** Says whether the twin is the model, where the golden files are at hand. @throws RunHalted if it is not */
+export async function checkTwin(python: string, log: (line: string) => void): Promise<void> {
+  const files = GOLDEN.filter((path) => existsSync(path))
+  if (files.length === 0) return log('the twin is not checked: no golden files in ../shared/parity')
+  const { status, stdout, failure } = await run(python, ['-B', twinProgram(), '--check', ...files], {
+    timeoutMs: 5 * MINUTE_MS,
+  })
+  for (const line of stdout.trimEnd().split('\n')) log(`twin: ${line.replace(/^.*\//, '')}`)
+  if (status !== 0)
+    throw new RunHalted(
+      `the twin in PyTorch is not the model: ${failure}`,
+      'see above; the comparison would be worthless',
+    )
 }
 
 async function must(program: string, args: readonly string[], timeoutMs: number): Promise<void> {

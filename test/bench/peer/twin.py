@@ -4,7 +4,7 @@
       -> {"is": "ready", "engine", "precision"}
   {"do": "steps", "batches": [{"inputs", "labels", "puzzles", "least"}]}
       -> {"is": "stepped", "seconds": [...], "losses": [[total, lm, q_halt], ...]}
-  {"do": "matmul", "size", "precision", "repeats", "threads"} -> {"is": "matmul", "gflopPerSecond"}
+  {"do": "matmul", "size", "precision", "repeats", "threads"} -> {"is": "matmul", "gflopPerSecond", "precision"}
 
 The weights' file holds the f32 tensors of `entries` one after the other, then the two initial states.
 `twin.py --check [--compiled] FILE...` holds the model against golden files instead.
@@ -56,7 +56,7 @@ def matmul(asked):
         start = time.perf_counter()
         torch.matmul(a, b)
         best = min(best, time.perf_counter() - start)
-    return {"is": "matmul", "gflopPerSecond": 2 * size**3 / best / 1e9}
+    return {"is": "matmul", "gflopPerSecond": 2 * size**3 / best / 1e9, "precision": asked["precision"]}
 
 
 def serve():
