@@ -100,6 +100,8 @@ export interface LocalOptions extends CoordinatorOptions {
   /** Compute threads per worker; undefined: the cores, shared out. */
   readonly threads: number | undefined
   readonly engines: EngineSetup
+  /** Folder of logs and of nats-server's files; undefined: .trmesh under `root`. */
+  readonly state?: string | undefined
   /** A TensorFlow wheel already on this machine; undefined: fetched. */
   readonly tensorflowWheel: string | undefined
 }

@@ -15,6 +15,7 @@ import type {
   WorkersOptions,
 } from '../../shared/ports.js'
 import type { StudyRun } from '../local/study.js'
+import type { PackOptions } from '../bundle/pack.js'
 import type { TopOptions } from '../watch/top.js'
 import type { SavedRun } from '../../coordinator/store/saved-run.js'
 
@@ -39,6 +40,15 @@ async function prepareEngine({ backend, root, out }: Pick<WorkerOptions, 'backen
 export async function startLocal(options: LocalOptions): Promise<void> {
   const part = await import('../local/cluster.js')
   await part.startLocal(options)
+}
+
+/** As startLocal; `file` is kept up to date with the answers of its evaluation. */
+export async function startAnswering(options: LocalOptions, file: string): Promise<void> {
+  const { startLocal } = await import('../local/cluster.js')
+  const { serveCoordinator } = await import('../../coordinator/service.js')
+  const { liveAnswers } = await import('../../coordinator/evaluate/live-answers.js')
+  const answers = liveAnswers(file, (error) => options.out.line(`${file} cannot be written: ${String(error)}`))
+  await startLocal(options, (local) => serveCoordinator(local, answers))
 }
 
 export async function startWorkers(options: WorkersOptions): Promise<void> {
@@ -105,6 +115,11 @@ export async function listStudies(): Promise<readonly { name: string; question: 
 export async function checkStudyName(name: string): Promise<void> {
   const part = await import('../../coordinator/study/studies.js')
   part.studyNamed(name)
+}
+
+export async function packBundle(options: PackOptions): Promise<void> {
+  const part = await import('../bundle/pack.js')
+  await part.pack(options)
 }
 
 /** What a checkpoint says of itself. */

@@ -38,8 +38,10 @@ const signal = listenForStop(process, {
   atOnce: () => end(EXIT.interrupted),
 })
 
-// A worker started by `start` or `workers` ends with its parent, however that ends.
+// A process started by another of ours ends with its parent, however and however early that ends. Without a parent there is
+// no such channel, and `connected` is undefined.
 process.on('disconnect', () => end(EXIT.ok))
+if ((process.connected as boolean | undefined) === false) end(EXIT.ok)
 
 try {
   await runProgram(process.argv.slice(2), { env: process.env, cwd: process.cwd(), root, version, signal, out })

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../../shared/errors.js'
 import { registerAdapt } from './commands/adapt.js'
 import { registerBaseline } from './commands/baseline.js'
+import { registerBundle } from './commands/bundle.js'
 import { registerCheckSubmission } from './commands/check-submission.js'
 import { registerCoordinator } from './commands/coordinator.js'
 import { registerData } from './commands/data.js'
@@ -58,6 +59,7 @@ function createProgram(context: CliContext): Command {
   registerStudy(program, context)
   registerAdapt(program, context)
   registerBaseline(program, context)
+  registerBundle(program, context)
   registerReport(program, context)
   registerCheckSubmission(program, context)
   registerData(program, context)

@@ -89,18 +89,19 @@ export async function startLocal(
   lead: (options: CoordinatorOptions) => Promise<void> = serveCoordinator,
 ): Promise<void> {
   const { config, root, out, workers, backend } = options
+  const { state = join(root, '.trmesh') } = options
   const ours = config.bus.url === DEFAULT_URL
   const { engines, tensorflowWheel: wheel } = options
   const ready = await ensureForStart({ root, log: (line) => out.line(line), engines, wheel })
   let nats: RunningNats | undefined
   if (ours) {
-    nats = await startNatsServer({ binary: ready.nats.path, storeDir: join(root, '.trmesh', 'nats') })
+    nats = await startNatsServer({ binary: ready.nats.path, storeDir: join(state, 'nats') })
     out.line(`nats-server ${ready.nats.version} at ${nats.url}`)
   }
   const url = nats?.url ?? config.bus.url
   let giveUp: (error: RunError) => void = () => undefined
   const hopeless = new Promise<never>((_, reject) => (giveUp = reject))
-  const crew = new Crew(join(root, '.trmesh', 'logs'), out, (error) => giveUp(error))
+  const crew = new Crew(join(state, 'logs'), out, (error) => giveUp(error))
   // However this process ends, nothing of it stays behind.
   const last = (): void => {
     crew.kill()

@@ -38,6 +38,7 @@ test('every command has help with examples, and it costs no exit code', () => {
     'study',
     'adapt',
     'baseline',
+    'bundle',
     'report',
     'check-submission',
     'data',

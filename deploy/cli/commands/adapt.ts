@@ -7,7 +7,7 @@ import type { Setting } from '../../../shared/config/schema.js'
 import { ConfigError } from '../../../shared/errors.js'
 import { isName } from '../../../shared/ids.js'
 import type { CliContext } from '../context.js'
-import { puzzlesOf, savedRun, startLocal } from '../entries.js'
+import { puzzlesOf, savedRun, startAnswering, startLocal } from '../entries.js'
 import type { Backend } from '../options.js'
 import { addBackend, addThreads, crewOf, numberFrom, engineSetup, wholeNumber } from '../options.js'
 import { addSettings, configOf } from '../settings.js'
@@ -28,6 +28,10 @@ interface AdaptFlags {
   minutes?: number
   workers?: number
   fresh?: true
+  untrained?: true
+  answers?: string
+  state?: string
+  setup: boolean
   printConfig?: true
   backend: Backend
   threads?: number
@@ -49,6 +53,10 @@ export function registerAdapt(program: Command, context: CliContext): void {
     .option('--minutes <M>', 'minutes of training, at most; then it evaluates, saves and ends', numberFrom(0))
     .option('--workers <N>', 'workers on this machine (default: 2; with --nats 0)', wholeNumber(0))
     .option('--fresh', 'start over even if the new run has checkpoints')
+    .option('--untrained', 'answer at once, with the model as it is')
+    .option('--answers <FILE>', 'keep this file up to date with the answers as they come; no report is written then')
+    .option('--state <FOLDER>', 'where logs and the files of nats-server go (default: .trmesh of the checkout)')
+    .option('--no-setup', 'take an engine that is here; build and fetch none')
     .option('--print-config', 'print the configuration as JSON and end')
     .addHelpText('after', EXAMPLES)
   addSettings(addThreads(addBackend(command)), isAdaptSetting).action(async (flags: AdaptFlags) => {
@@ -75,10 +83,18 @@ export function registerAdapt(program: Command, context: CliContext): void {
     if (flags.printConfig) return out.line(printConfig(config).trimEnd())
     const { backend, threads, fresh = false } = flags
     const workers = crewOf(flags.workers, config)
-    const engines = engineSetup(workers === 0 ? 'wasm' : backend, env['TRMESH_NO_TENSORFLOW'])
+    const engines = engineSetup(workers === 0 || !flags.setup ? 'wasm' : backend, env['TRMESH_NO_TENSORFLOW'])
     const tensorflowWheel = env['TRMESH_TENSORFLOW_WHEEL'] || undefined
     const machine = { workers, backend, threads, engines, tensorflowWheel, root, signal, out }
-    await startLocal({ config, fresh, base: saved.dir, ...machine })
+    const { answers, untrained } = flags
+    const folder = join(config.run.dir, config.run.id)
+    const local = {
+      ...{ config, fresh, base: saved.dir, ...machine },
+      evaluation: untrained === undefined ? undefined : { checkpoint: saved.dir, to: folder },
+      state: flags.state === undefined ? undefined : resolve(cwd, flags.state),
+    }
+    if (answers === undefined) await startLocal(local)
+    else await startAnswering(local, resolve(cwd, answers))
   })
 }
 
