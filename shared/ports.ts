@@ -55,6 +55,8 @@ export interface WorkerOptions {
   readonly gpu: number | undefined
   /** Compute threads of the tensor library; undefined: all cores. */
   readonly threads: number | undefined
+  /** Keep less of each sample for backward and compute it again: the same bits in less memory. */
+  readonly recompute: boolean
   /** Instruction set of the native engine (TRMESH_ISA); undefined: the best of this processor. */
   readonly isa: string | undefined
   /** Shown in reports; default host and process id. */
@@ -97,6 +99,8 @@ export interface EngineSetup {
 export interface LocalOptions extends CoordinatorOptions {
   readonly workers: number
   readonly backend: WorkerOptions['backend']
+  /** As for a worker; default false. */
+  readonly recompute?: boolean
   /** Compute threads per worker; undefined: the cores, shared out. */
   readonly threads: number | undefined
   readonly engines: EngineSetup

@@ -146,6 +146,7 @@ class Session {
         backend: options.backend,
         gpu: options.gpu,
         threads: options.threads,
+        recompute: options.recompute,
         isa: options.isa,
         root: options.root,
       },

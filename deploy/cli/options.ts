@@ -46,6 +46,9 @@ export const addBackend = (command: Command): Command =>
       .default('auto'),
   )
 
+export const addRecompute = (command: Command): Command =>
+  command.option('--recompute', 'keep less of each sample for backward and compute it again: less memory, more time')
+
 export const addThreads = (command: Command): Command =>
   command.option('--threads <N>', 'compute threads of each worker (default: its share of the cores)', wholeNumber(1))
 

@@ -114,6 +114,7 @@ export async function startLocal(
       crew.start(`worker-${i}`, [
         ...['--nats', url, '--run', config.run.id, '--backend', backend],
         ...['--threads', String(threads), '--metrics.port', '0'],
+        ...(options.recompute === true ? ['--recompute'] : []),
       ])
     const local = {
       ...config,
@@ -146,6 +147,7 @@ export async function startWorkers(options: WorkersOptions): Promise<void> {
   const common = [
     ...['--nats', options.busUrl, '--backend', backend, '--metrics.host', options.metricsHost],
     ...(options.runId === undefined ? [] : ['--run', options.runId]),
+    ...(options.recompute ? ['--recompute'] : []),
   ]
   const port = (i: number): string => String(options.metricsPort === 0 ? 0 : options.metricsPort + i)
   const stopped = new Promise<void>((resolve) => options.signal.onStop(resolve))

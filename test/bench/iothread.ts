@@ -20,7 +20,7 @@ export async function run(options: BenchOptions, report: Report): Promise<void> 
   const { backend, preset = 'sudoku-mlp', quick, batch, threads = availableParallelism() } = options
   const config = presetConfig(preset, batch ?? (quick ? 1 : (BATCHES[preset] ?? 1)))
   const isa = process.env['TRMESH_ISA']
-  const setup = { config, backend, gpu: undefined, threads, isa, root: process.cwd() }
+  const setup = { config, backend, gpu: undefined, threads, isa, recompute: false, root: process.cwd() }
   let crashed: Error | undefined
   const compute = await startCompute(setup, (error) => (crashed = error))
   try {

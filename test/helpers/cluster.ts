@@ -169,6 +169,7 @@ export const work = (t: TestContext, url: string, run: string, label = 'w', cred
       gpu: undefined,
       threads: 1,
       isa: undefined,
+      recompute: false,
       label,
       metricsHost: '127.0.0.1',
       metricsPort: 0,

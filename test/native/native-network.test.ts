@@ -3,11 +3,16 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type * as tf from '@tensorflow/tfjs-core'
+import { compileConfig } from '../../shared/config/compile.js'
+import { initialParams, initialStates } from '../../shared/gradients/init.js'
+import { layoutOf, positionsOf, swigluWidth } from '../../shared/gradients/layout.js'
+import { drawOf, slotId, stepOf } from '../../shared/ids.js'
 import { selectBackend } from '../../worker/backends/choose.js'
 import type { Isa } from '../../worker/backends/native/isa.js'
 import { Gradients } from '../../worker/ops/gradients.js'
 import { linear } from '../../worker/ops/linear.js'
 import { network } from '../../worker/ops/network.js'
+import { Replica } from '../../worker/train/replica.js'
 import { inputsOf, setsBuilt, setUp, titleOf, type Inputs, type Outputs, type Problem } from '../helpers/native.js'
 
 const root = process.cwd()
@@ -135,6 +140,53 @@ describe('the native network pass', { skip }, () => {
             )
           }
       }
+  })
+
+  it('keeps at most 60 MB of an ARC sample and 15 MB of a Sudoku one for backward, when it computes passes again', async () => {
+    for (const [preset, limit] of [
+      ['arc1', 60e6],
+      ['sudoku-mlp', 15e6],
+    ] as const) {
+      await on(sets[0] as Isa, 'bf16')
+      const { model } = compileConfig({ preset, env: {}, flags: {} })
+      const problem: Problem = {
+        batch: 1,
+        positions: positionsOf(model),
+        hidden: model.hidden,
+        heads: model.heads,
+        mixer: model.mixer,
+        rope: model.positions === 'rope' && model.mixer === 'attention',
+        inner: swigluWidth(model.hidden, model.expansion),
+        mixerInner: swigluWidth(positionsOf(model), model.expansion),
+        layers: model.layers,
+      }
+      const { h, layers, shape } = setUp(problem, inputsOf(problem), (offset, w) => linear().weight(offset, w))
+      const { saved } = network().forwardSaving(h, h, layers, shape)
+      assert.ok('block' in saved)
+      // One pass at a time keeps its block; every graded pass keeps the state it started from, and all of them the question.
+      const bytes = 4 * (saved.block.size + (model.lCycles + 3) * h.size)
+      assert.ok(bytes <= limit, `${preset}: ${(bytes / 1e6).toFixed(1)} MB`)
+    }
+  })
+
+  it('gives the same gradients whether it keeps its passes or computes them again', async () => {
+    await on(sets[0] as Isa, 'bf16')
+    const { model, train } = compileConfig({ preset: 'tiny', env: {}, flags: {} })
+    const layout = layoutOf(model)
+    const gradients = [false, true].map((recompute) => {
+      const zeros = (): Float32Array => new Float32Array(layout.elements)
+      const params = initialParams(layout, 1)
+      const arena = { params, ema: params.slice(), m: zeros(), v: zeros(), grad: zeros(), mean: zeros() }
+      const replica = new Replica({ model, train, seed: 0 }, layout, arena, initialStates(model, 1), { recompute })
+      replica.setSlots([{ slot: slotId(0), carry: 'reset' }])
+      const inputs = Uint8Array.from({ length: model.seqLen }, (_, i) => 1 + (i % (model.vocab - 1)))
+      const example = { draw: drawOf(0), puzzle: 0, inputs, labels: inputs.toReversed() }
+      replica.step(stepOf(1), new Float32Array(model.puzzleEmbDim).fill(0.1), new Map([[slotId(0), example]]))
+      replica.dispose()
+      return arena.grad
+    })
+    assert.ok(gradients[0]?.some((value) => value !== 0))
+    assert.deepEqual(gradients[1], gradients[0])
   })
 
   it('refuses arrays that do not fit its network', async () => {

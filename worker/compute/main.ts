@@ -34,7 +34,7 @@ function peakFlops(): number {
 }
 
 try {
-  const { config, backend, gpu, threads, isa, root } = setup
+  const { config, backend, gpu, threads, recompute, isa, root } = setup
   const chosen = await selectBackend(backend, {
     root,
     ...(gpu === undefined ? {} : { gpu }),
@@ -44,7 +44,7 @@ try {
   })
   const layout = layoutOf(config.model)
   const arena = arenaOf(layout, config.train.slots, config.model.puzzleEmbDim)
-  const performer: Performer = { config, layout, arena, replica: undefined, clock: () => performance.now() }
+  const performer: Performer = { config, layout, arena, recompute, replica: undefined, clock: () => performance.now() }
   port.on('message', ({ id, command }: ToCompute) => {
     try {
       say({ kind: 'reply', id, reply: performCommand(performer, command) })

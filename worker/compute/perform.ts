@@ -19,6 +19,7 @@ export interface Performer {
   readonly config: RunConfig
   readonly layout: Layout
   readonly arena: Arena
+  readonly recompute: boolean
   /** Made by the first `adopt`. */
   replica: Replica | undefined
   readonly clock: () => number
@@ -107,7 +108,8 @@ function adopt(performer: Performer, { hInit, lInit }: Extract<Command, { type: 
     layout,
     arena,
     { hInit, lInit },
-    { microBatch: microBatchOf(config.model) },
+    // The same with and without recomputing: the order of sums must not depend on it.
+    { microBatch: microBatchOf(config.model), recompute: performer.recompute },
   )
   return { type: 'done' }
 }

@@ -12,6 +12,8 @@ export interface ComputeSetup {
   readonly backend: 'auto' | 'tensorflow' | 'wasm' | 'native'
   readonly gpu: number | undefined
   readonly threads: number | undefined
+  /** Keep only what a network pass starts from, and run it again in backward. */
+  readonly recompute: boolean
   /** Instruction set of the native engine; undefined: the best here. */
   readonly isa: string | undefined
   readonly root: string

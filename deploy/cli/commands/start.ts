@@ -4,7 +4,7 @@ import { printConfig } from '../../../shared/config/compile.js'
 import type { CliContext } from '../context.js'
 import { startLocal } from '../entries.js'
 import type { Backend } from '../options.js'
-import { addBackend, addThreads, engineSetup, wholeNumber } from '../options.js'
+import { addBackend, addRecompute, addThreads, engineSetup, wholeNumber } from '../options.js'
 import { addSettings, configOf } from '../settings.js'
 
 const EXAMPLES = `
@@ -23,6 +23,7 @@ interface StartFlags {
   workers: number
   backend: Backend
   threads?: number
+  recompute?: true
   fresh?: true
   printConfig?: true
 }
@@ -35,13 +36,25 @@ export function registerStart(program: Command, context: CliContext): void {
     .option('--fresh', 'start over even if the run has checkpoints')
     .option('--print-config', 'print the configuration as JSON and end')
     .addHelpText('after', EXAMPLES)
-  addSettings(addThreads(addBackend(command))).action(async (flags: StartFlags) => {
+  addSettings(addRecompute(addThreads(addBackend(command)))).action(async (flags: StartFlags) => {
     const { config } = configOf(command, context)
     if (flags.printConfig) return context.out.line(printConfig(config).trimEnd())
     const { root, signal, out } = context
-    const { workers, backend, threads, fresh = false } = flags
+    const { workers, backend, threads, recompute = false, fresh = false } = flags
     const engines = engineSetup(backend, context.env['TRMESH_NO_TENSORFLOW'])
     const tensorflowWheel = context.env['TRMESH_TENSORFLOW_WHEEL'] || undefined
-    await startLocal({ config, workers, backend, threads, fresh, engines, tensorflowWheel, root, signal, out })
+    await startLocal({
+      config,
+      workers,
+      backend,
+      threads,
+      recompute,
+      fresh,
+      engines,
+      tensorflowWheel,
+      root,
+      signal,
+      out,
+    })
   })
 }

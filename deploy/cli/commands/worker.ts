@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { CliContext } from '../context.js'
 import { serveWorker } from '../entries.js'
 import type { Backend } from '../options.js'
-import { addBackend, addThreads, isWorkerSetting, wholeNumber } from '../options.js'
+import { addBackend, addRecompute, addThreads, isWorkerSetting, wholeNumber } from '../options.js'
 import { addSettings, configOf } from '../settings.js'
 
 const EXAMPLES = `
@@ -19,6 +19,7 @@ interface WorkerFlags {
   backend: Backend
   gpu?: number
   threads?: number
+  recompute?: true
   label?: string
 }
 
@@ -29,7 +30,7 @@ export function registerWorker(program: Command, context: CliContext): void {
     .option('--gpu <N>', 'use this GPU and no other (default: the CPU, unless the backend finds a GPU)', wholeNumber(0))
     .option('--label <TEXT>', 'name shown in reports (default: host and process)')
     .addHelpText('after', EXAMPLES)
-  addSettings(addThreads(addBackend(command)), isWorkerSetting).action(async (flags: WorkerFlags) => {
+  addSettings(addRecompute(addThreads(addBackend(command))), isWorkerSetting).action(async (flags: WorkerFlags) => {
     const { config, namesRun } = configOf(command, context)
     const { root, signal, out } = context
     await serveWorker({
@@ -39,6 +40,7 @@ export function registerWorker(program: Command, context: CliContext): void {
       backend: flags.backend,
       gpu: flags.gpu,
       threads: flags.threads,
+      recompute: flags.recompute ?? false,
       isa: context.env['TRMESH_ISA'],
       label: flags.label,
       metricsHost: config.metrics.host,

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { CliContext } from '../context.js'
 import { startWorkers } from '../entries.js'
 import type { Backend } from '../options.js'
-import { addBackend, addThreads, isWorkerSetting, wholeNumber } from '../options.js'
+import { addBackend, addRecompute, addThreads, isWorkerSetting, wholeNumber } from '../options.js'
 import { addSettings, configOf } from '../settings.js'
 
 const EXAMPLES = `
@@ -15,6 +15,7 @@ interface WorkersFlags {
   backend: Backend
   cpu?: number
   threads?: number
+  recompute?: true
 }
 
 export function registerWorkers(program: Command, context: CliContext): void {
@@ -23,7 +24,7 @@ export function registerWorkers(program: Command, context: CliContext): void {
     .description('start one worker per GPU of this machine, or --cpu N workers')
     .option('--cpu <N>', 'start N workers on the CPU instead', wholeNumber(1))
     .addHelpText('after', EXAMPLES)
-  addSettings(addThreads(addBackend(command)), isWorkerSetting).action(async (flags: WorkersFlags) => {
+  addSettings(addRecompute(addThreads(addBackend(command))), isWorkerSetting).action(async (flags: WorkersFlags) => {
     const { config, namesRun } = configOf(command, context)
     const { root, signal, out } = context
     await startWorkers({
@@ -33,6 +34,7 @@ export function registerWorkers(program: Command, context: CliContext): void {
       backend: flags.backend,
       cpu: flags.cpu,
       threads: flags.threads,
+      recompute: flags.recompute ?? false,
       metricsHost: config.metrics.host,
       metricsPort: config.metrics.port,
       root,

@@ -30,7 +30,7 @@ async function build({ config: asked, backend, precision, threads, puzzles, weig
   const config = { ...asked, model: { ...asked.model, precision } }
   const isa = process.env['TRMESH_ISA']
   const compute = await startCompute(
-    { config, backend, gpu: undefined, threads, isa, root: process.cwd() },
+    { config, backend, gpu: undefined, threads, isa, recompute: false, root: process.cwd() },
     (error) => {
       throw error
     },
