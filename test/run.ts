@@ -117,9 +117,8 @@ async function install(folders: ReadonlySet<string>): Promise<void> {
     await work().catch((error: unknown) => say(describe(error)))
   }
   if (needs(NEEDS_NATS)) await tried('nats-server', () => ensureNatsServer({ root, log: say }))
-  const emulated = ISAS.filter((isa) => isa.emulated === true)
-  if (needs(NEEDS_NATIVE))
-    await tried('native engine', () => buildNative({ root, log: say, sets: [...setsHere(), ...emulated] }))
+  const sets = process.arch === 'x64' ? ISAS : setsHere()
+  if (needs(NEEDS_NATIVE)) await tried('native engine', () => buildNative({ root, log: say, sets }))
   if (needs(NEEDS_TENSORFLOW) && currentTensorflow(root) === undefined)
     await tried('TensorFlow', () => installTensorflow('cpu', { root, log: say, limitMs: TENSORFLOW_MS }))
 }

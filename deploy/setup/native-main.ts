@@ -1,14 +1,11 @@
-// npm run native [-- --all|--every]: builds the native engine for this processor; with --all also the sets that tests
-// emulate; with --every all sets, for an image that runs on processors yet unknown.
+// npm run native [-- --all]: builds the native engine for this processor; with --all every set, as the tests want them.
 import { describe } from '../../shared/errors.js'
 import { ISAS } from '../../worker/backends/native/isa.js'
 import { setsHere } from '../../worker/backends/native/library.js'
 import { buildNative } from './native-build.js'
 
 const log = (line: string): void => void process.stderr.write(`${line}\n`)
-const has = (flag: string): boolean => process.argv.includes(flag)
-const emulated = has('--all') ? ISAS.filter((isa) => isa.emulated === true) : []
-const sets = has('--every') ? ISAS : [...setsHere(), ...emulated]
+const sets = process.argv.includes('--all') ? ISAS : setsHere()
 try {
   const started = performance.now()
   await buildNative({ root: process.cwd(), log, sets })
