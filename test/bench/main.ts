@@ -12,6 +12,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   feed: () => import('./feed.js'),
   memory: () => import('./memory.js'),
   checkpoint: () => import('./checkpoint.js'),
+  voting: () => import('./voting.js'),
   iothread: () => import('./iothread.js'),
   peer: () => import('./peer.js'),
   curve: () => import('./curve.js'),

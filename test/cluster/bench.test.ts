@@ -9,7 +9,7 @@ const MAIN = fileURLToPath(new URL('../bench/main.js', import.meta.url))
 const bench = (...args: string[]): ReturnType<typeof spawnSync> =>
   spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', timeout: 120_000 })
 
-for (const name of ['allreduce', 'feed', 'checkpoint', 'memory'])
+for (const name of ['allreduce', 'feed', 'checkpoint', 'memory', 'voting'])
   test(`npm run bench -- ${name} --json`, { skip: withoutNats }, () => {
     const { status, stdout, stderr } = bench(name, '--json', '--quick', '--backend', 'wasm')
     assert.equal(status, 0, String(stderr))
