@@ -158,7 +158,7 @@ lost (they are asked for again). The machine is overloaded or swaps: fewer compu
     severity: 'warning',
     summary:
       'worker {{ $labels.worker }} of run {{ $labels.run }} waits {{ $value | humanizePercentage }} of its time for examples',
-    runbook: `The coordinator does not encode or deliver fast enough. See Host: is its processor full? Give it cores of its own, or a
+    runbook: `The coordinator does not encode or deliver fast enough. See GPU and host: is its processor full? Give it cores of its own, or a
 machine near the workers; see Network for the bytes of messages.`,
     dashboard: 'host',
   },
@@ -173,7 +173,7 @@ machine near the workers; see Network for the bytes of messages.`,
     summary:
       'memory of {{ $labels.instance }} ({{ $labels.worker }}) grows: {{ $value | printf "%.1f" }} times as much in six hours',
     runbook: `Resident memory rises steadily two hours after the start. At the coordinator the puzzle table grows until every row was
-seen once: compare Host, Puzzle table. Elsewhere it is a leak: a worker may be restarted any time, the run goes on without it meanwhile.`,
+seen once: compare GPU and host, Puzzle table. Elsewhere it is a leak: a worker may be restarted any time, the run goes on without it meanwhile.`,
     dashboard: 'host',
   },
   {

@@ -146,7 +146,7 @@ export const ZONES: readonly Zone[] = [
 
 /** Files that may read argv and the environment, or end the process: where a process or a thread begins. */
 export const ENTRIES =
-  /^(deploy\/cli\/main\.ts|grafana\/main\.ts|deploy\/([\w-]+\/)*[\w-]*main\.ts|worker\/compute\/main\.ts|test\/.*)$/
+  /^(deploy\/cli\/main\.ts|grafana\/([\w-]+-)?main\.ts|deploy\/([\w-]+\/)*[\w-]*main\.ts|worker\/compute\/main\.ts|test\/.*)$/
 
 /** Entry files that nobody may import. */
 export const MAINS = /(^|\/)([\w-]+-)?main\.ts$/

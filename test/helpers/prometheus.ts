@@ -17,6 +17,7 @@ export interface Sample {
 }
 
 export interface Prometheus {
+  readonly url: string
   /** The instant value of an expression now; throws with Prometheus' words if it is none. */
   query(expr: string): Promise<readonly Sample[]>
   /** The `data` of another path of its API. */
@@ -32,7 +33,11 @@ async function freePort(): Promise<number> {
 }
 
 /** Scrapes what the `*.targets.json` of `runs` name, until the test ends. */
-export async function prometheusFor(t: TestContext, runs: string): Promise<Prometheus> {
+export async function prometheusFor(
+  t: TestContext,
+  runs: string,
+  rules = resolve('deploy/prometheus/alerts.yml'),
+): Promise<Prometheus> {
   const folder = temporaryFolder(t)
   const config = join(folder, 'prometheus.yml')
   // As deploy/prometheus/prometheus.yml, but quick.
@@ -40,7 +45,7 @@ export async function prometheusFor(t: TestContext, runs: string): Promise<Prome
     config,
     [
       'global: { scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 1s }',
-      `rule_files: ['${resolve('deploy/prometheus/alerts.yml')}']`,
+      `rule_files: ['${rules}']`,
       'scrape_configs:',
       '  - job_name: trmesh',
       '    honor_labels: true',
@@ -82,6 +87,7 @@ export async function prometheusFor(t: TestContext, runs: string): Promise<Prome
     return data
   }
   return {
+    url: `http://${address}`,
     api,
     query: async (expr) => {
       const { result } = (await api(`query?query=${encodeURIComponent(expr)}`)) as {
