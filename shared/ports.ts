@@ -142,6 +142,8 @@ export interface ImportOptions {
   readonly file: string
   /** Optimizer steps behind it; undefined: what the file's name or header says. */
   readonly step: number | undefined
+  /** A table of another size is taken as its mean row, for every puzzle, as the official loader does (spec 7). */
+  readonly meanRow?: boolean
   readonly root: string
   readonly signal: StopSignal
   readonly out: Terminal

@@ -36,19 +36,24 @@ async function importFrom(file: WeightFile, options: ImportOptions): Promise<voi
   await checkFree(folder, config)
   const { numPuzzles, dataHash, description } = await dataOf(options)
   const rows = fitted.table?.shape[0]
-  if (rows !== undefined && rows !== numPuzzles)
+  const otherSize = rows !== undefined && rows !== numPuzzles
+  if (otherSize && options.meanRow !== true)
     throw new CheckpointRefused(
       `${TABLE} of ${file.path} has ${rows} rows, the data has ${numPuzzles} puzzles (${description})`,
-      'rows belong to puzzles by number: name the data it was trained on (--preset, --data, --data.augmentations, --data.poolSeed)',
+      'rows belong to puzzles by number: name the data it was trained on (--preset, --data, --data.augmentations, --data.poolSeed), or begin every puzzle at the mean row with --mean-row',
     )
   const layout = layoutOf(config.model)
   const hashes = { identityHash: identityHash(config), layoutHash: sha256(layoutText(layout)), dataHash }
   const place = { config, layout, hashes, folder, step, created: new Date().toISOString() }
-  const { dir, rows: touched } = await writeImported(file, fitted, place, progressOn(signal, out))
+  const { dir, rows: touched } = await writeImported(file, fitted, place, progressOn(signal, out), otherSize)
   out.status('')
   const count = (n: number): string => n.toLocaleString('en')
   out.line(`${file.format} file ${file.path}: ${count(layout.elements)} dense parameters, taken as weights and average`)
-  if (rows !== undefined)
+  if (otherSize)
+    out.line(
+      `puzzle table: ${count(rows)} rows, but the data has ${count(numPuzzles)} puzzles: every puzzle begins at the mean of those rows, as in the official loader; what the rows knew of their puzzles is lost; data: ${description}`,
+    )
+  else if (rows !== undefined)
     out.line(`puzzle table: ${count(rows)} rows, ${count(touched)} of them trained; data: ${description}`)
   if (fitted.ignored.length > 0) out.line(`left out, being made anew: ${fitted.ignored.length} buffers`)
   out.line(`checkpoint of step ${step}: ${dir}`)

@@ -36,16 +36,25 @@ export interface Imported {
   readonly rows: number
 }
 
-/** @throws CheckpointRefused if the file is damaged, SystemRefused if the disk is, Stopped; then nothing is left behind */
+/**
+ * @param meanRow the rows are not of these puzzles: keep only their mean, as row 0, from which every other row begins
+ * @throws CheckpointRefused if the file is damaged, SystemRefused if the disk is, Stopped; then nothing is left behind
+ */
 export async function writeImported(
   file: WeightFile,
   fitted: Fitted<StoredTensor>,
   place: ImportPlace,
   progress: Progress,
+  meanRow = false,
 ): Promise<Imported> {
   const { config, layout } = place
   const { model, train } = config
-  const ids = fitted.table === undefined ? new Int32Array(0) : await touchedRows(fitted.table, file.path, progress)
+  const ids =
+    fitted.table === undefined
+      ? new Int32Array(0)
+      : meanRow
+        ? Int32Array.of(0)
+        : await touchedRows(fitted.table, file.path, progress)
   const plans = [
     { name: DENSE_FILE, tensors: denseTensors(layout, model.hidden) },
     { name: PUZZLE_FILE, tensors: puzzleTensors(ids.length, model.puzzleEmbDim) },
@@ -54,7 +63,10 @@ export async function writeImported(
   const writer = await CheckpointWriter.begin(place.folder, place.step, plans)
   try {
     await writeDense(file, fitted, place, writer)
-    if (fitted.table !== undefined) await writeRows(fitted.table, ids, file.path, writer, progress)
+    if (fitted.table !== undefined && meanRow) {
+      await writer.write(PUZZLE_FILE, 'ids', 0, bytesOf(ids))
+      await writer.write(PUZZLE_FILE, 'rows', 0, bytesOf(await meanOf(fitted.table, file.path, progress)))
+    } else if (fitted.table !== undefined) await writeRows(fitted.table, ids, file.path, writer, progress)
     await writeCarries(config, writer, progress)
     const dir = await writer.finish({
       run: config.run.id,
@@ -141,6 +153,17 @@ async function writeRows(
     if (kept > 0) await writer.write(PUZZLE_FILE, 'rows', written * dim * 4, bytesOf(values.subarray(0, kept * dim)))
     written += kept
   })
+}
+
+/** Over all rows, trained or not, as the official loader takes it. */
+async function meanOf(table: StoredTensor, file: string, progress: Progress): Promise<Float32Array> {
+  const [rows = 0, dim = 0] = table.shape
+  const sums = new Float64Array(dim)
+  await forRows(table, dim, file, (first, values) => {
+    progress('taking the mean of the puzzle table', first / rows)
+    for (let i = 0; i < values.length; i++) sums[i % dim]! += values[i]!
+  })
+  return Float32Array.from(sums, (sum) => sum / Math.max(1, rows))
 }
 
 /** All slots halted, so nobody reads a carry: zeros. */

@@ -144,6 +144,37 @@ test('export: the average, or the weights with --raw; another prefix; states tha
   }
 })
 
+test('a table of another size is taken as its mean row, if asked, and that is said', async (t) => {
+  const folder = folderOf(t)
+  const config = smallConfig(folder, 'other', { 'data.augmentations': '1' })
+  const out = keepLines()
+  await importWeights(importOptions(config, STEP_7, { out, meanRow: true }))
+  assert.match(
+    out.lines.join('\n'),
+    /4 rows, but the data has 3 puzzles: every puzzle begins at the mean of those rows/,
+  )
+  const checkpoint = await openCheckpoint(join(folder, 'other', 'step-00000007'))
+  try {
+    const table = new PuzzleTable(3, 4)
+    await restore(checkpoint, config, layoutOf(config.model), table)
+    const rows = golden(16)
+    // The mean over all four rows of the file; two of them are zero.
+    const mean = Float32Array.from({ length: 4 }, (_, i) => (rows[4 + i]! + rows[12 + i]!) / 4)
+    for (const id of [0, 1, 2]) assert.deepEqual(table.row(id), mean)
+    assert.equal(table.memory.rows, 1)
+    table.apply([2], Float32Array.of(1, -1, 0, 0), 0.5, 0)
+    assert.deepEqual(table.row(2), Float32Array.of(mean[0]! - 0.5, mean[1]! + 0.5, mean[2]!, mean[3]!))
+    assert.deepEqual(table.row(1), mean, 'a row that is trained begins at the mean, and is its own from then on')
+  } finally {
+    await checkpoint.close()
+  }
+  // Where the sizes agree, the rows are taken as they are.
+  await importWeights(importOptions(smallConfig(folder, 'same'), STEP_7, { meanRow: true }))
+  await importWeights(importOptions(smallConfig(folder, 'plain'), STEP_7))
+  const table = (id: string): Buffer => readFileSync(join(folder, id, 'step-00000007', PUZZLE_FILE))
+  assert.deepEqual(table('same'), table('plain'))
+})
+
 test('what import refuses, and that it leaves nothing behind', async (t) => {
   const folder = folderOf(t)
   const config = smallConfig(folder, 'run')
@@ -158,7 +189,11 @@ test('what import refuses, and that it leaves nothing behind', async (t) => {
     )
   await rejects(importOptions(config, 'test/golden/pt/plain.pt'), ConfigError, /does not say[^]*--step/)
   const other = smallConfig(folder, 'run', { 'data.augmentations': '1' })
-  await rejects(importOptions(other, STEP_7), CheckpointRefused, /has 4 rows, the data has 3 puzzles[^]*--data/)
+  await rejects(
+    importOptions(other, STEP_7),
+    CheckpointRefused,
+    /has 4 rows, the data has 3 puzzles[^]*--data[^]*--mean-row/,
+  )
   const wide = smallConfig(folder, 'run', { 'model.hidden': '8', 'model.layers': '2' })
   await rejects(
     importOptions(wide, STEP_7),
