@@ -63,7 +63,15 @@ export async function readKaggleSubset(folder: string, files: readonly string[],
   const solutions = files.find((file) => file.endsWith(`_${name}_solutions.json`))
   const answers = new Map(solutions === undefined ? [] : await readEntries(join(folder, solutions)))
   const path = join(folder, challenges)
-  const tasks = (await readEntries(path)).map(([task, value]) => parseTask(path, task, value, answers.get(task)))
+  const asked = await readEntries(path)
+  // Tasks without an answer count for nothing, so a file with holes would change the mean without a word.
+  const missing = solutions === undefined ? [] : asked.filter(([task]) => !answers.has(task)).map(([task]) => task)
+  if (missing.length > 0)
+    throw new DataError(
+      `${join(folder, solutions ?? '')} lacks ${missing.length} of the ${asked.length} tasks of ${challenges}, the first is ${missing[0]}`,
+      'complete it; or take it away, then no answer of that file counts as known',
+    )
+  const tasks = asked.map(([task, value]) => parseTask(path, task, value, answers.get(task)))
   return { name, tasks }
 }
 

@@ -76,6 +76,17 @@ test('votes of earlier evaluations count if they are kept, in the order they cam
   assert.equal(third.score().pass[1], 0)
 })
 
+test('an empty prediction is a vote like any other, and a black cell on the answer sheet', () => {
+  const votes = new Votes([{ task: TASK, pairs: [0] }], CANVAS)
+  const nothing = new Uint8Array(CANVAS * CANVAS)
+  for (let i = 0; i < 2; i++) votes.add('a', IDENTITY, encode(ONE, CANVAS), nothing, logit(0.5))
+  votes.add('a', IDENTITY, encode(ONE, CANVAS), encode(A, CANVAS), logit(0.5))
+  const [pair] = votes.score().pairs
+  assert.deepEqual(pair?.candidates.map(({ grid, votes: count }) => [grid.rows, grid.cols, count]), [[0, 0, 2], [1, 1, 1]]) // prettier-ignore
+  assert.equal(pair.rank, 1)
+  assert.deepEqual(submission(votes.score())['a']?.[0], { attempt_1: [[0]], attempt_2: [[1]] })
+})
+
 test('the Wilson interval', () => {
   const { low, high } = wilson(5, 10)
   assert.ok(Math.abs(low - 0.236593) < 1e-6 && Math.abs(high - 0.763407) < 1e-6)
