@@ -54,12 +54,16 @@ export async function answer(panel: PanelModel, { url, run, seconds, window }: S
         const labels = Object.entries(metric).filter(([label]) => label in rename)
         const key = JSON.stringify(labels.sort())
         const row = rows.get(key) ?? Object.fromEntries(labels.map(([label, text]) => [rename[label] ?? label, text]))
-        row[rename[column] ?? column] = Number(value?.[1]).toPrecision(4)
+        row[rename[column] ?? column] = String(Number(value?.[1]))
         rows.set(key, row)
       }
     }
   } catch (error) {
     return { panel, lines: [], rows: [], error: error instanceof Error ? error.message : String(error) }
   }
-  return { panel, lines, rows: [...rows.values()], error: '' }
+  const order = Object.values(rename)
+  const by = panel.transformations?.find(({ id }) => id === 'sortBy')?.options.sort?.[0]?.field ?? ''
+  const sorted = [...rows.values()].sort((a, b) => Number(b[by] ?? 0) - Number(a[by] ?? 0))
+  const inOrder = sorted.map((row) => Object.fromEntries(order.map((head) => [head, row[head] ?? ''])))
+  return { panel, lines, rows: inOrder, error: '' }
 }

@@ -60,7 +60,14 @@ export const BASELINES_DASHBOARD: DashboardSpec = {
   title: 'TRM against LLM baselines',
   about: 'This run beside published figures of language models and of other TRM trainings.',
   panels: [
-    note('Measured here', MEASURED, { width: 24, height: 4 }),
+    note('Measured here', MEASURED, { width: 18, height: 4 }),
+    stat({
+      title: 'Compared',
+      unit: 'dateTimeFromNow',
+      size: { width: 6, height: 4 },
+      about: 'When the comparison was measured.',
+      queries: [[`1000 * max(trmesh_compared_timestamp_seconds{${LEAD}})`, 'measured']],
+    }),
     table({
       title: 'TRM and language models on one device, training',
       about:
@@ -92,13 +99,6 @@ export const BASELINES_DASHBOARD: DashboardSpec = {
       ],
       decimals: 2,
       sortBy: 'Seconds per answer',
-    }),
-    stat({
-      title: 'Compared',
-      unit: 'dateTimeFromNow',
-      size: { width: 24, height: 3 },
-      about: 'When the comparison was measured.',
-      queries: [[`1000 * max(trmesh_compared_timestamp_seconds{${LEAD}})`, 'measured']],
     }),
     note('Mind', MIND, { width: 8, height: 5 }),
     stat({

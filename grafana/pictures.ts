@@ -79,25 +79,34 @@ const legend = (lines: readonly Line[], unit: string): string =>
     )
     .join(' ')
 
-function table(rows: Answered['rows']): string {
+/** The unit of a column; undefined: words. */
+const unitOf = (panel: PanelModel, head: string): string | undefined => {
+  const override = panel.fieldConfig?.overrides?.find(({ matcher }) => matcher.options === head)
+  const unit = override?.properties.find(({ id }) => id === 'unit')?.value
+  return typeof unit === 'string' ? unit : undefined
+}
+
+const cell = (text: string, unit: string | undefined): string =>
+  text === '' || unit === undefined ? text : shown(Number(text), unit)
+
+function table(panel: PanelModel, rows: Answered['rows']): string {
   const heads = [...new Set(rows.flatMap((row) => Object.keys(row)))]
   const line = (cells: readonly string[], tag: string): string =>
-    `<tr>${cells.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join('')}</tr>`
-  return `<table>${line(heads, 'th')}${rows
-    .map((row) =>
-      line(
-        heads.map((head) => row[head] ?? ''),
-        'td',
-      ),
-    )
-    .join('')}</table>`
+    `<tr>${cells.map((text) => `<${tag}>${escape(text)}</${tag}>`).join('')}</tr>`
+  const filled = rows.map((row) =>
+    line(
+      heads.map((head) => cell(row[head] ?? '', unitOf(panel, head))),
+      'td',
+    ),
+  )
+  return `<table>${line(heads, 'th')}${filled.join('')}</table>`
 }
 
 function body({ panel, lines, rows, error }: Answered, width: number, height: number): string {
   const unit = panel.fieldConfig?.defaults.unit ?? 'none'
   if (error !== '') return `<p class="empty">${escape(error)}</p>`
   if (panel.type === 'text') return `<pre>${escape(panel.options?.content ?? '')}</pre>`
-  if (panel.type === 'table') return rows.length === 0 ? '<p class="empty">no data</p>' : table(rows)
+  if (panel.type === 'table') return rows.length === 0 ? '<p class="empty">no data</p>' : table(panel, rows)
   if (panel.type === 'stat') {
     const value = lines[0] === undefined ? 'none yet' : shown(newest(lines[0]), unit)
     return `<p class="stat">${escape(value)}</p>`
