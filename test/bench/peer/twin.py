@@ -11,10 +11,13 @@ The weights' file holds the f32 tensors of `entries` one after the other, then t
 """
 
 import json
+import os
 import sys
 import time
 import warnings
 
+# Beside PyTorch itself: what was compiled once need not be compiled again.
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.join(sys.prefix, "compiled"))
 warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
 
 import torch  # noqa: E402
