@@ -10,6 +10,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   step: () => import('./step.js'),
   allreduce: () => import('./allreduce.js'),
   feed: () => import('./feed.js'),
+  evaluation: () => import('./evaluation.js'),
   memory: () => import('./memory.js'),
   checkpoint: () => import('./checkpoint.js'),
   voting: () => import('./voting.js'),
