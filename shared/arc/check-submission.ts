@@ -48,8 +48,10 @@ export function checkSubmission(text: string, asked: readonly AskedTask[]): Shee
   const problems: string[] = []
   const keys = keysInOrder(text)
   const known = new Set(asked.map(({ task }) => task))
-  for (const [i, key] of keys.entries()) {
-    if (keys.indexOf(key) < i) problems.push(`task ${key} stands there twice`)
+  const seen = new Set<string>()
+  for (const key of keys) {
+    if (seen.has(key)) problems.push(`task ${key} stands there twice`)
+    seen.add(key)
     if (!known.has(key)) problems.push(`task ${key} is not one of the ${asked.length} tasks of the set`)
   }
   const shares: number[] = []

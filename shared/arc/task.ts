@@ -28,8 +28,11 @@ export const extent = (task: Task): number =>
 const REMEDY =
   'correct the file or take it out of the folder; the form is {"train": [{"input": grid, "output": grid}, ...], "test": [...]}, a grid being a list of rows of colours 0 to 9'
 
+/** Not what is inside a list or an object: it may be endless. */
 const show = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? typeof value
+  if (typeof value === 'object' && value !== null)
+    return Array.isArray(value) ? `a list of ${value.length}` : 'an object'
+  const text = typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : String(value)
   return text.length > 40 ? `${text.slice(0, 40)}...` : text
 }
 

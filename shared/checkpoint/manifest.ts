@@ -26,6 +26,20 @@ const object: Shape<object> = (value, path) => {
   return value
 }
 
+/** Deeper than any configuration. */
+const MAX_DEPTH = 8
+
+/** Lists, records and values, not nested so deeply that who writes them again runs out of stack. */
+const settings: Shape<object> = (value, path) => {
+  const check = (inner: unknown, depth: number): void => {
+    if (typeof inner !== 'object' || inner === null) return
+    if (depth > MAX_DEPTH) throw new WireError(`${path}: nested too deeply`, '')
+    Object.values(inner).forEach((one) => check(one, depth + 1))
+  }
+  check(object(value, path), 1)
+  return value as object
+}
+
 const numbers: Shape<Readonly<Record<string, number>>> = (value, path) =>
   Object.fromEntries(Object.entries(object(value, path)).map(([key, item]) => [key, number(item, `${path}.${key}`)]))
 
@@ -43,7 +57,7 @@ const manifest = record({
   /** Membership epoch in which it was taken. */
   epoch: count,
   /** The whole compiled RunConfig. */
-  config: object,
+  config: settings,
   identityHash: text(64),
   layoutHash: text(64),
   dataHash: text(64),
@@ -121,10 +135,9 @@ export function parseManifest(json: string, source: string): Manifest {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse('no JSON object')
   const climbed = climb(value as Old)
   if (climbed['format'] !== FORMAT) {
-    refuse(
-      `format ${JSON.stringify(climbed['format'])}, we read up to ${FORMAT}`,
-      'use the version of trmesh that wrote it',
-    )
+    const format = climbed['format']
+    const found = typeof format === 'object' ? 'in an object' : (JSON.stringify(format)?.slice(0, 80) ?? 'missing')
+    refuse(`format ${found}, we read up to ${FORMAT}`, 'use the version of trmesh that wrote it')
   }
   let parsed: Manifest
   try {

@@ -151,7 +151,9 @@ function parseTensor(name: string, entry: unknown, refuse: Refuse): TensorPlace 
   if (!isRecord(entry)) return refuse(`tensor '${name}' is no JSON object`)
   const { dtype, shape, data_offsets: offsets } = entry
   if (!isDtype(dtype)) {
-    return refuse(`tensor '${name}' has dtype ${JSON.stringify(dtype)}; we read ${Object.keys(DTYPE_BYTES).join(', ')}`)
+    return refuse(
+      `tensor '${name}' has dtype ${typeof dtype === 'string' ? JSON.stringify(dtype.slice(0, 80)) : typeof dtype}; we read ${Object.keys(DTYPE_BYTES).join(', ')}`,
+    )
   }
   if (!Array.isArray(shape) || !shape.every(isCount)) return refuse(`tensor '${name}' has no valid shape`)
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
@@ -167,14 +169,23 @@ function parseTensor(name: string, entry: unknown, refuse: Refuse): TensorPlace 
   return { name, dtype, shape, begin, end }
 }
 
-/** The first key that stands twice in one object of valid JSON: a parser would silently keep the last. */
+/**
+ * The first key that stands twice in one object of valid JSON: a parser would silently keep the last. A loop, because a
+ * pattern for a text of many megabytes exhausts the stack.
+ */
 function repeatedKey(json: string): string | undefined {
   const open: Set<string>[] = []
-  for (const [token, key] of json.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]/g)) {
-    if (token === '{') open.push(new Set())
-    else if (token === '}') open.pop()
-    else if (key !== undefined) {
-      const name = JSON.stringify(JSON.parse(key))
+  let last = ''
+  for (let i = 0; i < json.length; i++) {
+    const char = json[i]
+    if (char === '{') open.push(new Set())
+    else if (char === '}') open.pop()
+    else if (char === '"') {
+      const from = i++
+      while (json[i] !== '"') i += json[i] === '\\' ? 2 : 1
+      last = json.slice(from, i + 1)
+    } else if (char === ':') {
+      const name = JSON.stringify(JSON.parse(last))
       const keys = open.at(-1)!
       if (keys.has(name)) return name
       keys.add(name)

@@ -28,6 +28,9 @@ interface Given {
   readonly from: string
 }
 
+/** Characters of a configuration file, at most: far above what all settings take. */
+const LONGEST_FILE = 1 << 16
+
 const byKey = new Map(SETTINGS.map((setting) => [setting.key, setting]))
 const keys = [...byKey.keys()]
 const sections = new Set(SETTINGS.map((setting) => setting.section))
@@ -105,6 +108,10 @@ function refuse(problems: readonly string[]): never {
 
 /** The file's leaves by dotted key. A file that is not JSON is one problem, with its place. */
 function readFile(file: { path: string; text: string }, problems: string[]): [string, unknown][] {
+  if (file.text.length > LONGEST_FILE) {
+    problems.push(`${file.path} has ${file.text.length} characters: that is no configuration`)
+    return []
+  }
   try {
     const tree = parseJson(file.text)
     if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) {

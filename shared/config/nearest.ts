@@ -17,8 +17,12 @@ export function editDistance(a: string, b: string): number {
 /** The part after the last dot. */
 const lastPart = (key: string): string => key.slice(key.lastIndexOf('.') + 1)
 
+/** Longer than any name: nobody misspells one so, and comparing takes its time. */
+const LONGEST = 100
+
 /** The known name nearest to `name`, if any is near: a dotted name may also be meant by its last part alone. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
+  if (name.length > LONGEST) return undefined
   const lower = name.toLowerCase()
   const distance = (candidate: string): number => {
     const whole = editDistance(lower, candidate.toLowerCase())

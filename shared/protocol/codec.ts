@@ -3,6 +3,7 @@
 import { Packr, Unpackr } from 'msgpackr'
 import { bytesOf } from '../bytes.js'
 import { WireError } from '../errors.js'
+import { outOfBounds } from './bounds.js'
 import { CHANNELS, type Channel, type MessageOf } from './messages.js'
 import type { Shape } from './shape.js'
 
@@ -20,27 +21,30 @@ export function encode<C extends Channel>(_channel: C, message: MessageOf<C>): U
 
 /** @throws WireError if the bytes are not one message of this channel. */
 export function decode<C extends Channel>(channel: C, data: Uint8Array): MessageOf<C> {
-  let value: unknown
-  try {
-    value = unpackr.unpack(data)
-  } catch (cause) {
-    throw new WireError(
-      `${channel}: not msgpack (${data.byteLength} bytes)`,
-      'something else publishes on our subjects',
-      {
-        cause,
-      },
-    )
-  }
+  const value = unpacked(channel, data)
   const type = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined
   const table: Readonly<Record<string, Shape<unknown>>> = CHANNELS[channel]
   const shape = typeof type === 'string' && Object.hasOwn(table, type) ? table[type] : undefined
   if (shape === undefined)
     throw new WireError(
-      `${channel}: unknown message ${JSON.stringify(type)?.slice(0, 80)}`,
+      `${channel}: unknown message ${typeof type === 'string' ? JSON.stringify(type.slice(0, 80)) : `of type ${typeof type}`}`,
       'run one version of trmesh',
     )
   return { type, ...(shape(value, String(type)) as object) } as MessageOf<C>
+}
+
+function unpacked(channel: Channel, data: Uint8Array): unknown {
+  const refuse = (why: string, cause?: unknown): never => {
+    const message = `${channel}: not a message (${data.byteLength} bytes): ${why}`
+    throw new WireError(message, 'something else publishes on our subjects', { cause })
+  }
+  const why = outOfBounds(data)
+  if (why !== undefined) return refuse(why)
+  try {
+    return unpackr.unpack(data)
+  } catch (cause) {
+    return refuse('not msgpack', cause)
+  }
 }
 
 /** Floats of a byte field: a copy, because a received field lies at any offset. @throws WireError on a length that is not a multiple of 4. */

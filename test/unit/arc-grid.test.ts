@@ -102,6 +102,11 @@ test('a broken task is one clear error that names the place', () => {
     [{ ...good, train: [{ input: [[1]] }] }, /train pair 1 has no output/],
     [null, /is not an object/],
   ]
+  const deep = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`) as unknown
+  cases.push(
+    [{ train: { a: deep } }, /"train" is not a list of pairs: an object/],
+    [train([[deep]]), /is a list of 1, not a colour/],
+  )
   for (const [value, message] of cases)
     assert.throws(
       () => parseTask('f.json', 'a', value),

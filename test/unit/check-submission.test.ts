@@ -68,6 +68,15 @@ test('every fault is named, and what can be read is still scored', () => {
     assert.match(checkSubmission(broken, ASKED).problems.join(), message)
 })
 
+test('a sheet of very many tasks takes no longer than it is long', () => {
+  const names = Array.from({ length: 200_000 }, (_, i) => `"t${i}":[]`)
+  const start = performance.now()
+  const { problems } = checkSubmission(`{${names.join(',')},"t7":[]}`, ASKED)
+  assert.ok(problems.includes('task t7 stands there twice'))
+  // Comparing every pair of names took a minute.
+  assert.ok(performance.now() - start < 10_000)
+})
+
 test('our own sheet passes, also where nothing was predicted or a task was not evaluated', () => {
   const test = (input: typeof ONE): Task['pairs'][number] => ({ split: 'test', input, output: undefined })
   const task: Task = { name: '00000007', pairs: [test(ONE), test(TWO)] }

@@ -113,6 +113,15 @@ test('a broken file is one problem with line and column, beside the others', () 
   assert.match(refusal({ file: file('{"__proto__": {"a": 1}}') }), /is not a setting/)
 })
 
+test('a file far longer than any configuration is not read', () => {
+  const file = { path: 'run.json', text: `{"run":{"id":"${'x'.repeat(12_000_000)}"}}` }
+  const start = performance.now()
+  const name = { path: 'run.json', text: `{"${'x'.repeat(60_000)}":1}` }
+  assert.match(refusal({ file: name }), /is not a setting/)
+  assert.ok(performance.now() - start < 1000, 'a name of any length is compared with none')
+  assert.match(refusal({ file }), /run\.json has \d+ characters: that is no configuration/)
+})
+
 test('a key without its section finds the section', () => {
   assert.match(refusal({ file: file({ hidden: 64 }) }), /did you mean model\.hidden\?/)
 })

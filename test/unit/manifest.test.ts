@@ -34,6 +34,14 @@ for (const [what, change, why] of bad) {
   })
 }
 
+test('nesting that would exhaust the stack of whoever writes it again is refused', () => {
+  const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`
+  const text = JSON.stringify({ ...whole, config: { a: '@' } })
+  assert.throws(() => parseManifest(text.replace('"@"', deep), 'm'), /manifest\.config: nested too deeply/)
+  const format = JSON.stringify({ ...whole, format: '@' })
+  assert.throws(() => parseManifest(format.replace('"@"', deep), 'm'), CheckpointRefused)
+})
+
 test('every prefix of a manifest is refused', () => {
   const text = manifestText(whole)
   for (let n = 0; n < text.trimEnd().length; n += 7) {

@@ -9,70 +9,8 @@ import { runId, workerId } from '../../shared/ids.js'
 import { decode, encode, floatsOf } from '../../shared/protocol/codec.js'
 import { CHANNELS, PROTOCOL_VERSION, type Channel, type MessageOf } from '../../shared/protocol/messages.js'
 import { anyBeacon, senderOf, subjectsOf, wireKindOf } from '../../shared/protocol/subjects.js'
+import { MESSAGES } from '../helpers/messages.js'
 
-const data = Uint8Array.of(1, 2, 3, 255)
-const at = { epoch: 3, step: 7 }
-const sums = {
-  ...{ lossTotal: 1.5, lmLoss: NaN, qHaltLoss: Infinity, count: 3 },
-  ...{ accuracy: 0.1, exactAccuracy: 0, qHaltAccuracy: 1, steps: 12 },
-}
-
-/** One of each. A change here is a change of the protocol: PROTOCOL_VERSION must grow with it. */
-const MESSAGES: Readonly<Record<Channel, readonly Readonly<Record<string, unknown>>[]>> = {
-  hello: [{ type: 'hello', worker: 'w-1', run: 'r', protocol: 1, label: 'l', host: 'h', pid: 4, metrics: '' }],
-  helloReply: [
-    { type: 'welcome', coordinator: 'c-1', run: 'r', config: '{}', data: 'abc' },
-    { type: 'refused', refusal: 'run-is-over', why: 'done' },
-  ],
-  worker: [
-    { type: 'prepared', layout: 'aa', backend: 'wasm', device: 'CPU', precision: 'f32' },
-    { type: 'ready', epoch: 3, params: 'ff' },
-    { type: 'beat', ...at, phase: 'reducing', rss: 2 ** 40, gapMs: 0.25, wireIn: 1, wireOut: 2 },
-    { type: 'rowGradients', ...at, first: 2, data },
-    { type: 'result', ...at, sums, halted: data, steps: data },
-    { type: 'vote', ...at, finite: true, mean: 'a', params: 'b', norm: 0.5, phases: [1, 2.5] },
-    { type: 'snapshotReady', snapshot: 'step-7-3', step: 7 },
-    { type: 'evaluated', evaluation: 1, unit: 2, preds: data, q: data, halts: data },
-    {
-      ...{ type: 'measured', measurement: 1, failure: '', parameters: 15_000_000, recompute: false },
-      train: { steps: 2, samples: 4, tokens: 4000, seconds: 1.5, joules: NaN, warm: true },
-      answer: { answers: 1, promptSeconds: 0.5, tokens: 20, tokenSeconds: 0.25, joules: 3 },
-      ...{ restBytes: 1, peakBytes: 2 ** 34, energy: 'not told' },
-    },
-    { type: 'leaving', why: 'asked' },
-    { type: 'trouble', code: 'x', message: 'm', remedy: 'r' },
-  ],
-  coordinator: [
-    {
-      ...{ type: 'assign', ...at, members: ['w-1', 'w-2'], slots: [0, 1], carry: ['keep', 'pull'] },
-      ...{ draws: [1, 2], steps: [0, 3], source: 'self', snapshot: 'join-3' },
-    },
-    { type: 'examples', slots: [1], draws: [2], puzzles: [900_000], inputs: data, labels: data },
-    { type: 'rows', ...at, first: 0, data },
-    { type: 'begin', ...at, slots: [], draws: [], frozen: true },
-    { type: 'commit', ...at },
-    { type: 'discard', ...at, why: 'stalled' },
-    { type: 'snapshot', snapshot: 's', step: 7, dense: true },
-    { type: 'release', snapshot: 's' },
-    { type: 'evaluate', evaluation: 1, unit: 0, inputs: data, rows: data, steps: [1, 16], early: true, cycles: false },
-    {
-      ...{ type: 'measure', measurement: 1, subject: 'llm-15m-lora', seconds: 10.5, tokens: data },
-      ...{ lengths: [2], prompts: [1], inputs: data, labels: data },
-    },
-    { type: 'rejoin', why: 'unknown' },
-    { type: 'stop', why: 'done', finished: true },
-  ],
-  gradients: [
-    { type: 'part', ...at, bucket: 0, source: 'w-1', crc: 2 ** 32 - 1, data },
-    { type: 'mean', ...at, bucket: 0, crc: 0, data },
-  ],
-  pull: [{ type: 'pull', snapshot: 's', segment: 'ema', slot: 0, offset: 2 ** 33, length: 8 }],
-  pullReply: [
-    { type: 'range', crc: 1, data },
-    { type: 'gone', why: 'released' },
-  ],
-  beacon: [{ type: 'beacon', run: 'r', coordinator: 'c-1', ...at }],
-}
 const ALL = Object.entries(MESSAGES).flatMap(([channel, messages]) =>
   messages.map((message) => [channel as Channel, message] as const),
 )
@@ -133,6 +71,28 @@ describe('codec', () => {
         assert.throws(() => decode('worker', noise), WireError)
       }),
     )
+  })
+
+  test('what msgpack allows and no message of ours has is refused before it is decoded', () => {
+    const types: Record<string, number[]> = {
+      'a number of any length': [0xc7, 9, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+      'a regular expression': [0xc7, 4, 0x78, 0x92, 0xa1, 0x61, 0xa0],
+      'a date': [0xd6, 0xff, 0, 0, 0, 1],
+    }
+    for (const [what, bytes] of Object.entries(types)) {
+      const message = Uint8Array.of(0x81, 0xa4, ...Buffer.from('type'), ...bytes)
+      assert.throws(() => decode('worker', message), WireError, what)
+    }
+    const deep = Uint8Array.of(0x81, 0xa4, ...Buffer.from('type'), ...new Uint8Array(100_000).fill(0x91), 0xc0)
+    assert.throws(() => decode('worker', deep), /nested too deeply/)
+  })
+
+  test('a list is not allocated by the length it announces', () => {
+    // 32 million places each, and each inside the one before.
+    const lists = Array.from({ length: 12 }, () => [0xdd, 0x01, 0xff, 0xff, 0xff]).flat()
+    assert.throws(() => decode('worker', Uint8Array.from(lists)), /announces more than it holds/)
+    const map = Uint8Array.of(0xdf, 0x00, 0x00, 0x00, 0x02, 0xa1, 0x61, 0x01)
+    assert.throws(() => decode('worker', map), /announces more than it holds/)
   })
 
   test('floats pass as bits, from any offset', () => {

@@ -84,6 +84,13 @@ for (const [what, header, dataBytes, why] of bad) {
   })
 }
 
+test('a header with a text of many megabytes, or nested deeply, needs no stack', () => {
+  const long = '\\"'.repeat(10_000_000)
+  assert.equal(parse(`{"__metadata__":{"a":"${long}"}}`, 0).metadata['a']?.length, 10_000_000)
+  const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`
+  assert.throws(() => parse(`{"a":{"dtype":${deep}}}`, 0), CheckpointRefused)
+})
+
 test('tensors of others in any order of names are read in the order of their bytes', () => {
   const { tensors } = parse(
     { z: tensor('U8', [1], [4, 5]), a: tensor('F32', [1], [0, 4]), e: tensor('U8', [0], [4, 4]) },
