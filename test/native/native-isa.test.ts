@@ -1,12 +1,14 @@
 // Which instruction set runs, from what a processor says of itself; and what is said where it cannot be had.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { BackendUnavailable, ConfigError } from '../../shared/errors.js'
+import { buildNative, ensureNative } from '../../deploy/setup/native-build.js'
+import { BackendUnavailable, ConfigError, SystemRefused } from '../../shared/errors.js'
 import { flagsOf, ISAS, setsOf } from '../../worker/backends/native/isa.js'
-import { findLibrary, setsHere, sourceFingerprint } from '../../worker/backends/native/library.js'
+import { findLibrary, kernelFolder, nativeFolder, setsHere, sourceFingerprint } from '../../worker/backends/native/library.js' // prettier-ignore
 
 const names = (flags: string): string[] =>
   setsOf(flagsOf(`processor\t: 0\nflags\t\t: ${flags}\n`)).map((isa) => isa.name)
@@ -53,4 +55,51 @@ describe('findLibrary', () => {
     assert.match(sourceFingerprint(root), /^[0-9a-f]{16}$/)
     assert.equal(sourceFingerprint(root), sourceFingerprint(root))
   })
+})
+
+describe('building the engine', () => {
+  /** A project root with the real sources and nothing built. */
+  const freshRoot = (): string => {
+    const root = mkdtempSync(join(tmpdir(), 'trmesh-native-'))
+    mkdirSync(kernelFolder(root), { recursive: true })
+    cpSync(kernelFolder(process.cwd()), kernelFolder(root), { recursive: true })
+    symlinkSync(join(process.cwd(), 'node_modules'), join(root, 'node_modules'))
+    writeFileSync(join(root, 'package.json'), '{}')
+    return root
+  }
+  const log: string[] = []
+  const options = (root: string): { root: string; log: (line: string) => void; installCompiler: false } => ({
+    root,
+    log: (line) => log.push(line),
+    installCompiler: false,
+  })
+
+  it('says what is missing without a compiler; only who asked for the engine must have it', async () => {
+    const root = freshRoot()
+    const path = process.env['PATH']
+    process.env['PATH'] = join(root, 'nothing')
+    try {
+      await assert.rejects(buildNative(options(root)), (error: unknown) => error instanceof SystemRefused && /no C\+\+ compiler/.test(error.message) && /apt-get install g\+\+/.test(error.remedy)) // prettier-ignore
+      assert.equal(await ensureNative({ ...options(root), must: false }), false)
+      assert.match(log.join('\n'), /NO NATIVE ENGINE.*\n.*no C\+\+ compiler.*\n.*apt-get install g\+\+/)
+      await assert.rejects(ensureNative({ ...options(root), must: true }), BackendUnavailable)
+    } finally {
+      process.env['PATH'] = path
+      rmSync(root, { recursive: true })
+    }
+  })
+
+  const compiler = spawnSync('g++', ['--version']).status === 0
+  it(
+    "shows the compiler's first error, and leaves nothing half made",
+    { skip: compiler ? false : 'no g++' },
+    async () => {
+      const root = freshRoot()
+      writeFileSync(join(kernelFolder(root), 'pool.cpp'), 'this is no C++\n')
+      const portable = ISAS.filter((isa) => isa.name === 'portable')
+      await assert.rejects(buildNative({ ...options(root), sets: portable }), (error: unknown) => error instanceof SystemRefused && /portable does not compile: .*pool\.cpp:1/.test(error.message)) // prettier-ignore
+      assert.deepEqual(readdirSync(join(nativeFolder(root), sourceFingerprint(root))), [])
+      rmSync(root, { recursive: true })
+    },
+  )
 })
