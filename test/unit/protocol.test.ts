@@ -87,8 +87,7 @@ describe('codec', () => {
     assert.throws(() => decode('worker', deep), /nested too deeply/)
   })
 
-  test('a list is not allocated by the length it announces', () => {
-    // 32 million places each, and each inside the one before.
+  test('lists and maps that announce more than there is are refused before they are decoded', () => {
     const lists = Array.from({ length: 12 }, () => [0xdd, 0x01, 0xff, 0xff, 0xff]).flat()
     assert.throws(() => decode('worker', Uint8Array.from(lists)), /announces more than it holds/)
     const map = Uint8Array.of(0xdf, 0x00, 0x00, 0x00, 0x02, 0xa1, 0x61, 0x01)
