@@ -75,10 +75,10 @@ export async function beginWith(
 ): Promise<StateSource> {
   const checkpoint = await openCheckpoint(dir)
   try {
-    checkpoint.expect(DENSE_FILE, denseTensors(layout, model.hidden))
+    checkpoint.expect(DENSE_FILE, denseTensors(layout, model))
     checkpoint.expect(PUZZLE_FILE, puzzleTensors(rowsHeld(checkpoint), model.puzzleEmbDim))
     const read = async (segment: 'ema' | 'hInit' | 'lInit'): Promise<Float32Array<ArrayBuffer>> => {
-      const place = denseRange(layout, model.hidden, segment)
+      const place = denseRange(layout, model, segment)
       const bytes = await checkpoint.readData(DENSE_FILE, place.offset, place.length)
       return new Float32Array(bytes.buffer as ArrayBuffer)
     }

@@ -65,7 +65,7 @@ export async function saveCheckpoint(
 ): Promise<string> {
   const { config, layout } = place
   const writer = await CheckpointWriter.begin(place.folder, state.step, [
-    { name: DENSE_FILE, tensors: denseTensors(layout, config.model.hidden) },
+    { name: DENSE_FILE, tensors: denseTensors(layout, config.model) },
     { name: CARRY_FILE, tensors: carryTensors(config.model, config.train.slots) },
     { name: PUZZLE_FILE, tensors: puzzleTensors(state.table.ids.length, config.model.puzzleEmbDim) },
   ])
@@ -104,7 +104,7 @@ async function writeDense(
   const subject = subjects.state(lead)
   const atOnce = chunkBytes(bus) * 8
   for (const segment of DENSE_SEGMENTS) {
-    const place = denseRange(layout, config.model.hidden, segment)
+    const place = denseRange(layout, config.model, segment)
     for (let offset = 0; offset < place.length; offset += atOnce) {
       const bytes = new Uint8Array(Math.min(atOnce, place.length - offset))
       await pull(bus, subject, { snapshot, segment, slot: 0 as SlotId, offset, length: bytes.length }, bytes)
@@ -122,12 +122,12 @@ async function writeCarries(
 ): Promise<void> {
   for (const [worker, owned] of holders)
     for (const slot of owned) {
-      const place = carryRange(config.model, slot)
-      const bytes = new Uint8Array(2 * place.length)
+      const [answer, latents] = [carryRange(config.model, 'zH', slot), carryRange(config.model, 'zL', slot)]
+      const bytes = new Uint8Array(answer.length + latents.length)
       const range = { snapshot, segment: 'carry', slot, offset: 0, length: bytes.length } as const
       await pull(bus, subjects.state(worker), range, bytes)
-      await writer.write(CARRY_FILE, 'zH', place.offset, bytes.subarray(0, place.length))
-      await writer.write(CARRY_FILE, 'zL', place.offset, bytes.subarray(place.length))
+      await writer.write(CARRY_FILE, 'zH', answer.offset, bytes.subarray(0, answer.length))
+      if (latents.length > 0) await writer.write(CARRY_FILE, 'zL', latents.offset, bytes.subarray(answer.length))
     }
   const { seqLen } = config.model
   const none = new Uint8Array(seqLen)
@@ -171,7 +171,7 @@ export async function restore(
   table: PuzzleTable,
 ): Promise<SlotRecord[]> {
   const dim = config.model.puzzleEmbDim
-  checkpoint.expect(DENSE_FILE, denseTensors(layout, config.model.hidden))
+  checkpoint.expect(DENSE_FILE, denseTensors(layout, config.model))
   checkpoint.expect(CARRY_FILE, carryTensors(config.model, config.train.slots))
   checkpoint.expect(PUZZLE_FILE, puzzleTensors(rowsHeld(checkpoint), dim))
   for await (const { ids, rows } of puzzleRows(checkpoint, dim)) table.restore(ids, rows)

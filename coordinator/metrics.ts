@@ -151,6 +151,7 @@ export class CoordinatorMetrics implements Observer {
     recorder.set('trmesh_loss', { part: 'total' }, means.loss)
     recorder.set('trmesh_loss', { part: 'lm' }, means.lmLoss)
     recorder.set('trmesh_loss', { part: 'q_halt' }, means.qHaltLoss)
+    if (config.model.halting === 'continue') recorder.set('trmesh_loss', { part: 'q_continue' }, means.qContinueLoss)
     if (means.halted > 0) {
       recorder.set('trmesh_cell_accuracy_ratio', {}, means.cellAccuracy)
       recorder.set('trmesh_exact_accuracy_ratio', {}, means.exactAccuracy)

@@ -73,6 +73,8 @@ export interface StepMeans {
   readonly loss: number
   readonly lmLoss: number
   readonly qHaltLoss: number
+  /** What the other parts leave of the whole; rounding noise where q_continue does not learn. */
+  readonly qContinueLoss: number
   /** Shares 0..1 over slots that halted at this step; NaN when none did. */
   readonly cellAccuracy: number
   readonly exactAccuracy: number
@@ -87,6 +89,7 @@ export function meansOf(sums: StepSums, slots: number): StepMeans {
     loss: sums.lossTotal / slots,
     lmLoss: sums.lmLoss / slots,
     qHaltLoss: sums.qHaltLoss / slots,
+    qContinueLoss: (2 * (sums.lossTotal - sums.lmLoss) - sums.qHaltLoss) / slots,
     cellAccuracy: perHalted(sums.accuracy),
     exactAccuracy: perHalted(sums.exactAccuracy),
     qHaltAccuracy: perHalted(sums.qHaltAccuracy),

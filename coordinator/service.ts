@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { availableParallelism } from 'node:os'
+import { modelName } from '../shared/config/model-name.js'
 import { printConfig } from '../shared/config/compile.js'
 import { identityHash } from '../shared/config/identity.js'
 import type { RunConfig } from '../shared/config/run-config.js'
@@ -322,7 +323,7 @@ class Coordinator {
     const rows = (data.numPuzzles * model.puzzleEmbDim).toLocaleString('en')
     out.line(`data: ${data.description}`)
     out.line(
-      `model: TRM-${model.mixer === 'mlp' ? 'MLP' : 'Att'}, ${model.hidden} wide, ` +
+      `model: ${modelName(model)}, ${model.hidden} wide, ` +
         `${this.layout.elements.toLocaleString('en')} dense parameters and ${rows} in puzzle rows`,
     )
     out.line(watchers.report.table())

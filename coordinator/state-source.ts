@@ -39,21 +39,23 @@ export function heldState(segments: Readonly<Record<DenseSegment, Float32Array>>
 export function checkpointState(checkpoint: Checkpoint, config: RunConfig, layout: Layout): StateSource {
   const dense = (range: StateRange): Promise<Uint8Array> | string => {
     if (range.segment === 'carry') return 'not dense'
-    const place = denseRange(layout, config.model.hidden, range.segment)
+    const place = denseRange(layout, config.model, range.segment)
     if (range.offset + range.length > place.length) return `it ends at byte ${place.length}`
     return checkpoint.readData(DENSE_FILE, place.offset + range.offset, range.length)
   }
   /** A carry on the bus is zH then zL of one slot; in the file they are two tensors. A range may reach over both. */
   const carry = async ({ slot, offset, length }: StateRange): Promise<Uint8Array | string> => {
     if (slot >= config.train.slots) return `there are ${config.train.slots} slots`
-    const place = carryRange(config.model, slot)
-    if (offset + length > 2 * place.length) return `it ends at byte ${2 * place.length}`
     const parts: Uint8Array[] = []
-    for (const [index, tensor] of ['zH', 'zL'].entries()) {
-      const from = Math.max(0, offset - index * place.length)
-      const to = Math.min(place.length, offset + length - index * place.length)
+    let before = 0
+    for (const tensor of ['zH', 'zL'] as const) {
+      const place = carryRange(config.model, tensor, slot)
+      const from = Math.max(0, offset - before)
+      const to = Math.min(place.length, offset + length - before)
       if (to > from) parts.push(await checkpoint.readRange(CARRY_FILE, tensor, place.offset + from, to - from))
+      before += place.length
     }
+    if (offset + length > before) return `it ends at byte ${before}`
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
   }
   return {

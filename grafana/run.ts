@@ -61,7 +61,7 @@ export const RUN_DASHBOARD: DashboardSpec = {
     series({
       title: 'Loss',
       unit: 'none',
-      about: 'Mean per slot of each committed step: the whole, its language part (lm) and its halting part.',
+      about: 'Mean per slot of each committed step: the whole, its language part (lm) and its halting parts.',
       queries: [[`trmesh_loss{${LEAD}}`, '{{part}}']],
       logarithmic: true,
     }),

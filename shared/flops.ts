@@ -2,15 +2,16 @@
 // ignored; backward is twice the graded forward. A model, not a measurement: whoever shows a figure made of it says so.
 import type { ModelConfig } from './config/run-config.js'
 import { positionsOf, swigluWidth } from './gradients/layout.js'
+import { callsOf, layersIn, recursionOf } from './recursion.js'
 
 export interface Flops {
   /** One layer, one sample, forward. */
   readonly layer: number
-  /** One supervision step of one sample, forward: hCycles (lCycles + 1) calls of the network. */
+  /** One supervision step of one sample, forward: every call of a network. */
   readonly forward: number
-  /** Its backward: twice the lCycles + 1 graded calls. */
+  /** Its backward: twice the graded calls. */
   readonly backward: number
-  /** Forward and backward. */
+  /** Forward and backward; with halting `continue`, forward once more, for the target of q_continue. */
   readonly train: number
   /** An example answered: haltMaxSteps forward steps. */
   readonly answer: number
@@ -23,8 +24,9 @@ export function flopsOf(model: ModelConfig): Flops {
   const swiglu = (n: number, rows: number): number => 2 * rows * 3 * n * swigluWidth(n, model.expansion)
   const mixer = model.mixer === 'mlp' ? swiglu(S, D) : 2 * S * 4 * D * D + 4 * S * S * D
   const layer = mixer + swiglu(D, S)
-  const network = model.layers * layer
-  const forward = model.hCycles * (model.lCycles + 1) * network
-  const backward = 2 * (model.lCycles + 1) * network
-  return { layer, forward, backward, train: forward + backward, answer: model.haltMaxSteps * forward }
+  const calls = callsOf(model)
+  const forward = layersIn(model, calls) * layer
+  const backward = 2 * layersIn(model, calls.slice(-recursionOf(model).graded)) * layer
+  const forwards = model.halting === 'continue' && model.haltMaxSteps > 1 ? 2 : 1
+  return { layer, forward, backward, train: forwards * forward + backward, answer: model.haltMaxSteps * forward }
 }

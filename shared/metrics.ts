@@ -60,7 +60,7 @@ export const METRICS = {
     unit: 'none',
     help: 'Loss of the last committed step, mean per slot',
     by: C,
-    labels: { part: ['total', 'lm', 'q_halt'] },
+    labels: { part: ['total', 'lm', 'q_halt', 'q_continue'] },
   },
   trmesh_cell_accuracy_ratio: {
     kind: 'gauge',

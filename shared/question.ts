@@ -4,7 +4,7 @@
 export interface Question {
   /** Supervision steps whose answers are wanted: ascending, from 1; the last one is the last step that is run. */
   readonly steps: readonly number[]
-  /** Also the answer at the first step at which q_halt > 0 (spec 1.8); rows that never halt answer at the last one. */
+  /** Also the answer at the first step at which q_halt > 0 (spec 1.8; HRM: q_halt > q_continue); rows that never halt answer at the last one. */
   readonly early: boolean
   /** `steps` counts cycles instead, of which hCycles make a supervision step: a look inside the steps. */
   readonly cycles?: boolean

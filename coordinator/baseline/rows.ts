@@ -1,4 +1,5 @@
 // From the sums of a measurement to the figures of a row, and from measured rows to the modelled ones of an 8B model. Pure.
+import { modelName } from '../../shared/config/model-name.js'
 import type { ModelConfig } from '../../shared/config/run-config.js'
 import { flopsOf } from '../../shared/flops.js'
 import type { ComparisonRow } from '../../shared/language/comparison.js'
@@ -36,7 +37,7 @@ const costOf = (answerSeconds: number | null, { testsPerTask, pricePerHour }: Gr
 
 function titleOf(subject: SubjectName, model: ModelConfig): string {
   const language = languageOf(subject)
-  if (language === undefined) return `TRM-${model.mixer === 'mlp' ? 'MLP' : 'Att'} ${model.hidden} wide`
+  if (language === undefined) return `${modelName(model)} ${model.hidden} wide`
   return `LLM ${language.size.toUpperCase()}, ${language.tuning === 'full' ? 'all weights' : 'LoRA rank 16'}`
 }
 

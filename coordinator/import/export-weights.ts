@@ -1,5 +1,5 @@
 // `trmesh export`: a checkpoint as one safetensors file with the official names (spec 1.2), so that PyTorch can load it:
-// averaged weights, H_init and L_init as bf16, and the whole puzzle table, zeros where a puzzle was never trained.
+// averaged weights, H_init, L_init and their like as bf16, and the whole puzzle table, zeros where a puzzle was never trained.
 import { bytesOf } from '../../shared/bytes.js'
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -11,11 +11,12 @@ import type { RunConfig } from '../../shared/config/run-config.js'
 import { CheckpointRefused, ConfigError, SystemRefused } from '../../shared/errors.js'
 import { decodeBf16, encodeBf16 } from '../../shared/gradients/bf16.js'
 import { layoutOf, type Layout } from '../../shared/gradients/layout.js'
+import { recursionOf } from '../../shared/recursion.js'
 import type { ExportOptions } from '../../shared/ports.js'
 import { openExampleSource } from '../data/open.js'
 import { latestCheckpoint, openCheckpoint, type Checkpoint } from '../store/checkpoint-reader.js'
 import { errnoOf, onDisk, syncFolder } from '../store/disk.js'
-import { STATES, TABLE } from './fit.js'
+import { TABLE } from './fit.js'
 import { PIECE_ELEMENTS, progressOn, rowsPerPiece, Stopped, type Progress } from './pieces.js'
 
 /** @throws CheckpointRefused, ConfigError, DataError, SystemRefused */
@@ -68,7 +69,7 @@ class Export {
     private readonly config: RunConfig,
   ) {
     this.layout = layoutOf(config.model)
-    checkpoint.expect(DENSE_FILE, denseTensors(this.layout, config.model.hidden))
+    checkpoint.expect(DENSE_FILE, denseTensors(this.layout, config.model))
     checkpoint.expect(PUZZLE_FILE, puzzleTensors(this.touched, config.model.puzzleEmbDim))
   }
 
@@ -78,16 +79,15 @@ class Export {
     const { hidden, puzzleEmbDim } = this.config.model
     const rows = puzzleEmbDim === 0 ? 0 : await this.rows()
     const { prefix } = this.options
-    const [hInit, lInit] = [await this.state('hInit'), await this.state('lInit')]
+    const states = await this.states()
     const f32 = (name: string, shape: readonly number[]): TensorSpec => ({ name: prefix + name, dtype: 'F32', shape })
-    const state = (name: string, { dtype }: StateBytes): TensorSpec => ({ name: prefix + name, dtype, shape: [hidden] })
+    const state = ({ name, dtype }: StateBytes): TensorSpec => ({ name: prefix + name, dtype, shape: [hidden] })
     // What has two bytes comes last, so that every f32 lies at a multiple of four.
     const { file, header } = planFile(
       [
         ...this.layout.entries.map(({ name, shape }) => f32(name, shape)),
         ...(puzzleEmbDim === 0 ? [] : [f32(TABLE, [rows, puzzleEmbDim])]),
-        state(STATES[0], hInit),
-        state(STATES[1], lInit),
+        ...states.map((one) => state(one)),
       ],
       { format: 'pt', writer: 'trmesh', run: this.checkpoint.manifest.run, step: `${this.checkpoint.manifest.step}` },
     )
@@ -96,7 +96,7 @@ class Export {
       try {
         const handle = await open(passing, 'wx')
         try {
-          await this.writeAll(new Sink(handle, file), header, rows, [hInit, lInit], progress)
+          await this.writeAll(new Sink(handle, file), header, rows, states, progress)
           await handle.sync()
         } finally {
           await handle.close()
@@ -117,9 +117,9 @@ class Export {
     states: readonly StateBytes[],
     progress: Progress,
   ): Promise<void> {
-    const { hidden, puzzleEmbDim } = this.config.model
+    const { puzzleEmbDim } = this.config.model
     await sink.append(header)
-    const place = denseRange(this.layout, hidden, this.options.raw ? 'params' : 'ema')
+    const place = denseRange(this.layout, this.config.model, this.options.raw ? 'params' : 'ema')
     const atOnce = 4 * PIECE_ELEMENTS
     for (let at = 0; at < place.length; at += atOnce)
       await sink.append(
@@ -181,21 +181,27 @@ class Export {
   }
 
   /** In bf16, as the official code has them, if that loses nothing. */
-  private async state(segment: 'hInit' | 'lInit'): Promise<StateBytes> {
-    const place = denseRange(this.layout, this.config.model.hidden, segment)
-    const bytes = await this.checkpoint.readData(DENSE_FILE, place.offset, place.length)
-    const values = new Float32Array(bytes.buffer)
-    const halves = new Uint16Array(values.length)
-    const again = new Float32Array(values.length)
-    encodeBf16(values, halves)
-    decodeBf16(halves, again)
-    return Buffer.compare(bytesOf(again), bytes) === 0
-      ? { dtype: 'BF16', bytes: bytesOf(halves) }
-      : { dtype: 'F32', bytes }
+  private async states(): Promise<StateBytes[]> {
+    const { model } = this.config
+    const { offset, length } = denseRange(this.layout, model, 'hInit')
+    return Promise.all(
+      recursionOf(model).inits.map(async (name, i): Promise<StateBytes> => {
+        const bytes = await this.checkpoint.readData(DENSE_FILE, offset + i * length, length)
+        const values = new Float32Array(bytes.buffer)
+        const halves = new Uint16Array(values.length)
+        const again = new Float32Array(values.length)
+        encodeBf16(values, halves)
+        decodeBf16(halves, again)
+        return Buffer.compare(bytesOf(again), bytes) === 0
+          ? { name, dtype: 'BF16', bytes: bytesOf(halves) }
+          : { name, dtype: 'F32', bytes }
+      }),
+    )
   }
 }
 
 interface StateBytes {
+  readonly name: string
   readonly dtype: 'BF16' | 'F32'
   readonly bytes: Uint8Array
 }

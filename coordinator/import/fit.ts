@@ -5,6 +5,7 @@ import type { ModelConfig } from '../../shared/config/run-config.js'
 import { PRESET_NAMES, type PresetName } from '../../shared/config/schema.js'
 import { CheckpointRefused } from '../../shared/errors.js'
 import { layoutOf, swigluWidth, type LayoutEntry } from '../../shared/gradients/layout.js'
+import { layersOf, recursionOf } from '../../shared/recursion.js'
 import { shown } from './shown.js'
 
 /** What is known of a tensor without reading it. */
@@ -14,14 +15,13 @@ export interface NamedShape {
 }
 
 export const TABLE = 'puzzle_emb.weights'
-export const STATES = ['H_init', 'L_init'] as const
 
 /** The tensors of a file, each in the place where this network has it. */
 export interface Fitted<T extends NamedShape> {
   /** In the order of the layout. */
   readonly dense: readonly { readonly entry: LayoutEntry; readonly tensor: T }[]
-  readonly hInit: T
-  readonly lInit: T
+  /** What fresh states begin with, one a state, the answer's first. */
+  readonly inits: readonly T[]
   /** f32 [puzzles, puzzleEmbDim]; undefined where the model has no puzzle embeddings. */
   readonly table: T | undefined
   /** Names of tensors that training makes anew. */
@@ -71,15 +71,16 @@ export function fitWeights<T extends NamedShape>(tensors: readonly T[], model: M
     text(shape),
   ]
   const dense = layoutOf(model).entries.map((entry) => ({ entry, tensor: take(entry.name, ...exactly(entry.shape)) }))
-  const [hInit, lInit] = STATES.map((name) => take(name, ...exactly([model.hidden])))
+  const states = recursionOf(model).inits
+  const inits = states.flatMap((name) => take(name, ...exactly([model.hidden])) ?? [])
   const { puzzleEmbDim } = model
   const isTable = (shape: readonly number[]): boolean => shape.length === 2 && shape[1] === puzzleEmbDim
   const table = puzzleEmbDim === 0 ? undefined : take(TABLE, isTable, `puzzles x ${puzzleEmbDim}`)
   for (const [name, { shape }] of found) problems.push(`${shown(name)} (${text(shape)}) is not of this network`)
   const complete = dense.filter((each): each is { entry: LayoutEntry; tensor: T } => each.tensor !== undefined)
-  if (problems.length > 0 || hInit === undefined || lInit === undefined)
+  if (problems.length > 0)
     throw new CheckpointRefused(`${file} does not fit the configured network:\n${listed(problems)}`, remedyFor(known))
-  return { dense: complete, hInit, lInit, table, ignored }
+  return { dense: complete, inits, table, ignored }
 }
 
 function listed(problems: readonly string[]): string {
@@ -92,6 +93,11 @@ function listed(problems: readonly string[]): string {
 export interface Inferred {
   readonly hidden: number
   readonly layers: number
+  readonly hLayers: number
+  readonly networks: ModelConfig['networks']
+  readonly states: ModelConfig['states']
+  /** Latent states, of which a model with `states` many has one a L cycle. */
+  readonly latents: number
   readonly vocab: number
   readonly mixer: ModelConfig['mixer']
   readonly learnedPositions: boolean
@@ -110,17 +116,26 @@ export function inferModel(tensors: ReadonlyMap<string, NamedShape>): Inferred |
   const vocab = size('embed_tokens.embedding_weight', 0)
   const hidden = size('embed_tokens.embedding_weight', 1)
   if (vocab === undefined || hidden === undefined) return undefined
-  const layers = new Set([...tensors.keys()].flatMap((name) => /^L_level\.layers\.(\d+)\./.exec(name)?.[1] ?? [])).size
-  const inner = size('L_level.layers.0.mlp.gate_up_proj.weight', 0)
+  const names = [...tensors.keys()]
+  const layersNamed = (network: 'H' | 'L'): number =>
+    new Set(names.filter((name) => name.startsWith(`${network}_level.layers.`)).map((name) => name.split('.')[2])).size
+  const [H, L] = [layersNamed('H'), layersNamed('L')]
+  const first = `${L > 0 ? 'L' : 'H'}_level.layers.0`
+  const inner = size(`${first}.mlp.gate_up_proj.weight`, 0)
+  const latents = names.filter((name) => /^L\d*_init$/.test(name)).length
   const halves = [4, ...Array.from({ length: 64 }, (_, i) => (i + 1) / 2)]
   return {
     hidden,
-    layers,
+    layers: L > 0 ? L : H,
+    hLayers: L > 0 && H > 0 && H !== L ? H : 0,
+    networks: L > 0 && H > 0 ? 'two' : 'shared',
+    states: L === 0 ? 'answer' : latents > 1 ? 'many' : latents === 1 && !tensors.has('H_init') ? 'one' : 'two',
+    latents,
     vocab,
-    mixer: tensors.has('L_level.layers.0.mlp_t.gate_up_proj.weight') ? 'mlp' : 'attention',
+    mixer: tensors.has(`${first}.mlp_t.gate_up_proj.weight`) ? 'mlp' : 'attention',
     learnedPositions: tensors.has('embed_pos.embedding_weight'),
     expansion: halves.find((expansion) => 2 * swigluWidth(hidden, expansion) === inner),
-    positions: size('L_level.layers.0.mlp_t.gate_up_proj.weight', 1) ?? size('embed_pos.embedding_weight', 0),
+    positions: size(`${first}.mlp_t.gate_up_proj.weight`, 1) ?? size('embed_pos.embedding_weight', 0),
     puzzles: size(TABLE, 0) ?? 0,
     puzzleEmbDim: size(TABLE, 1) ?? 0,
   }
@@ -136,6 +151,8 @@ export function presetsThatFit(found: Inferred): PresetName[] {
     return (
       model.hidden === found.hidden &&
       model.layers === found.layers &&
+      layersOf(model).H === (found.networks === 'two' ? found.hLayers || found.layers : 0) &&
+      model.states === found.states &&
       model.vocab === found.vocab &&
       model.mixer === found.mixer &&
       model.expansion === found.expansion &&
@@ -151,8 +168,9 @@ function remedyFor(tensors: ReadonlyMap<string, NamedShape>): string {
   if (found === undefined)
     return 'the file must hold a state_dict of TRM with the names of the official code; other networks are not read'
   const { hidden, layers, vocab, mixer, expansion, positions, puzzles, puzzleEmbDim, learnedPositions } = found
+  const { networks, hLayers, states, latents } = found
   const about =
-    `the file holds a TRM-${mixer === 'mlp' ? 'MLP' : 'Att'} of ${layers} layers, ${hidden} wide, with ${vocab} tokens` +
+    `the file holds a ${networks === 'two' ? 'model of two networks' : `TRM-${mixer === 'mlp' ? 'MLP' : 'Att'}`} of ${layers} layers, ${hidden} wide, with ${vocab} tokens` +
     `${positions === undefined ? '' : `, ${positions} positions`}${learnedPositions ? ' (learned)' : ''}` +
     `${puzzles === 0 ? ' and no puzzle table' : ` and ${puzzles} puzzle rows`}`
   const presets = presetsThatFit(found)
@@ -161,6 +179,10 @@ function remedyFor(tensors: ReadonlyMap<string, NamedShape>): string {
   const flags = [
     KINDS[vocab] === undefined ? '' : `--data.kind ${KINDS[vocab]}`,
     `--model.hidden ${hidden} --model.layers ${layers} --model.mixer ${mixer} --model.positions ${place}`,
+    networks === 'two' ? '--model.networks two --model.gradient last --model.halting continue (as HRM)' : '',
+    hLayers === 0 ? '' : `--model.hLayers ${hLayers}`,
+    states === 'two' ? '' : `--model.states ${states}`,
+    states === 'answer' ? '--model.lCycles 0' : states === 'many' ? `--model.lCycles ${latents}` : '',
     expansion === undefined ? '--model.expansion (of its SwiGLU)' : `--model.expansion ${expansion}`,
     `--model.puzzleEmbDim ${puzzleEmbDim}`,
     positions === undefined ? '' : `with --model.puzzleEmbLen and --canvas that make ${positions} positions`,

@@ -56,7 +56,7 @@ export async function writeImported(
         ? Int32Array.of(0)
         : await touchedRows(fitted.table, file.path, progress)
   const plans = [
-    { name: DENSE_FILE, tensors: denseTensors(layout, model.hidden) },
+    { name: DENSE_FILE, tensors: denseTensors(layout, model) },
     { name: PUZZLE_FILE, tensors: puzzleTensors(ids.length, model.puzzleEmbDim) },
     { name: CARRY_FILE, tensors: carryTensors(model, train.slots) },
   ]
@@ -87,7 +87,7 @@ export async function writeImported(
 
 async function writeDense(
   file: WeightFile,
-  { dense, hInit, lInit }: Fitted<StoredTensor>,
+  { dense, inits }: Fitted<StoredTensor>,
   { config, layout }: ImportPlace,
   writer: CheckpointWriter,
 ): Promise<void> {
@@ -95,22 +95,20 @@ async function writeDense(
   const params = new Float32Array(layout.elements)
   for (const { entry, tensor } of dense)
     await readFinite(tensor, 0, params.subarray(entry.offset, entry.offset + entry.elements), file.path)
-  const state = async (tensor: StoredTensor): Promise<Float32Array> => {
-    const values = new Float32Array(hidden)
-    await readFinite(tensor, 0, values, file.path)
-    return values
-  }
+  const states = new Float32Array(inits.length * hidden)
+  for (const [i, tensor] of inits.entries())
+    await readFinite(tensor, 0, states.subarray(i * hidden, (i + 1) * hidden), file.path)
   const zeros = new Float32Array(layout.elements)
   const segments = [
     ['params', params],
     ['ema', params],
     ['m', zeros],
     ['v', zeros],
-    ['hInit', await state(hInit)],
-    ['lInit', await state(lInit)],
+    ['hInit', states.subarray(0, hidden)],
+    ['lInit', states.subarray(hidden)],
   ] as const
   for (const [segment, values] of segments)
-    await writer.writeData(DENSE_FILE, denseRange(layout, hidden, segment).offset, bytesOf(values))
+    await writer.writeData(DENSE_FILE, denseRange(layout, config.model, segment).offset, bytesOf(values))
 }
 
 /** Ids of the rows with a bit set: the others were never trained, and are not stored. */

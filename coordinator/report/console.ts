@@ -206,7 +206,7 @@ export class ConsoleReport implements Observer {
   }
 }
 
-/** What stopping at q_halt > 0 would save; every row was run to the end all the same. */
+/** What stopping where the halting head says so would save; every row was run to the end all the same. */
 const stepsSaved = ({ meanSteps, fullSteps }: EarlyScore): string =>
   `${meanSteps.toFixed(2)} of ${fullSteps} steps, ${percent(1 - meanSteps / fullSteps)} saved`
 

@@ -25,18 +25,18 @@ export async function writeSlimModel(dir: string, root: string): Promise<string>
   const manifest = await readManifest(dir)
   const config = configurationOf(manifest, dir)
   const layout = layoutOf(config.model)
-  const { hidden, puzzleEmbDim } = config.model
+  const { puzzleEmbDim } = config.model
   const table = new PuzzleTable(await puzzlesOf(dir), puzzleEmbDim)
   const source = await beginWith({ dir, hash: '' }, config, layout, table)
   const carry = carryTensors(config.model, 1)
   const writer = await CheckpointWriter.begin(root, manifest.step, [
-    { name: DENSE_FILE, tensors: denseTensors(layout, hidden) },
+    { name: DENSE_FILE, tensors: denseTensors(layout, config.model) },
     { name: CARRY_FILE, tensors: carry },
     { name: PUZZLE_FILE, tensors: puzzleTensors(1, puzzleEmbDim) },
   ])
   try {
     for (const segment of SEGMENTS) {
-      const { offset, length } = denseRange(layout, hidden, segment)
+      const { offset, length } = denseRange(layout, config.model, segment)
       const bytes = await source.provide({ segment, offset: 0, length } as Parameters<typeof source.provide>[0])
       if (typeof bytes === 'string') throw new RangeError(bytes)
       await writer.writeData(DENSE_FILE, offset, bytes)

@@ -3,7 +3,8 @@
 // processor or the server's line. Waiting for the slowest of unequal workers is not in it.
 import type { ReduceConfig, RunConfig } from '../../shared/config/run-config.js'
 import { wireBytes } from '../../shared/gradients/buckets.js'
-import { layoutOf, positionsOf } from '../../shared/gradients/layout.js'
+import { carryOf } from '../../shared/carry.js'
+import { layoutOf } from '../../shared/gradients/layout.js'
 import { flopsOf } from '../../shared/flops.js'
 import { ALLREDUCE_CPU, BROKER_CPU, PUZZLE_ROWS } from './figures.js'
 
@@ -150,7 +151,8 @@ const F32 = 4
 export function storageOf(config: RunConfig): Storage {
   const { model, train, checkpoint } = config
   const state = 4 * F32 * layoutOf(model).elements
-  const carryPerSlot = 2 * F32 * positionsOf(model) * model.hidden
+  const { zH, zL } = carryOf(model)
+  const carryPerSlot = F32 * (zH + zL)
   const rows = (PUZZLE_ROWS as Readonly<Record<string, number | undefined>>)[config.preset]
   const puzzles = rows === undefined ? undefined : rows * model.puzzleEmbDim * F32
   const whole = state + train.slots * (carryPerSlot + 2 * model.seqLen) + (puzzles ?? 0)

@@ -2,6 +2,8 @@
 // their average, both moments), so each of the four is one contiguous range, equal to the flat buffer of a replica.
 import type { ModelConfig } from '../config/run-config.js'
 import { positionsOf, type Layout } from '../gradients/layout.js'
+import { carryOf } from '../carry.js'
+import { recursionOf } from '../recursion.js'
 import type { TensorSpec } from './safetensors.js'
 
 export const DENSE_FILE = 'dense.safetensors'
@@ -26,29 +28,37 @@ export interface ByteRange {
 const F32 = Float32Array.BYTES_PER_ELEMENT
 
 /** dense.safetensors: raw weights under their official names (spec 1.2), `ema.*`, `adam.m.*`, `adam.v.*`, H_init, L_init; all F32. */
-export function denseTensors(layout: Layout, hidden: number): TensorSpec[] {
+export function denseTensors(layout: Layout, model: ModelConfig): TensorSpec[] {
   const copies = DENSE_COPIES.flatMap(([, prefix]) =>
     layout.entries.map(({ name, shape }): TensorSpec => ({ name: prefix + name, dtype: 'F32', shape })),
   )
-  const states = ['inner.H_init', 'inner.L_init'].map((name): TensorSpec => ({ name, dtype: 'F32', shape: [hidden] }))
+  const states = recursionOf(model).inits.map((name): TensorSpec => ({
+    name: `inner.${name}`,
+    dtype: 'F32',
+    shape: [model.hidden],
+  }))
   return [...copies, ...states]
 }
 
 /** Where a segment of replica state lies in the dense file. */
-export function denseRange(layout: Layout, hidden: number, segment: DenseSegment): ByteRange {
+export function denseRange(layout: Layout, model: ModelConfig, segment: DenseSegment): ByteRange {
   const copy = layout.elements * F32
   const afterCopies = DENSE_COPIES.length * copy
-  if (segment === 'hInit') return { offset: afterCopies, length: hidden * F32 }
-  if (segment === 'lInit') return { offset: afterCopies + hidden * F32, length: hidden * F32 }
+  const state = model.hidden * F32
+  if (segment === 'hInit') return { offset: afterCopies, length: state }
+  if (segment === 'lInit') return { offset: afterCopies + state, length: (recursionOf(model).inits.length - 1) * state }
   return { offset: DENSE_COPIES.findIndex(([name]) => name === segment) * copy, length: copy }
 }
 
 /** carry.safetensors: the ACT state of every slot (spec 1.8), and the example it works on. */
 export function carryTensors(model: ModelConfig, slots: number): TensorSpec[] {
-  const latent = [slots, positionsOf(model), model.hidden]
+  const state = [positionsOf(model), model.hidden]
+  const latents = recursionOf(model).inits.length - 1
   return [
-    { name: 'zH', dtype: 'F32', shape: latent },
-    { name: 'zL', dtype: 'F32', shape: latent },
+    { name: 'zH', dtype: 'F32', shape: [slots, ...state] },
+    ...(latents === 0
+      ? []
+      : [{ name: 'zL', dtype: 'F32', shape: [slots, ...(latents === 1 ? [] : [latents]), ...state] } as const]),
     { name: 'steps', dtype: 'I32', shape: [slots] },
     { name: 'draw', dtype: 'I32', shape: [slots] },
     { name: 'puzzle', dtype: 'I32', shape: [slots] },
@@ -58,9 +68,9 @@ export function carryTensors(model: ModelConfig, slots: number): TensorSpec[] {
   ]
 }
 
-/** Where the carry of one slot lies in the tensor zH or zL. */
-export function carryRange(model: ModelConfig, slot: number): ByteRange {
-  const length = positionsOf(model) * model.hidden * F32
+/** Where the carry of one slot lies in the tensor zH or zL, the latter of length 0 where the model has no latent states. */
+export function carryRange(model: ModelConfig, tensor: 'zH' | 'zL', slot: number): ByteRange {
+  const length = carryOf(model)[tensor] * F32
   return { offset: slot * length, length }
 }
 

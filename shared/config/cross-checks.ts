@@ -20,6 +20,18 @@ export function crossProblems({ model, data, train, reduce, cluster }: RunConfig
     model.mixer === 'mlp' &&
       model.positions === 'rope' &&
       'model.positions rope has no effect with model.mixer mlp; set model.positions to none',
+    model.networks === 'shared' &&
+      model.hLayers !== 0 &&
+      `model.hLayers (${model.hLayers}) must be 0 with model.networks shared, which has no H of its own`,
+    model.networks === 'two' &&
+      (model.states === 'one' || model.states === 'answer') &&
+      `model.networks two needs model.states two or many; with ${model.states} a single network does everything`,
+    model.states === 'answer' &&
+      model.lCycles !== 0 &&
+      `model.lCycles (${model.lCycles}) must be 0 with model.states answer, which has no thoughts`,
+    model.states !== 'answer' &&
+      model.lCycles === 0 &&
+      `model.lCycles must be at least 1 with model.states ${model.states}: only thoughts see the question`,
     (model.puzzleEmbDim === 0) !== (model.puzzleEmbLen === 0) &&
       `model.puzzleEmbDim (${model.puzzleEmbDim}) and model.puzzleEmbLen (${model.puzzleEmbLen}) must both be 0, or neither`,
     model.puzzleEmbLen > 0 &&

@@ -4,9 +4,13 @@ import { sha256 } from '../hash.js'
 import type { RunConfig } from './run-config.js'
 import { isNamedSource } from './schema.js'
 
+/** Settings of the network that came later, and what every run had before: so identities from then still hold. */
+const NEWER = { hLayers: 0, networks: 'shared', states: 'two', gradient: 'cycle', halting: 'halt' } as const
+
 export interface RunIdentity {
   readonly seed: number
-  readonly model: RunConfig['model']
+  /** Without the settings of `NEWER` where they have the value that was the only one before they existed. */
+  readonly model: Omit<RunConfig['model'], keyof typeof NEWER> & Partial<Pick<RunConfig['model'], keyof typeof NEWER>>
   /** Without `firstPuzzle` where it is 1, so that identities from before that setting still hold. `source` is `folder` for every folder: where the tasks lie may differ; that they are the same, the data hash says. */
   readonly data: Omit<RunConfig['data'], 'firstPuzzle'> & { readonly firstPuzzle?: number }
   /** Without `minutes` and `freezeDense`: when dense training began is noted in the checkpoint. And without `steps` where the learning rate does not depend on it, so that a run can be prolonged. */
@@ -20,7 +24,9 @@ export function identityOf({ run, model, data, train, reduce }: RunConfig): RunI
   const { firstPuzzle, ...tasks } = data
   return {
     seed: run.seed,
-    model,
+    model: Object.fromEntries(
+      Object.entries(model).filter(([key, value]) => (NEWER as Record<string, unknown>)[key] !== value),
+    ) as unknown as RunIdentity['model'],
     data: {
       ...tasks,
       source: isNamedSource(data.source) ? data.source : 'folder',

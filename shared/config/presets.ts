@@ -1,4 +1,4 @@
-// The presets. All but `tiny` are the official runs (spec sections 1.1, 3 and 6), value for value; what those runs do not
+// The presets. All but `tiny` are the official runs (spec sections 1.1, 3, 6 and 10), value for value; what those runs do not
 // define (checkpoints, buckets, ...) is left to the defaults of the schema. `tiny` is ours: it learns on two CPU cores.
 import type { ModelConfig, RunConfig } from './run-config.js'
 import type { PresetName } from './schema.js'
@@ -40,6 +40,19 @@ const TRAIN = {
   emaRate: 0.999,
 } as const
 
+/** HRM (spec 10): two networks, the gradient of one step, Q-learning, no average of the weights. */
+const HRM_MODEL = {
+  ...MODEL,
+  layers: 4,
+  hLayers: 4,
+  networks: 'two',
+  gradient: 'last',
+  halting: 'continue',
+  hCycles: 2,
+  lCycles: 2,
+  puzzleEmbLen: 1,
+} as const
+
 const ARC_DATA = { kind: 'arc', canvas: 30, augmentations: 1000, poolSeed: 42, chunkEpochs: 10000 } as const
 const ARC_TRAIN = { ...TRAIN, puzzleLr: 1e-2, weightDecay: 0.1, puzzleWeightDecay: 0.1 } as const
 const SUDOKU_DATA = {
@@ -49,9 +62,13 @@ const SUDOKU_DATA = {
   augmentations: 1000,
   chunkEpochs: 5000,
 } as const
+const MAZE_DATA = { kind: 'maze', source: 'maze-hard', canvas: 30, augmentations: 0, chunkEpochs: 5000 } as const
 /** 50,000 epochs; the 50,000th loader batch of spec 4.5 gives 65,100 steps. */
 const PUZZLE_TRAIN = { ...TRAIN, steps: 65100, puzzleLr: 1e-4, weightDecay: 1, puzzleWeightDecay: 1 } as const
 const PUZZLE_EVALUATE = { everySteps: 6510, augmentations: 0 } as const
+/** 20,000 epochs in chunks of 2,000: the loader of spec 4.5 gives ten times 2,604 steps. */
+const HRM_PUZZLE_TRAIN = { ...PUZZLE_TRAIN, steps: 26040, emaRate: 0 } as const
+const HRM_PUZZLE_EVALUATE = { everySteps: 2604, augmentations: 0 } as const
 
 export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   tiny: {
@@ -115,8 +132,27 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   'sudoku-att': { model: { ...MODEL, lCycles: 6 }, data: SUDOKU_DATA, train: PUZZLE_TRAIN, evaluate: PUZZLE_EVALUATE },
   maze: {
     model: { ...MODEL, lCycles: 4 },
-    data: { kind: 'maze', source: 'maze-hard', canvas: 30, augmentations: 0, chunkEpochs: 5000 },
+    data: MAZE_DATA,
     train: PUZZLE_TRAIN,
     evaluate: PUZZLE_EVALUATE,
+  },
+  // Trained on the same pool as arc1, so that the two compare; 100,000 epochs of it, as there.
+  'hrm-arc1': {
+    model: HRM_MODEL,
+    data: { ...ARC_DATA, source: 'arc-agi-1' },
+    train: { ...ARC_TRAIN, steps: 518071, emaRate: 0 },
+    evaluate: { everySteps: 51807, augmentations: 1000 },
+  },
+  'hrm-sudoku': {
+    model: HRM_MODEL,
+    data: { ...SUDOKU_DATA, chunkEpochs: 2000 },
+    train: HRM_PUZZLE_TRAIN,
+    evaluate: HRM_PUZZLE_EVALUATE,
+  },
+  'hrm-maze': {
+    model: HRM_MODEL,
+    data: { ...MAZE_DATA, chunkEpochs: 2000 },
+    train: HRM_PUZZLE_TRAIN,
+    evaluate: HRM_PUZZLE_EVALUATE,
   },
 }

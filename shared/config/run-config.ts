@@ -8,9 +8,19 @@ export interface ModelConfig {
   readonly heads: number
   /** SwiGLU expansion; see swigluWidth in shared/gradients/layout.ts (spec 1.4). */
   readonly expansion: number
-  /** Layers of the single shared network. */
+  /** Layers of the shared network; of L, where there are two. */
   readonly layers: number
-  /** Paper's T: H cycles per supervision step; only the last is differentiated. */
+  /** Layers of H, where there are two networks; 0: as many as L. */
+  readonly hLayers: number
+  /** One network for thoughts and answers (TRM), or one each (HRM). */
+  readonly networks: 'shared' | 'two'
+  /** What the recursion changes: answer and thought; one state for both; a thought per L cycle; the answer alone (a plain transformer). */
+  readonly states: 'two' | 'one' | 'many' | 'answer'
+  /** What is differentiated: the last H cycle (TRM), its last thought and answer (HRM), or the whole step. */
+  readonly gradient: 'cycle' | 'last' | 'all'
+  /** q_halt against 0 (TRM), or against q_continue, which then learns too (HRM). */
+  readonly halting: 'halt' | 'continue'
+  /** Paper's T: H cycles per supervision step. */
   readonly hCycles: number
   /** Paper's n: L cycles per H cycle. */
   readonly lCycles: number

@@ -5,7 +5,17 @@ import convict from 'convict'
 import { isName } from '../ids.js'
 import type { RunConfig } from './run-config.js'
 
-export const PRESET_NAMES = ['tiny', 'arc1', 'arc2', 'sudoku-mlp', 'sudoku-att', 'maze'] as const
+export const PRESET_NAMES = [
+  'tiny',
+  'arc1',
+  'arc2',
+  'sudoku-mlp',
+  'sudoku-att',
+  'maze',
+  'hrm-arc1',
+  'hrm-sudoku',
+  'hrm-maze',
+] as const
 export type PresetName = (typeof PRESET_NAMES)[number]
 
 /** What data.source may be besides a folder, by data.kind. */
@@ -119,9 +129,28 @@ const SCHEMA = {
     hidden: integer('Width D of every position.', 512, 2, 8192),
     heads: integer('Attention heads; each is hidden / heads wide.', 8, 1, 256),
     expansion: real('SwiGLU expansion; its inner width is 256 ceil(round(expansion D 2/3) / 256).', 4, 0.1, 32),
-    layers: integer('Layers of the one shared network.', 2, 1, 64),
-    hCycles: integer("The paper's T: H cycles per supervision step; only the last is differentiated.", 3, 1, 64),
-    lCycles: integer("The paper's n: L cycles per H cycle.", 6, 1, 64),
+    layers: integer('Layers of the shared network; of L, where there are two.', 2, 1, 64),
+    hLayers: integer('Layers of H, where there are two networks; 0: as many as L.', 0, 0, 64),
+    networks: choice('One network for thoughts and answers (shared: TRM), or one each (two: HRM).', 'shared', [
+      'shared',
+      'two',
+    ]),
+    states: choice(
+      'Answer and thought (two), one state for both (one), a thought per L cycle (many), or no thought (answer: a transformer).',
+      'two',
+      ['two', 'one', 'many', 'answer'],
+    ),
+    gradient: choice(
+      'Differentiated: the last H cycle (cycle: TRM), its last thought and answer (last: HRM), or the whole step (all).',
+      'cycle',
+      ['cycle', 'last', 'all'],
+    ),
+    halting: choice('q_halt > 0 halts (halt: TRM), or q_halt > q_continue, which learns too (continue: HRM).', 'halt', [
+      'halt',
+      'continue',
+    ]),
+    hCycles: integer("The paper's T: H cycles per supervision step.", 3, 1, 64),
+    lCycles: integer("The paper's n: L cycles per H cycle; 0 with states answer only.", 6, 0, 64),
     mixer: choice('What mixes the sequence: attention (TRM-Att) or mlp (TRM-MLP).', 'attention', ['attention', 'mlp']),
     positions: choice('Position encoding.', 'rope', ['rope', 'learned', 'none']),
     puzzleEmbLen: integer(

@@ -1,6 +1,7 @@
 // Initial values (spec 1.2): truncated normals in the JAX convention, as a pure function of layout and seed, so that
 // nobody has to send them. No tensor library: the coordinator calls this too.
 import type { ModelConfig } from '../config/run-config.js'
+import { recursionOf } from '../recursion.js'
 import type { Rng } from '../rng/counter.js'
 import { rngFor } from '../rng/counter.js'
 import type { Layout } from './layout.js'
@@ -56,11 +57,11 @@ export function initialParams(layout: Layout, seed: number): Float32Array {
   return flat
 }
 
-/** The states a fresh carry starts from, (D) each: TN(1) rounded to bf16. Buffers: never trained. */
+/** The states a fresh carry starts from, (D) of the answer, (D) of each latent: TN(1) rounded to bf16. Buffers: never trained. */
 export function initialStates(model: ModelConfig, seed: number): { hInit: Float32Array; lInit: Float32Array } {
-  const draw = (stream: string): Float32Array => {
+  const draw = (stream: string, states: number): Float32Array => {
     const rng = rngFor(seed, stream)
-    return Float32Array.from({ length: model.hidden }, () => roundToBf16(truncatedNormal(1, rng)))
+    return Float32Array.from({ length: states * model.hidden }, () => roundToBf16(truncatedNormal(1, rng)))
   }
-  return { hInit: draw('init-h'), lInit: draw('init-l') }
+  return { hInit: draw('init-h', 1), lInit: draw('init-l', recursionOf(model).inits.length - 1) }
 }

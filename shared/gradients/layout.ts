@@ -2,6 +2,7 @@
 // gradient, the checkpoint header and, hashed, what replicas compare before they may average. Names are the official ones
 // (spec 1.2, under `inner.`); the order is theirs too. Buffers that no optimizer touches (H_init, L_init) are not in it.
 import type { ModelConfig } from '../config/run-config.js'
+import { layersOf } from '../recursion.js'
 
 export interface LayoutEntry {
   readonly name: string
@@ -51,8 +52,10 @@ export function layoutOf(model: ModelConfig): Layout {
   add('q_head.weight', [2, D], { constant: 0 })
   add('q_head.bias', [2], { constant: -5 })
   if (model.positions === 'learned') add('embed_pos.embedding_weight', [S, D], normal(D))
-  for (let i = 0; i < model.layers; i++) {
-    const layer = `L_level.layers.${i}`
+  const { H, L } = layersOf(model)
+  const names = (network: string, layers: number): string[] =>
+    Array.from({ length: layers }, (_, i) => `${network}_level.layers.${i}`)
+  for (const layer of [...names('H', H), ...names('L', L)]) {
     if (model.mixer === 'mlp') {
       const F = swigluWidth(S, model.expansion)
       add(`${layer}.mlp_t.gate_up_proj.weight`, [2 * F, S], normal(S))

@@ -1,7 +1,7 @@
 // Checks the bf16 block of a golden model file: step 1 with bf16 activations, for backends that compute so. Their rounding has
 // its own tolerances; the f32 numbers of the file are not theirs to meet.
 import { norm, unpack, type GoldenFile } from './golden.js'
-import { clearPreds, Walk } from './model.js'
+import { checkContinue, clearPreds, Walk } from './model.js'
 import type { ModelGolden } from './model-golden.js'
 import type { Comparison } from './report.js'
 
@@ -22,6 +22,7 @@ export function checkModelBf16(file: GoldenFile<ModelGolden>, comparison: Compar
     comparison.allClose(at('logits'), view.logits, unpack(bf16.logits), accept.logits)
     comparison.allClose(at('q_halt'), view.qHalt, bf16.q_halt, accept.q)
     comparison.allClose(at('q_continue'), view.qContinue, bf16.q_continue, accept.q)
+    checkContinue(comparison, at, bf16, view, accept)
     comparison.equal(at('count'), sums.count, bf16.metrics.count)
     comparison.equal(at('halted'), result.halted, bf16.halted)
     comparison.equal(at('steps'), result.steps, bf16.steps)

@@ -12,9 +12,11 @@ export interface StepGolden {
   readonly total_loss: number
   readonly metrics: Readonly<
     Record<'count' | 'accuracy' | 'exact_accuracy' | 'q_halt_accuracy' | 'steps' | 'lm_loss' | 'q_halt_loss', number>
-  >
+  > & { readonly q_continue_loss?: number }
   readonly q_halt: readonly number[]
   readonly q_continue: readonly number[]
+  /** Where q_continue learns. */
+  readonly target_q_continue?: readonly number[]
   readonly preds: readonly number[][]
   readonly min_top2_margin: number
   readonly logits: PackedArray
@@ -39,6 +41,8 @@ export interface ModelGolden {
     readonly H_cycles: number
     readonly L_cycles: number
     readonly L_layers: number
+    /** HRM only. */
+    readonly H_layers?: number
     readonly hidden_size: number
     readonly num_heads: number
     readonly expansion: number
@@ -120,7 +124,16 @@ export interface ModelGolden {
 /** Step 1 of the same model with bf16 activations. */
 export interface Bf16Golden extends Pick<
   StepGolden,
-  'metrics' | 'steps' | 'halted' | 'total_loss' | 'q_halt' | 'q_continue' | 'preds' | 'logits' | 'grad_norms'
+  | 'metrics'
+  | 'steps'
+  | 'halted'
+  | 'total_loss'
+  | 'q_halt'
+  | 'q_continue'
+  | 'target_q_continue'
+  | 'preds'
+  | 'logits'
+  | 'grad_norms'
 > {
   readonly puzzle_local_grad_norm?: number
   readonly accept: {
@@ -135,6 +148,7 @@ export interface Bf16Golden extends Pick<
 export function configOf(golden: ModelGolden): { model: ModelConfig; train: TrainConfig; seed: number } {
   const { config, optimiser } = golden
   const { pos_encodings: positions } = config
+  const isHrm = config.model === 'hrm'
   const puzzleEmbLen =
     config.puzzle_emb_len > 0 ? config.puzzle_emb_len : Math.ceil(config.puzzle_emb_ndim / config.hidden_size)
   return {
@@ -144,6 +158,11 @@ export function configOf(golden: ModelGolden): { model: ModelConfig; train: Trai
       heads: config.num_heads,
       expansion: config.expansion,
       layers: config.L_layers,
+      hLayers: isHrm ? (config.H_layers ?? 0) : 0,
+      networks: isHrm ? 'two' : 'shared',
+      states: 'two',
+      gradient: isHrm ? 'last' : 'cycle',
+      halting: isHrm ? 'continue' : 'halt',
       hCycles: config.H_cycles,
       lCycles: config.L_cycles,
       mixer: config.mlp_t ? 'mlp' : 'attention',

@@ -10,7 +10,8 @@ import { drawOf, slotId, stepOf } from '../../shared/ids.js'
 import { encode } from '../../worker/model/encoding.js'
 import { uploadParameters } from '../../worker/model/parameters.js'
 import type { Example } from '../../worker/train/carry.js'
-import type { Arena, StepResult, StepView } from '../../worker/train/replica.js'
+import type { StepView } from '../../worker/train/chunk-step.js'
+import type { Arena, StepResult } from '../../worker/train/replica.js'
 import { Replica } from '../../worker/train/replica.js'
 import type { GoldenFile, PackedArray } from './golden.js'
 import { largest, norm, readJson, unpack } from './golden.js'
@@ -18,12 +19,18 @@ import type { ModelGolden, StepGolden } from './model-golden.js'
 import { configOf, fillOf } from './model-golden.js'
 import type { Comparison } from './report.js'
 
+/**
+ * Steps whose gradients may differ by more than this, by the tolerance of their own file: 3 and 4 of model-hrm alone, which go
+ * apart between any two ways to add. The other files, model-hrm-b among them, are tight to the end.
+ */
+const CHAOTIC = 0.1
+
 /** Stands for -100 where labels are bytes. */
 const IGNORED = 255
 
 export function whyNotChecked(golden: ModelGolden): string | undefined {
   const { model } = golden.config
-  return model === 'trm' ? undefined : `model ${model} is not built yet`
+  return model === 'trm' || model === 'hrm' ? undefined : `model ${model} is not known here`
 }
 
 interface PassSummary {
@@ -53,6 +60,8 @@ export class Walk {
   readonly table: Float32Array
   readonly tableAllowed: Float64Array
   readonly dim: number
+  /** By how much the norm of a parameter may be off, beside the tolerance of the file. */
+  normAllowed = 0
   readonly passes: PassSummary[] = []
   readonly replica: Replica
   private seen: StepView | null = null
@@ -119,13 +128,19 @@ export class Walk {
   commit(golden: StepGolden, result: StepResult): void {
     const { file, dim, table, tableAllowed } = this
     const { optimiser, tolerances } = file.content
+    const accept = tolerances.per_step.find((one) => one.step === golden.step)?.accept
+    // Where a file lets gradients differ that much, it does not tell smaller elements' signs either.
+    const chaotic = accept !== undefined && accept.grad_norm_relative > CHAOTIC
+    const threshold = Math.max(tolerances.updated.threshold, chaotic ? accept.puzzle_local_grad_norm_relative : 0)
+    // A share of the update differs, in directions that know nothing of the parameter: its norm moves by that share of lr.
+    if (chaotic) this.normAllowed += accept.grad_norm_relative * optimiser.adam_atan2.lr
     const { ids, sums } = sumPerId(golden.puzzle_identifiers, result.rowGrads, dim)
     ids.forEach((id, i) => {
       const sum = sums.subarray(i * dim, (i + 1) * dim)
       const most = largest(sum)
       for (let d = 0; d < dim; d++) {
         const size = Math.abs(sum[d] ?? 0)
-        const clear = size === 0 || size >= tolerances.updated.threshold * most
+        const clear = size === 0 || size >= threshold * most
         const at = id * dim + d
         // An unclear sign leaves its trace in all later steps.
         tableAllowed[at] = (tableAllowed[at] ?? 0) + (clear ? 0 : tolerances.puzzle_table.other)
@@ -154,6 +169,20 @@ export function clearPreds(
   return [clear.map(({ cell }) => view.preds[cell] ?? -1), clear.map(({ pred }) => pred)]
 }
 
+/** Where q_continue learns, and its loss; of a model that has neither, that we have neither. */
+export function checkContinue(
+  comparison: Comparison,
+  at: (what: string) => string,
+  golden: Pick<StepGolden, 'metrics' | 'target_q_continue'>,
+  view: StepView,
+  accept: { readonly loss: number; readonly q: number },
+): void {
+  comparison.close(at('q_continue loss'), view.qContinueLoss, golden.metrics.q_continue_loss ?? 0, accept.loss)
+  comparison.equal(at('q_continue learns'), view.targetContinue !== undefined, golden.target_q_continue !== undefined)
+  // A sigmoid moves at most a quarter of what its logit moves.
+  comparison.allClose(at('target of q_continue'), view.targetContinue ?? [], golden.target_q_continue ?? [], accept.q)
+}
+
 function checkForward(
   walk: Walk,
   golden: StepGolden,
@@ -172,6 +201,7 @@ function checkForward(
   comparison.allClose(at('logits'), view.logits, unpack(golden.logits), accept.logits)
   comparison.allClose(at('q_halt'), view.qHalt, golden.q_halt, accept.q)
   comparison.allClose(at('q_continue'), view.qContinue, golden.q_continue, accept.q)
+  checkContinue(comparison, at, golden, view, accept)
   comparison.equal(at('count'), sums.count, golden.metrics.count)
   comparison.equal(at('steps sum'), sums.steps, golden.metrics.steps)
   comparison.equal(at('q_halt accuracy'), sums.qHaltAccuracy, golden.metrics.q_halt_accuracy)
@@ -194,6 +224,7 @@ function checkForward(
     const allowed = walk.file.content.tolerances.puzzle_local_grad.relative_to_max * largest(expected)
     comparison.allClose(at('puzzle gradient'), result.rowGrads, expected, allowed)
   }
+  if (golden.target_q_continue !== undefined) return
   const qHead = walk.piece(walk.arena.grad, 'q_head.weight')
   comparison.allClose(at('gradient of q_continue'), qHead.subarray(qHead.length / 2), new Float32Array(qHead.length / 2), 0) // prettier-ignore
 }
@@ -213,7 +244,7 @@ function checkAfter(walk: Walk, golden: StepGolden, comparison: Comparison): voi
     comparison.allClose(at('puzzle table'), walk.table, table, (i) => abs + (walk.tableAllowed[i] ?? 0))
   }
   for (const [name, expected] of Object.entries(golden.after.param_norms))
-    comparison.close(at(`norm of ${name}`), norm(walk.piece(walk.arena.params, name)), expected, tolerances.param_norms_relative * expected) // prettier-ignore
+    comparison.close(at(`norm of ${name}`), norm(walk.piece(walk.arena.params, name)), expected, tolerances.param_norms_relative * expected + walk.normAllowed) // prettier-ignore
 }
 
 function checkTrace(walk: Walk, comparison: Comparison): void {

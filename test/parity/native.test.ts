@@ -26,7 +26,7 @@ describe('golden models on the native engine', { skip }, () => {
           [],
         )
         const passed = reports.filter((report) => report.outcome === 'passed').map((report) => report.name)
-        for (const name of ['model-att', 'model-att-b', 'model-mlp', 'model-mlp-b'])
+        for (const name of ['model-att', 'model-att-b', 'model-mlp', 'model-mlp-b', 'model-hrm', 'model-hrm-b'])
           assert.ok(passed.includes(`${name}.json`), `${name}.json was not checked`)
       })
 })

@@ -29,6 +29,8 @@ describe('golden files', { skip: existsSync(folder) ? false : `${folder} is not 
       'model-att-b',
       'model-mlp',
       'model-mlp-b',
+      'model-hrm',
+      'model-hrm-b',
       'arc-data',
       'evaluation',
     ])
@@ -45,12 +47,19 @@ describe('golden files', { skip: existsSync(folder) ? false : `${folder} is not 
         writeFileSync(join(changed, name), altered)
       }
       alter('model-mlp-b.json', /"total_loss": ?\d/, '"total_loss": 9')
+      alter('model-hrm-b.json', /"q_continue_loss": ?\d/, '"q_continue_loss": 9')
       alter('act.json', /"halted": ?\[\s*0/, '"halted": [1')
       alter('loss.json', /"grad_q_halt": ?\[\s*-?0\./, '"grad_q_halt": [0.9')
       alter('optim.json', /"min_ratio": ?0\.1/, '"min_ratio": 0.11')
       assert.deepEqual(
         [...checkFolder(changed)].map((report) => `${report.name} ${report.outcome}`),
-        ['act.json missed', 'loss.json missed', 'model-mlp-b.json missed', 'optim.json missed'],
+        [
+          'act.json missed',
+          'loss.json missed',
+          'model-hrm-b.json missed',
+          'model-mlp-b.json missed',
+          'optim.json missed',
+        ],
       )
     } finally {
       rmSync(changed, { recursive: true })

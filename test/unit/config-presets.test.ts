@@ -1,4 +1,4 @@
-// The presets equal the official runs of spec sections 1.1, 3 and 6, value for value.
+// The presets equal the official runs of spec sections 1.1, 3, 6 and 10, value for value.
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { compileConfig } from '../../shared/config/compile.js'
@@ -14,6 +14,11 @@ const MODEL = {
   heads: 8,
   expansion: 4,
   layers: 2,
+  hLayers: 0,
+  networks: 'shared',
+  states: 'two',
+  gradient: 'cycle',
+  halting: 'halt',
   hCycles: 3,
   lCycles: 4,
   mixer: 'attention',
@@ -42,12 +47,28 @@ const PUZZLES = { ...TRAIN, steps: 65_100, puzzleLr: 1e-4, weightDecay: 1, puzzl
 const ARC_MODEL = { ...MODEL, vocab: 12, seqLen: 900 }
 const SUDOKU_MODEL = { ...MODEL, lCycles: 6, vocab: 11, seqLen: 81 }
 
+const HRM_MODEL = {
+  ...MODEL,
+  layers: 4,
+  hLayers: 4,
+  networks: 'two',
+  gradient: 'last',
+  halting: 'continue',
+  hCycles: 2,
+  lCycles: 2,
+  puzzleEmbLen: 1,
+}
+const HRM_PUZZLES = { ...PUZZLES, steps: 26_040, emaRate: 0 }
+
 const OFFICIAL: [PresetName, object, object, number, number][] = [
   ['arc1', ARC_MODEL, { ...ARC, steps: 518_071 }, 51_807, 6_829_058],
   ['arc2', ARC_MODEL, { ...ARC, steps: 722_098 }, 72_391, 6_829_058],
   ['sudoku-mlp', { ...SUDOKU_MODEL, mixer: 'mlp', positions: 'none' }, PUZZLES, 6_510, 5_028_866],
   ['sudoku-att', SUDOKU_MODEL, PUZZLES, 6_510, 6_828_034],
   ['maze', { ...MODEL, vocab: 6, seqLen: 900 }, PUZZLES, 6_510, 6_822_914],
+  ['hrm-arc1', { ...HRM_MODEL, vocab: 12, seqLen: 900 }, { ...ARC, steps: 518_071, emaRate: 0 }, 51_807, 27_276_290],
+  ['hrm-sudoku', { ...HRM_MODEL, vocab: 11, seqLen: 81 }, HRM_PUZZLES, 2_604, 27_275_266],
+  ['hrm-maze', { ...HRM_MODEL, vocab: 6, seqLen: 900 }, HRM_PUZZLES, 2_604, 27_270_146],
 ]
 
 for (const [name, model, train, evaluateEvery, parameters] of OFFICIAL) {
@@ -71,6 +92,9 @@ test('the data of the presets is that of the official builds', () => {
   assert.deepEqual(data('sudoku-mlp'), ['sudoku', 'sudoku-extreme', 9, 1000, 5_000])
   assert.deepEqual(data('sudoku-att'), data('sudoku-mlp'))
   assert.deepEqual(data('maze'), ['maze', 'maze-hard', 30, 0, 5_000])
+  assert.deepEqual(data('hrm-arc1'), data('arc1'))
+  assert.deepEqual(data('hrm-sudoku'), ['sudoku', 'sudoku-extreme', 9, 1000, 2_000])
+  assert.deepEqual(data('hrm-maze'), ['maze', 'maze-hard', 30, 0, 2_000])
   assert.equal(preset('arc1').data.poolSeed, 42)
 })
 

@@ -1,6 +1,7 @@
 // The counter-based generator: the published answers of Philox, and streams that never share numbers.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { compileConfig } from '../../shared/config/compile.js'
 import { initialParams, initialStates, roundToBf16, truncatedNormal } from '../../shared/gradients/init.js'
 import { philox, rngFor } from '../../shared/rng/counter.js'
 
@@ -98,7 +99,7 @@ describe('initial values', () => {
     assert.equal(roundToBf16(1 + 2 ** -8), 1)
     assert.equal(roundToBf16(1 + 3 * 2 ** -8), 1 + 2 ** -6)
     assert.equal(roundToBf16(-0.1), -0.10009765625)
-    const model = { hidden: 64 } as Parameters<typeof initialStates>[0]
+    const { model } = compileConfig({ preset: 'tiny', env: {}, flags: {} })
     const { hInit, lInit } = initialStates(model, 1)
     assert.equal(hInit.length, 64)
     assert.notDeepEqual(hInit, lInit)

@@ -17,6 +17,7 @@ for (const [preset, ...expected] of TABLE) {
   test(`${preset}: FLOPs per sample as in spec 8.2`, () => {
     const flops = flopsOf(compileConfig({ preset, env: {}, flags: {} }).model)
     const { layer, forward, backward, train, answer } = flops
+    assert.equal(train, forward + backward)
     const got = [layer / 1e9, forward / 1e9, backward / 1e9, train / 1e9, answer / 1e12]
     got.forEach((value, i) => {
       const want = expected[i] ?? 0
@@ -24,3 +25,10 @@ for (const [preset, ...expected] of TABLE) {
     })
   })
 }
+
+test('hrm: four thoughts and two answers of four layers, a gradient of one each, and all of it again for q_continue', () => {
+  const flops = flopsOf(compileConfig({ preset: 'hrm-sudoku', env: {}, flags: {} }).model)
+  assert.equal(flops.forward, 24 * flops.layer)
+  assert.equal(flops.backward, 16 * flops.layer)
+  assert.equal(flops.train, 64 * flops.layer)
+})

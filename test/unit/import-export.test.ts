@@ -1,7 +1,7 @@
 // There and back: a checkpoint of the official code becomes one of ours, ours becomes a file with the official names, and
 // not a bit changes on the way. What does not fit is said at once, and nothing is written then.
 import assert from 'node:assert/strict'
-import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { exportWeights } from '../../coordinator/import/export-weights.js'
@@ -14,12 +14,14 @@ import { checkpointState } from '../../coordinator/state-source.js'
 import { openCheckpoint, type Checkpoint } from '../../coordinator/store/checkpoint-reader.js'
 import { CheckpointWriter } from '../../coordinator/store/checkpoint-writer.js'
 import { CARRY_FILE, DENSE_FILE, denseRange, PUZZLE_FILE } from '../../shared/checkpoint/contents.js'
-import { tensorBytes } from '../../shared/checkpoint/safetensors.js'
+import { planFile, tensorBytes } from '../../shared/checkpoint/safetensors.js'
 import { compileConfig } from '../../shared/config/compile.js'
+import type { ModelConfig } from '../../shared/config/run-config.js'
 import { identityHash } from '../../shared/config/identity.js'
 import { PRESET_NAMES } from '../../shared/config/schema.js'
 import { CheckpointRefused, ConfigError } from '../../shared/errors.js'
-import { layoutOf, type Layout } from '../../shared/gradients/layout.js'
+import { layoutOf } from '../../shared/gradients/layout.js'
+import { recursionOf } from '../../shared/recursion.js'
 import { folderOf } from '../helpers/checkpoints.js'
 import { exportOptions, importOptions, keepLines, smallConfig, stopped } from '../helpers/imports.js'
 
@@ -31,10 +33,10 @@ const golden = (elements: number): Float32Array =>
 
 async function segment(
   checkpoint: Checkpoint,
-  layout: Layout,
+  model: ModelConfig,
   name: 'params' | 'ema' | 'm' | 'v',
 ): Promise<Float32Array> {
-  const { offset, length } = denseRange(layout, 4, name)
+  const { offset, length } = denseRange(layoutOf(model), model, name)
   return new Float32Array((await checkpoint.readData(DENSE_FILE, offset, length)).buffer)
 }
 
@@ -51,12 +53,12 @@ test('import: weights and average, zero moments, waiting slots, the touched rows
   const checkpoint = await openCheckpoint(dir)
   try {
     const layout = layoutOf(config.model)
-    const params = await segment(checkpoint, layout, 'params')
+    const params = await segment(checkpoint, config.model, 'params')
     for (const { offset, elements, name } of layout.entries)
       assert.deepEqual(params.subarray(offset, offset + elements), golden(elements), name)
-    assert.deepEqual(await segment(checkpoint, layout, 'ema'), params)
-    assert.ok((await segment(checkpoint, layout, 'm')).every((value) => value === 0))
-    assert.ok((await segment(checkpoint, layout, 'v')).every((value) => value === 0))
+    assert.deepEqual(await segment(checkpoint, config.model, 'ema'), params)
+    assert.ok((await segment(checkpoint, config.model, 'm')).every((value) => value === 0))
+    assert.ok((await segment(checkpoint, config.model, 'v')).every((value) => value === 0))
     const table = new PuzzleTable(4, 4)
     const slots = await restore(checkpoint, config, layout, table)
     assert.deepEqual(
@@ -99,6 +101,68 @@ test('import, export, import: the same bytes; from .pt with and without the pref
   await importWeights(importOptions(smallConfig(folder, 'three'), 'test/golden/pt/plain.pt', { step: 7 }))
   assert.deepEqual(bytesOf('three'), bytesOf('one'))
   assert.ok(!readdirSync(folder).some((name) => name.includes('.tmp')))
+})
+
+test('models of the family: out under the official names, in again as the same bytes, refused where they do not fit', async (t) => {
+  const folder = folderOf(t)
+  const family: [string, Record<string, string>, string[], RegExp][] = [
+    [
+      'hrm',
+      { 'model.networks': 'two', 'model.hLayers': '2', 'model.gradient': 'last', 'model.halting': 'continue' },
+      ['H_init', 'L_init', 'H_level.layers.1.mlp.down_proj.weight', 'L_level.layers.0.mlp.down_proj.weight'],
+      /two networks[^]*--model\.networks two[^]*--model\.hLayers 2/,
+    ],
+    ['one', { 'model.states': 'one' }, ['L_init'], /--model\.states one/],
+    ['many', { 'model.states': 'many' }, ['H_init', 'L1_init', 'L3_init'], /--model\.states many --model\.lCycles 3/],
+    [
+      'answer',
+      { 'model.states': 'answer', 'model.lCycles': '0' },
+      ['H_init', 'H_level.layers.0.mlp.down_proj.weight'],
+      /--model\.states answer --model\.lCycles 0/,
+    ],
+  ]
+  for (const [id, flags, named, remedy] of family) {
+    const config = smallConfig(folder, id, flags)
+    const inits = recursionOf(config.model).inits.map((name) => ({ name, shape: [4] }))
+    const specs = [...layoutOf(config.model).entries, ...inits, { name: 'puzzle_emb.weights', shape: [4, 4] }]
+    const { header, file } = planFile(
+      specs.map(({ name, shape }) => ({ name, shape, dtype: 'F32' })),
+      {},
+    )
+    // Every tensor starts with another number, so that none can stand for another.
+    const values = file.tensors.map((tensor, i) => golden(tensorBytes(tensor) / 4).map((value) => value + i))
+    const official = join(folder, `${id}.official`)
+    writeFileSync(official, Buffer.concat([header, ...values.map((each) => Buffer.from(each.buffer))]))
+    await importWeights(importOptions(config, official, { step: 1 }))
+    const to = join(folder, `${id}.safetensors`)
+    await exportWeights(exportOptions(folder, join(folder, id), { to }))
+    const out = await openWeights(to)
+    try {
+      for (const [i, { name, shape }] of specs.entries()) {
+        const tensor = out.tensors.find((each) => each.name === `model.inner.${name}`)
+        const into = new Float32Array(shape.reduce((a, b) => a * b, 1))
+        await tensor?.read(0, into)
+        assert.deepEqual(into, values[i], `${id}: ${name}`)
+      }
+      assert.equal(out.tensors.length, specs.length)
+      for (const name of named)
+        assert.ok(
+          out.tensors.some((each) => each.name === `model.inner.${name}`),
+          name,
+        )
+    } finally {
+      await out.close()
+    }
+    const again = { ...flags, 'run.id': `${id}-again` }
+    await importWeights(importOptions(smallConfig(folder, `${id}-again`, again), to))
+    const bytesOf = (run: string): Buffer[] =>
+      [DENSE_FILE, PUZZLE_FILE, CARRY_FILE].map((file) => readFileSync(join(folder, run, 'step-00000001', file)))
+    assert.deepEqual(bytesOf(`${id}-again`), bytesOf(id))
+    await assert.rejects(
+      importWeights(importOptions(smallConfig(folder, `${id}-trm`), official, { step: 1 })),
+      (error) => error instanceof CheckpointRefused && remedy.test(`${error.message} ${error.remedy}`),
+    )
+  }
 })
 
 /** A checkpoint whose every segment differs, and whose H_init is no bf16. */

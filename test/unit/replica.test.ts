@@ -2,111 +2,11 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import * as tf from '@tensorflow/tfjs-core'
-import type { ModelConfig, TrainConfig } from '../../shared/config/run-config.js'
-import { initialParams, initialStates } from '../../shared/gradients/init.js'
+import type { ModelConfig } from '../../shared/config/run-config.js'
 import { layoutOf, positionsOf } from '../../shared/gradients/layout.js'
-import type { SlotId } from '../../shared/ids.js'
-import { drawOf, slotId, stepOf } from '../../shared/ids.js'
-import { rngFor } from '../../shared/rng/counter.js'
+import { slotId, stepOf } from '../../shared/ids.js'
 import { selectBackend } from '../../worker/backends/choose.js'
-import type { Example } from '../../worker/train/carry.js'
-import type { Arena, ReplicaOptions, StepResult } from '../../worker/train/replica.js'
-import { Replica } from '../../worker/train/replica.js'
-
-const MODEL: ModelConfig = {
-  hidden: 16,
-  heads: 2,
-  expansion: 1,
-  layers: 1,
-  hCycles: 2,
-  lCycles: 2,
-  mixer: 'attention',
-  positions: 'rope',
-  puzzleEmbLen: 2,
-  puzzleEmbDim: 16,
-  haltMaxSteps: 3,
-  haltExplorationProb: 0.5,
-  rmsNormEps: 1e-5,
-  ropeTheta: 10000,
-  precision: 'f32',
-  vocab: 6,
-  seqLen: 15,
-}
-const TRAIN: TrainConfig = {
-  slots: 8,
-  steps: 10,
-  minutes: 0,
-  freezeDense: 0,
-  lr: 1e-2,
-  puzzleLr: 1e-2,
-  weightDecay: 0.1,
-  puzzleWeightDecay: 0.1,
-  beta1: 0.9,
-  beta2: 0.95,
-  warmupSteps: 2,
-  lrMinRatio: 1,
-  emaRate: 0.9,
-}
-const SEED = 5
-
-/** Example k of a slot: a pure function, as in a run. */
-function exampleFor(slot: SlotId, step: number, model: ModelConfig): Example {
-  const rng = rngFor(SEED, 'examples', slot, step)
-  const cells = (from: number): Uint8Array =>
-    Uint8Array.from({ length: model.seqLen }, () => from + Math.floor(rng.uniform() * (model.vocab - from)))
-  return { draw: drawOf(step), puzzle: slot, inputs: cells(1), labels: cells(0) }
-}
-
-class Run {
-  readonly arena: Arena
-  readonly replica: Replica
-  readonly slots: SlotId[]
-
-  constructor(
-    slots: readonly number[],
-    readonly model: ModelConfig = MODEL,
-    options: ReplicaOptions = {},
-  ) {
-    const layout = layoutOf(model)
-    const params = initialParams(layout, SEED)
-    const zeros = (): Float32Array => new Float32Array(layout.elements)
-    this.arena = { params, ema: params.slice(), m: zeros(), v: zeros(), grad: zeros(), mean: zeros() }
-    // A q head that is not zero, so that slots halt at different steps.
-    const q = layout.entries.find((entry) => entry.name === 'q_head.weight')
-    for (let i = 0; i < (q?.elements ?? 0); i++) params[(q?.offset ?? 0) + i] = Math.sin(7 * i)
-    const states = initialStates(model, SEED)
-    this.slots = slots.map(slotId)
-    this.replica = new Replica({ model, train: TRAIN, seed: SEED }, layout, this.arena, states, options)
-    this.replica.setSlots(this.slots.map((slot) => ({ slot, carry: 'reset' as const })))
-  }
-
-  propose(step: number): StepResult {
-    const takes = new Map(this.slots.map((slot) => [slot, exampleFor(slot, step, this.model)]))
-    const rows = new Float32Array(this.slots.length * this.model.puzzleEmbDim)
-    this.slots.forEach((slot, i) =>
-      rows.fill(0.1 * (slot + 1), i * this.model.puzzleEmbDim, (i + 1) * this.model.puzzleEmbDim),
-    )
-    return this.replica.step(stepOf(step), rows, takes)
-  }
-
-  commit(step: number, mean: Float32Array = this.arena.grad): void {
-    this.arena.mean.set(mean)
-    this.replica.commit(stepOf(step))
-  }
-
-  train(from: number, to: number): StepResult[] {
-    return Array.from({ length: to - from + 1 }, (_, i) => {
-      const result = this.propose(from + i)
-      this.commit(from + i)
-      return result
-    })
-  }
-
-  state(): unknown {
-    const { params, ema, m, v } = this.arena
-    return { params: params.slice(), ema: ema.slice(), m: m.slice(), v: v.slice(), carries: this.replica.carries() }
-  }
-}
+import { checkGradient, exampleFor, MODEL, Run } from '../helpers/replica.js'
 
 const eight = [0, 1, 2, 3, 4, 5, 6, 7]
 const largestDifference = (a: Float32Array, b: Float32Array): number =>
@@ -331,36 +231,7 @@ describe('replica', () => {
       const model = { ...MODEL, haltExplorationProb: 0, ...change }
       // With one H cycle nothing is cut off from the gradient, so that differences must agree.
       const run = new Run([0, 1], { ...model, hCycles: 1 })
-      const { rowGrads } = run.propose(1)
-      run.replica.discard()
-      const { params, grad } = run.arena
-      const gradient = grad.slice()
-      const layout = layoutOf(run.model)
-      const lossAt = (change: () => void, undo: () => void): number => {
-        change()
-        run.replica.reload()
-        const loss = run.propose(1).sums.lossTotal / TRAIN.slots
-        run.replica.discard()
-        undo()
-        return loss
-      }
-      for (const { name: tensor, offset, elements } of layout.entries) {
-        // Along the gradient itself the loss must change by |gradient| per unit.
-        const part = gradient.slice(offset, offset + elements)
-        const size = Math.sqrt(part.reduce((sum, value) => sum + value * value, 0))
-        if (size < 1e-7) continue
-        const kept = params.slice(offset, offset + elements)
-        const h = 2e-3
-        const moved = (by: number): number =>
-          lossAt(
-            () => params.set(kept.map((value, i) => value + (by * part[i]!) / size), offset), // prettier-ignore
-            () => params.set(kept, offset),
-          )
-        const slope = (moved(h) - moved(-h)) / (2 * h)
-        assert.ok(Math.abs(slope / size - 1) < 0.02, `${tensor}: slope ${slope}, gradient ${size}`)
-      }
-      assert.equal(rowGrads.length, 2 * run.model.puzzleEmbDim)
-      if (run.model.puzzleEmbDim > 0) assert.ok(rowGrads.some((value) => value !== 0))
+      checkGradient(run)
       assert.equal(run.replica.carries()[0]!.zH.length, positionsOf(run.model) * 16)
       run.replica.dispose()
     })

@@ -108,6 +108,11 @@ test('each copy of the layout is one contiguous range of the dense file', () => 
     heads: 2,
     expansion: 4,
     layers: 2,
+    hLayers: 0,
+    networks: 'shared',
+    states: 'two',
+    gradient: 'cycle',
+    halting: 'halt',
     hCycles: 1,
     lCycles: 1,
     mixer: 'attention',
@@ -123,18 +128,18 @@ test('each copy of the layout is one contiguous range of the dense file', () => 
     seqLen: 9,
   }
   const layout = layoutOf(model)
-  const { file } = planFile(denseTensors(layout, model.hidden))
+  const { file } = planFile(denseTensors(layout, model))
   const place = new Map(file.tensors.map((entry) => [entry.name, entry]))
   for (const [segment, prefix] of DENSE_COPIES) {
-    const { offset, length } = denseRange(layout, model.hidden, segment)
+    const { offset, length } = denseRange(layout, model, segment)
     assert.equal(length, layout.elements * 4)
     for (const entry of layout.entries) {
       assert.equal(place.get(prefix + entry.name)?.begin, offset + entry.offset * 4)
     }
   }
-  assert.equal(denseRange(layout, 8, 'hInit').offset, place.get('inner.H_init')?.begin)
-  assert.equal(denseRange(layout, 8, 'lInit').offset, place.get('inner.L_init')?.begin)
+  assert.equal(denseRange(layout, model, 'hInit').offset, place.get('inner.H_init')?.begin)
+  assert.equal(denseRange(layout, model, 'lInit').offset, place.get('inner.L_init')?.begin)
   const carry = planFile(carryTensors(model, 3)).file.tensors[1]!
-  const last = carryRange(model, 2)
+  const last = carryRange(model, 'zL', 2)
   assert.equal(last.offset + last.length, carry.end - carry.begin)
 })

@@ -1,4 +1,5 @@
 // The commands of the compute thread, performed on a replica. No network, no waiting; time only through the given clock.
+import { carryOf } from '../../shared/carry.js'
 import type { RunConfig } from '../../shared/config/run-config.js'
 import { firstNonFinite } from '../../shared/gradients/finite.js'
 import { fingerprint } from '../../shared/gradients/fingerprint.js'
@@ -122,8 +123,8 @@ function loadOrders(
   let at = 0
   return orders.map((order) => {
     if (order.carry !== 'load') return { slot: order.slot, carry: order.carry }
-    const zH = carries.subarray(at, at + elements / 2)
-    const zL = carries.subarray(at + elements / 2, at + elements)
+    const zH = carries.subarray(at, at + carryOf(config.model).zH)
+    const zL = carries.subarray(at + zH.length, at + elements)
     at += elements
     const { slot, steps } = order
     return { slot, carry: { slot, steps, halted: false, example: exampleOf(order.example), zH, zL } }
@@ -163,7 +164,7 @@ function copyCarries(carries: readonly CarryState[], elements: number): Float32A
   const copy = new Float32Array(new SharedArrayBuffer(carries.length * elements * Float32Array.BYTES_PER_ELEMENT))
   carries.forEach(({ zH, zL }, i) => {
     copy.set(zH, i * elements)
-    copy.set(zL, i * elements + elements / 2)
+    copy.set(zL, i * elements + zH.length)
   })
   return copy
 }

@@ -3,6 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { ModelConfig } from '../../shared/config/run-config.js'
 import type { Layout } from '../../shared/gradients/layout.js'
+import { layersOf } from '../../shared/recursion.js'
 import type { AttentionWeights } from '../ops/attention.js'
 import type { Weight } from '../ops/linear.js'
 import { disposeWeight, linear } from '../ops/linear.js'
@@ -18,7 +19,8 @@ export interface Parameters {
   readonly heads: Weight
   /** q_head.bias: (q_halt, q_continue); added on the host. */
   readonly qBias: { readonly values: readonly [number, number]; readonly offset: number }
-  readonly layers: readonly LayerWeights[]
+  /** Empty where the model has no such network. */
+  readonly networks: Readonly<Record<'H' | 'L', readonly LayerWeights[]>>
   dispose(): void
 }
 
@@ -61,6 +63,19 @@ export function uploadParameters(model: ModelConfig, layout: Layout, flat: Float
     return { q, k, v, o }
   }
 
+  const networkOf = (network: string, layers: number): LayerWeights[] =>
+    Array.from({ length: layers }, (_, i): LayerWeights => {
+      const name = `${network}_level.layers.${i}`
+      return {
+        mixer:
+          model.mixer === 'mlp'
+            ? { kind: 'mlp', weights: swigluOf(`${name}.mlp_t`) }
+            : { kind: 'attention', weights: attentionOf(`${name}.self_attn`) },
+        mlp: swigluOf(`${name}.mlp`),
+      }
+    })
+
+  const { H, L } = layersOf(model)
   const lmHead = entryOf('lm_head.weight')
   const qHead = entryOf('q_head.weight')
   if (qHead.offset !== lmHead.offset + lmHead.elements)
@@ -71,16 +86,7 @@ export function uploadParameters(model: ModelConfig, layout: Layout, flat: Float
     positions: model.positions === 'learned' ? table('embed_pos.embedding_weight') : null,
     heads: weight(lmHead.offset, model.vocab + 2, model.hidden),
     qBias: { values: [flat[bias.offset] ?? 0, flat[bias.offset + 1] ?? 0], offset: bias.offset },
-    layers: Array.from({ length: model.layers }, (_, i): LayerWeights => {
-      const name = `L_level.layers.${i}`
-      return {
-        mixer:
-          model.mixer === 'mlp'
-            ? { kind: 'mlp', weights: swigluOf(`${name}.mlp_t`) }
-            : { kind: 'attention', weights: attentionOf(`${name}.self_attn`) },
-        mlp: swigluOf(`${name}.mlp`),
-      }
-    }),
+    networks: { H: networkOf('H', H), L: networkOf('L', L) },
     dispose: () => owned.forEach((one) => one.dispose()),
   }
 }

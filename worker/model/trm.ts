@@ -1,8 +1,10 @@
-// The Tiny Recursive Model (spec 1.6) in the paper's nouns: x the question, y the answer (z_H), z the latent thoughts
-// (z_L). n thoughts and one answer make a cycle; T cycles make a supervision step; only the last is differentiated.
+// The Tiny Recursive Model and its family (spec 1.6, 1.10, 10): x the question, y the answer (z_H), z the latent thoughts
+// (z_L). Which network reads and writes what is a table (shared/recursion.ts); here it is performed, and gone back through.
 import * as tf from '@tensorflow/tfjs-core'
 import type { ModelConfig } from '../../shared/config/run-config.js'
 import { positionsOf } from '../../shared/gradients/layout.js'
+import type { Call, Recursion, Term } from '../../shared/recursion.js'
+import { callsOf, recursionOf } from '../../shared/recursion.js'
 import type { Gradients } from '../ops/gradients.js'
 import { linear } from '../ops/linear.js'
 import type { NetworkSaved, NetworkShape } from '../ops/network.js'
@@ -12,17 +14,15 @@ import { ropeTables } from '../ops/rope.js'
 import { primitives } from '../ops/primitives.js'
 import { scoped } from '../ops/scope.js'
 import type { Parameters } from './parameters.js'
+import { Sums } from './sums.js'
 
-/** Both states, (B*S, D) each. */
-export interface Thought {
-  readonly y: tf.Tensor2D
-  readonly z: tf.Tensor2D
-}
+/** The states of the recursion, (B*S, D) each: the answer y first, then the latent thoughts. */
+export type Thought = readonly [y: tf.Tensor2D, ...z: tf.Tensor2D[]]
 
 /** One graded network pass: what it kept, or, to save memory, where it started from. */
 type Pass = { readonly saved: NetworkSaved } | { readonly h: tf.Tensor2D; readonly injection: tf.Tensor2D }
 
-/** The graded cycle of a supervision step, ready to go back through. Dispose with tf.dispose when done. */
+/** The graded calls of a supervision step, ready to go back through. Dispose with tf.dispose when done. */
 export interface Graded {
   readonly passes: Pass[]
 }
@@ -38,6 +38,10 @@ export interface TrmOptions {
 
 export class Trm {
   private readonly rope: RopeTables | null
+  private readonly recursion: Recursion
+  /** The calls of a supervision step: those without gradient, and the graded ones. */
+  private readonly constant: readonly Call[]
+  private readonly graded: readonly Call[]
   readonly positions: number
 
   constructor(
@@ -47,6 +51,11 @@ export class Trm {
     this.positions = positionsOf(model)
     const wantsRope = model.positions === 'rope' && model.mixer === 'attention'
     this.rope = wantsRope ? ropeTables(this.positions, model.hidden / model.heads, model.ropeTheta) : null
+    this.recursion = recursionOf(model)
+    const calls = callsOf(model)
+    const from = calls.length - this.recursion.graded
+    this.constant = calls.slice(0, from)
+    this.graded = calls.slice(from)
   }
 
   private shape(batch: number): NetworkShape {
@@ -54,72 +63,72 @@ export class Trm {
     return { batch, positions: this.positions, heads, rope: this.rope, eps: rmsNormEps }
   }
 
-  /** n thoughts, then one answer; nothing is kept for backward. */
-  private refine(parameters: Parameters, x: tf.Tensor2D, { y, z }: Thought, batch: number): Thought {
-    return scoped(() => {
-      const shape = this.shape(batch)
-      const question = primitives().add(y, x)
-      let thought = z
-      for (let l = 0; l < this.model.lCycles; l++) {
-        const next = network().forward(thought, question, parameters.layers, shape)
-        if (thought !== z) thought.dispose()
-        thought = next
-        this.options.observe?.('z_L', thought)
-      }
-      const answer = network().forward(y, thought, parameters.layers, shape)
-      this.options.observe?.('z_H', answer)
-      return { y: answer, z: thought }
-    })
-  }
-
-  /** A whole supervision step without gradient: T cycles. The caller disposes the result; `start` is left alone. */
-  think(parameters: Parameters, x: tf.Tensor2D, start: Thought, batch: number, cycles = this.model.hCycles): Thought {
-    let thought: Thought = { y: tf.clone(start.y), z: tf.clone(start.z) }
-    for (let t = 0; t < cycles; t++) {
-      const next = this.refine(parameters, x, thought, batch)
-      tf.dispose([thought.y, thought.z])
-      thought = next
+  /** The states after some calls. The caller disposes the result; `start` is left alone. */
+  private perform(
+    calls: readonly Call[],
+    x: tf.Tensor2D,
+    start: Thought,
+    pass: (call: Call, h: tf.Tensor2D, injection: tf.Tensor2D) => tf.Tensor2D,
+  ): Thought {
+    const states = start.map((state) => tf.clone(state))
+    const sums = new Sums(states, x)
+    for (const call of calls) {
+      const written = pass(call, sums.of(call.reads), sums.of(call.adds))
+      sums.forget(call.writes)
+      states[call.writes]?.dispose()
+      states[call.writes] = written
+      this.options.observe?.(call.writes === 0 ? 'z_H' : 'z_L', written)
     }
-    return thought
+    sums.dispose()
+    return states as unknown as Thought
   }
 
-  /** A supervision step whose last cycle can be gone back through. The caller disposes both parts of the result. */
+  private run(parameters: Parameters, calls: readonly Call[], x: tf.Tensor2D, start: Thought, batch: number): Thought {
+    const shape = this.shape(batch)
+    return scoped(() =>
+      this.perform(calls, x, start, (call, h, injection) =>
+        network().forward(h, injection, parameters.networks[call.network], shape),
+      ),
+    )
+  }
+
+  /** A whole supervision step without gradient, or some cycles of it. The caller disposes the result; `start` is left alone. */
+  think(parameters: Parameters, x: tf.Tensor2D, start: Thought, batch: number, cycles = this.model.hCycles): Thought {
+    const { cycle } = this.recursion
+    const calls = Array.from({ length: cycles }, () => cycle).flat()
+    return this.run(parameters, calls, x, start, batch)
+  }
+
+  /** A supervision step whose last calls can be gone back through. The caller disposes both parts of the result. */
   thinkGraded(
     parameters: Parameters,
     x: tf.Tensor2D,
     start: Thought,
     batch: number,
   ): { thought: Thought; graded: Graded } {
-    const before = this.think(parameters, x, start, batch, this.model.hCycles - 1)
+    const before = this.run(parameters, this.constant, x, start, batch)
+    const shape = this.shape(batch)
     const result = scoped(() => {
       const passes: Pass[] = []
-      const run = (h: tf.Tensor2D, injection: tf.Tensor2D, writes: 'z_H' | 'z_L'): tf.Tensor2D => {
-        const shape = this.shape(batch)
-        let out: tf.Tensor2D
+      const thought = this.perform(this.graded, x, before, (call, h, injection) => {
+        const layers = parameters.networks[call.network]
         if (this.options.recompute === true) {
           passes.push({ h: tf.clone(h), injection: tf.clone(injection) })
-          out = network().forward(h, injection, parameters.layers, shape)
-        } else {
-          const { y, saved } = network().forwardSaving(h, injection, parameters.layers, shape)
-          passes.push({ saved })
-          out = tf.clone(y) // `y` goes with `saved`, the state outlives it
+          return network().forward(h, injection, layers, shape)
         }
-        this.options.observe?.(writes, out)
-        return out
-      }
-      const question = primitives().add(before.y, x)
-      let z = before.z
-      for (let l = 0; l < this.model.lCycles; l++) z = run(z, question, 'z_L')
-      const y = run(before.y, z, 'z_H')
-      return { thought: { y, z: z === before.z ? tf.clone(z) : z }, graded: { passes } }
+        const { y, saved } = network().forwardSaving(h, injection, layers, shape)
+        passes.push({ saved })
+        return tf.clone(y) // `y` goes with `saved`, the state outlives it
+      })
+      return { thought, graded: { passes } }
     })
-    tf.dispose([before.y, before.z])
+    tf.dispose([...before])
     return result
   }
 
   /**
    * From the gradient of the answer back to that of the question x (B*S, D); weight gradients are added to `gradients`.
-   * Consumes `graded` and `dy`. The states that enter the graded cycle are constants.
+   * Consumes `graded` and `dy`. The states that enter the graded calls are constants.
    */
   thinkBackward(
     parameters: Parameters,
@@ -129,26 +138,34 @@ export class Trm {
     gradients: Gradients,
   ): tf.Tensor2D {
     const shape = this.shape(batch)
-    let dx: tf.Tensor2D | null = null
-    let flowing = dy
-    for (const pass of graded.passes.toReversed()) {
-      const next = tf.tidy(() => {
-        const saved =
-          'saved' in pass ? pass.saved : network().forwardSaving(pass.h, pass.injection, parameters.layers, shape).saved
-        return network().backward(saved, flowing, parameters.layers, shape, gradients)
-      })
-      tf.dispose(pass as unknown as tf.TensorContainer)
-      // The last pass wrote the answer: its injection is the last thought. Every other pass had the question injected.
-      if (flowing !== dy) {
-        const sum: tf.Tensor2D = dx === null ? tf.clone(next) : primitives().add(dx, next)
-        dx?.dispose()
-        dx = sum
-      }
-      flowing.dispose()
-      flowing = next
+    /** Gradients of the question and of the states as they were after the call at hand. */
+    const flowing = new Map<Term, tf.Tensor2D>([[0, dy]])
+    const add = (term: Term, gradient: tf.Tensor2D): void => {
+      const before = flowing.get(term)
+      flowing.set(term, before === undefined ? tf.clone(gradient) : primitives().add(before, gradient))
+      before?.dispose()
     }
-    flowing.dispose()
-    return dx ?? tf.zeros([batch * this.positions, this.model.hidden])
+    for (const [i, call] of [...this.graded.entries()].reverse()) {
+      const pass = graded.passes[i]
+      const dOut = flowing.get(call.writes)
+      if (pass === undefined) throw new Error(`nothing was kept of graded call ${i}`)
+      flowing.delete(call.writes)
+      if (dOut !== undefined) {
+        const layers = parameters.networks[call.network]
+        const dIn = tf.tidy(() => {
+          const saved =
+            'saved' in pass ? pass.saved : network().forwardSaving(pass.h, pass.injection, layers, shape).saved
+          return network().backward(saved, dOut, layers, shape, gradients)
+        })
+        const isGraded = (term: Term): boolean =>
+          term === 'x' || this.graded.slice(0, i).some((earlier) => earlier.writes === term)
+        for (const term of [...call.reads, ...call.adds]) if (isGraded(term)) add(term, dIn)
+        dIn.dispose()
+        dOut.dispose()
+      }
+      tf.dispose(pass as unknown as tf.TensorContainer)
+    }
+    return flowing.get('x') ?? tf.zeros([batch * this.positions, this.model.hidden])
   }
 
   /** Both heads at every position: (B*S, V + 2), the last two columns being q without bias. Spec 1.6. */

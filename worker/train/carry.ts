@@ -1,4 +1,4 @@
-// The carry of the owned slots (spec 1.8): per slot the ACT state and its example, and both states of the recursion on the
+// The carry of the owned slots (spec 1.8): per slot the ACT state and its example, and the states of the recursion on the
 // device, in chunks of one micro-batch each.
 import * as tf from '@tensorflow/tfjs-core'
 import type { Draw, SlotId } from '../../shared/ids.js'
@@ -17,7 +17,7 @@ export interface Example {
   readonly labels: Uint8Array
 }
 
-/** The carry of one slot, as a snapshot holds it. zH, zL: (S * D), f32. */
+/** The carry of one slot, as a snapshot holds it. zH (S * D): the answer; zL: all latent states, (S * D) each; f32. */
 export interface CarryState extends ActState {
   readonly slot: SlotId
   readonly example: Example | null
@@ -47,19 +47,24 @@ export function chunkBounds(count: number, size: number): { from: number; to: nu
   }))
 }
 
-/** The states a fresh slot starts from, one row (1, S * D) each. */
-export interface FreshRows {
-  readonly h: tf.Tensor2D
-  readonly l: tf.Tensor2D
+/** The states a fresh slot starts from, one row (1, S * D) each, in the order of a thought. */
+export type FreshRows = readonly tf.Tensor2D[]
+
+/** hInit: (D), of the answer; lInit: (D) of each latent state. */
+export interface InitialStates {
+  readonly hInit: Float32Array
+  readonly lInit: Float32Array
 }
 
-export function freshRows(states: { hInit: Float32Array; lInit: Float32Array }, positions: number): FreshRows {
+export function freshRows({ hInit, lInit }: InitialStates, positions: number): FreshRows {
   const row = (state: Float32Array): tf.Tensor2D => {
     const all = new Float32Array(positions * state.length)
     for (let s = 0; s < positions; s++) all.set(state, s * state.length)
     return tf.tensor2d(all, [1, all.length])
   }
-  return { h: row(states.hInit), l: row(states.lInit) }
+  const hidden = hInit.length
+  const latents = Array.from({ length: lInit.length / hidden }, (_, i) => lInit.subarray(i * hidden, (i + 1) * hidden))
+  return [hInit, ...latents].map(row)
 }
 
 /**
@@ -67,7 +72,7 @@ export function freshRows(states: { hInit: Float32Array; lInit: Float32Array }, 
  * whatever a halted slot left behind (even NaN) cannot reach its next example. The caller disposes the result.
  */
 export function startOf(reset: readonly boolean[], fresh: FreshRows, hidden: number, before?: Thought): Thought {
-  if (before !== undefined && !reset.includes(true)) return { y: tf.clone(before.y), z: tf.clone(before.z) }
+  if (before !== undefined && !reset.includes(true)) return before.map((state) => tf.clone(state)) as unknown as Thought
   const rows = reset.length
   const index = Int32Array.from(reset, (isReset, i) => (isReset ? 0 : i + 1))
   const pick = (freshRow: tf.Tensor2D, state?: tf.Tensor2D): tf.Tensor2D =>
@@ -77,5 +82,5 @@ export function startOf(reset: readonly boolean[], fresh: FreshRows, hidden: num
       const source: tf.Tensor2D = kept === undefined ? freshRow : tf.concat([freshRow, kept], 0)
       return tf.reshape(gatherRows(source, index), [(rows * width) / hidden, hidden])
     })
-  return { y: pick(fresh.h, before?.y), z: pick(fresh.l, before?.z) }
+  return fresh.map((row, i) => pick(row, before?.[i])) as unknown as Thought
 }

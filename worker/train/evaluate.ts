@@ -41,16 +41,16 @@ export function answersOf(
       let thought = startOf(new Array<boolean>(size).fill(true), fresh, hidden)
       for (let step = 1; step <= last; step++) {
         const next = trm.think(parameters, x, thought, size, cycles === true ? 1 : undefined)
-        tf.dispose([thought.y, thought.z])
+        tf.dispose([...thought])
         thought = next
         const block = steps.indexOf(step)
         if (block < 0 && !early) continue
         tf.tidy(() => {
-          const read = new Heads(trm, parameters, next.y, size)
+          const read = new Heads(trm, parameters, next[0], size)
           for (let i = 0; i < size; i++) {
             const row = from + i
             if (block >= 0) read.into(answers, block * batch + row, i)
-            if (!early || answers.halts[row] !== 0 || (step < last && !(read.q(i) > 0))) continue
+            if (!early || answers.halts[row] !== 0 || (step < last && !read.halts(i))) continue
             answers.halts[row] = step
             read.into(answers, steps.length * batch + row, i)
           }
@@ -77,13 +77,19 @@ class Heads {
     this.out = trm.heads(parameters, y)
     this.columns = trm.model.vocab + 2
     const perRow = tf.reshape(this.out, [size, trm.positions * this.columns])
-    const bias = parameters.qBias.values[0]
-    this.qs = tf.slice(perRow, [0, trm.model.vocab], [size, 1]).dataSync<'float32'>().map((q) => q + bias) // prettier-ignore
+    const bias = parameters.qBias.values
+    const read = tf.slice(perRow, [0, trm.model.vocab], [size, 2]).dataSync<'float32'>()
+    this.qs = read.map((q, i) => q + (bias[i % 2] as number))
   }
 
   /** The q_halt logit of row i. */
   q(i: number): number {
-    return this.qs[i] as number
+    return this.qs[2 * i] as number
+  }
+
+  /** Would row i halt here, by the rule that the model was trained with? */
+  halts(i: number): boolean {
+    return this.q(i) > (this.trm.model.halting === 'continue' ? (this.qs[2 * i + 1] as number) : 0)
   }
 
   /** Writes the answer of row i as answer number `at`. */

@@ -1,6 +1,7 @@
 // One worker's copy of the training state: parameters, moments and average in the arena, the carries of its slots on the
 // device. A step only proposes (a gradient, a candidate carry); commit adopts it, discard forgets it. Nothing here waits.
 import * as tf from '@tensorflow/tfjs-core'
+import { carryOf } from '../../shared/carry.js'
 import type { ModelConfig, TrainConfig } from '../../shared/config/run-config.js'
 import { firstNonFinite } from '../../shared/gradients/finite.js'
 import type { Layout } from '../../shared/gradients/layout.js'
@@ -8,21 +9,19 @@ import { learningRate } from '../../shared/gradients/schedule.js'
 import type { SlotId, Step } from '../../shared/ids.js'
 import type { StepSums } from '../../shared/protocol/messages.js'
 import type { Answers, Question } from '../../shared/question.js'
-import { rngFor } from '../../shared/rng/counter.js'
 import { addSums } from '../../shared/step-sums.js'
-import { encode, encodeBackward } from '../model/encoding.js'
 import type { Parameters } from '../model/parameters.js'
 import { uploadParameters } from '../model/parameters.js'
 import type { PassObserver, Thought } from '../model/trm.js'
 import { Trm } from '../model/trm.js'
 import { Gradients } from '../ops/gradients.js'
-import type { ActState } from './act.js'
-import { FRESH, transition } from './act.js'
+import { FRESH } from './act.js'
 import { update } from './adam-atan2.js'
-import type { CarryState, Chunk, Example, FreshRows, Lane } from './carry.js'
-import { chunkBounds, freshRows, startOf } from './carry.js'
+import type { CarryState, Chunk, Example, FreshRows, InitialStates, Lane } from './carry.js'
+import { chunkBounds, freshRows } from './carry.js'
+import type { Phase, StepView } from './chunk-step.js'
+import { stepChunk } from './chunk-step.js'
 import { answersOf, type AskedRows } from './evaluate.js'
-import { lossHead } from './loss.js'
 
 /** Flat buffers of layout.elements each; the caller owns their memory. */
 export interface Arena {
@@ -35,16 +34,6 @@ export interface Arena {
   readonly grad: Float32Array
   /** The gradient to apply: the sum of all replicas' parts. */
   readonly mean: Float32Array
-}
-
-export type Phase = 'upload' | 'forward' | 'backward' | 'read'
-
-/** What a step saw, for tests. logits (slots, S0, V); preds (slots, S0); q per slot. */
-export interface StepView {
-  readonly logits: Float32Array
-  readonly preds: Uint16Array
-  readonly qHalt: Float32Array
-  readonly qContinue: Float32Array
 }
 
 export interface ReplicaOptions {
@@ -94,7 +83,7 @@ export class Replica {
     private readonly config: ReplicaConfig,
     private readonly layout: Layout,
     private readonly arena: Arena,
-    states: { hInit: Float32Array; lInit: Float32Array },
+    states: InitialStates,
     private readonly options: ReplicaOptions = {},
   ) {
     for (const name of ['params', 'ema', 'm', 'v', 'grad', 'mean'] as const)
@@ -120,27 +109,28 @@ export class Replica {
   setSlots(slots: readonly { slot: SlotId; carry: 'keep' | 'reset' | CarryState }[]): void {
     this.discard()
     const before = new Map(this.carries().map((carry) => [carry.slot, carry]))
-    const width = this.trm.positions * this.config.model.hidden
+    const { zH: width, zL } = carryOf(this.config.model)
     const carries = slots.map(({ slot, carry }): CarryState => {
       if (carry === 'reset') {
-        const zeros = new Float32Array(width)
-        return { slot, ...FRESH, example: null, zH: zeros, zL: zeros }
+        return { slot, ...FRESH, example: null, zH: new Float32Array(width), zL: new Float32Array(zL) }
       }
       const kept = carry === 'keep' ? before.get(slot) : carry
       if (kept === undefined) throw new Error(`slot ${slot} cannot keep a carry: this replica did not own it`)
-      if (kept.zH.length !== width || kept.zL.length !== width)
-        throw new RangeError(`the carry of slot ${slot} has ${kept.zH.length} values per state, not ${width}`)
+      if (kept.zH.length !== width || kept.zL.length !== zL)
+        throw new RangeError(`the carry of slot ${slot} has ${kept.zH.length} and ${kept.zL.length} values, not ${width} and ${zL}`) // prettier-ignore
       return { ...kept, slot }
     })
     this.disposeChunks(this.chunks)
     this.lanes = carries.map(({ slot, steps, halted, example }) => ({ slot, steps, halted, example }))
     this.chunks = chunkBounds(carries.length, this.options.microBatch ?? carries.length).map(({ from, to }) => {
-      const upload = (key: 'zH' | 'zL'): tf.Tensor2D => {
+      const upload = (state: number): tf.Tensor2D => {
         const flat = new Float32Array((to - from) * width)
-        carries.slice(from, to).forEach((carry, i) => flat.set(carry[key], i * width))
+        carries.slice(from, to).forEach(({ zH, zL }, i) => {
+          flat.set(state === 0 ? zH : zL.subarray((state - 1) * width, state * width), i * width)
+        })
         return tf.tensor2d(flat, [(to - from) * this.trm.positions, this.config.model.hidden])
       }
-      return { from, to, thought: { y: upload('zH'), z: upload('zL') } }
+      return { from, to, thought: this.fresh.map((_, state) => upload(state)) as unknown as Thought }
     })
   }
 
@@ -165,24 +155,21 @@ export class Replica {
     if (rows.length < lanes.length * width)
       throw new RangeError(`${rows.length} puzzle values do not make ${lanes.length} rows of ${width}`)
 
+    const { inspect, ignoreLabel = 0 } = this.options
+    const { trm, parameters, fresh } = this
+    const work = { ...this.config, trm, parameters, fresh, ignoreLabel, ...(inspect && { inspect }) }
     const gradients = new Gradients()
     const rowGrads = new Float32Array(lanes.length * width)
-    const bias = { halt: 0 }
+    const bias = [0, 0]
     const after: Lane[] = []
     const chunks: Chunk[] = []
     const sums: StepSums[] = []
     for (const chunk of this.chunks) {
       const part = lanes.slice(chunk.from, chunk.to)
-      const done = this.stepChunk(
-        step,
-        chunk,
-        part,
-        rows.subarray(chunk.from * width, chunk.to * width),
-        gradients,
-        mark,
-      )
+      const own = rows.subarray(chunk.from * width, chunk.to * width)
+      const done = stepChunk(work, step, { thought: chunk.thought, lanes: part, rows: own }, gradients, mark)
       rowGrads.set(done.rowGrads, chunk.from * width)
-      bias.halt += done.biasGrad
+      done.biasGrad.forEach((d, i) => (bias[i] = (bias[i] as number) + d))
       after.push(...done.lanes)
       chunks.push({ ...chunk, thought: done.thought })
       sums.push(done.sums)
@@ -190,7 +177,7 @@ export class Replica {
     const { grad } = this.arena
     grad.fill(0)
     gradients.addTo(grad)
-    grad[this.parameters.qBias.offset] = bias.halt
+    grad.set(bias, this.parameters.qBias.offset)
     mark('read')
     this.candidate = { lanes: after, chunks }
     const total = addSums(sums)
@@ -201,94 +188,6 @@ export class Replica {
       finite: Number.isFinite(total.lossTotal) && firstNonFinite(grad) < 0 && firstNonFinite(rowGrads) < 0,
       rowGrads,
     }
-  }
-
-  private stepChunk(
-    step: Step,
-    chunk: Chunk,
-    lanes: readonly (Lane & { readonly example: Example })[],
-    rows: Float32Array,
-    gradients: Gradients,
-    mark: (phase: Phase) => void,
-  ): { sums: StepSums; lanes: Lane[]; thought: Thought; rowGrads: Float32Array; biasGrad: number } {
-    const { model, train } = this.config
-    const { parameters, trm, options } = this
-    const { vocab, seqLen, puzzleEmbLen, hidden } = model
-    const batch = lanes.length
-    const tokens = new Uint8Array(batch * seqLen)
-    const labels = new Uint8Array(batch * seqLen)
-    lanes.forEach(({ example }, i) => {
-      tokens.set(example.inputs, i * seqLen)
-      labels.set(example.labels, i * seqLen)
-    })
-
-    const resets = lanes.map((lane) => lane.halted)
-    const start = startOf(resets, this.fresh, hidden, chunk.thought)
-    const x = encode(model, parameters, tokens, rows, batch)
-    mark('upload')
-    const { thought, graded } = trm.thinkGraded(parameters, x, start, batch)
-    tf.dispose([start.y, start.z, x])
-    const out = trm.heads(parameters, thought.y)
-    const values = out.dataSync<'float32'>()
-    out.dispose()
-    mark('forward')
-
-    const columns = vocab + 2
-    const rowStride = trm.positions * columns
-    const at = { start: puzzleEmbLen * columns, rowStride, cellStride: columns }
-    const q = (i: number, which: 0 | 1): number =>
-      Math.fround((values[i * rowStride + vocab + which] as number) + parameters.qBias.values[which])
-    const qHalt = Float32Array.from(lanes, (_, i) => q(i, 0))
-    const next = lanes.map((lane, i) => ({ ...lane, ...this.nextState(step, lane, qHalt[i] as number) }))
-    const dOut = new Float32Array(values.length)
-    const dHalt = new Float64Array(batch)
-    const loss = lossHead(
-      {
-        rows: batch,
-        cells: seqLen,
-        vocab,
-        logits: values,
-        at,
-        labels,
-        ignoreLabel: options.ignoreLabel ?? 0,
-        qHalt,
-        halted: next.map((lane) => lane.halted),
-        steps: next.map((lane) => lane.steps),
-      },
-      { weight: 1 / train.slots, logits: dOut, qHalt: dHalt },
-    )
-    dHalt.forEach((d, i) => (dOut[i * rowStride + vocab] = d))
-    if (options.inspect !== undefined) {
-      const logits = new Float32Array(batch * seqLen * vocab)
-      for (let cell = 0; cell < batch * seqLen; cell++) {
-        const from = at.start + Math.floor(cell / seqLen) * rowStride + (cell % seqLen) * columns
-        logits.set(values.subarray(from, from + vocab), cell * vocab)
-      }
-      options.inspect({ logits, preds: loss.preds, qHalt, qContinue: Float32Array.from(lanes, (_, i) => q(i, 1)) })
-    }
-
-    const dOutTensor = tf.tensor2d(dOut, [batch * trm.positions, columns])
-    const dy = trm.headsBackward(parameters, thought.y, dOutTensor, gradients)
-    dOutTensor.dispose()
-    const dx = trm.thinkBackward(parameters, graded, dy, batch, gradients)
-    const rowGrads = encodeBackward(model, parameters, tokens, batch, dx, gradients)
-    dx.dispose()
-    mark('backward')
-    return { sums: loss.sums, lanes: next, thought, rowGrads, biasGrad: dHalt.reduce((a, b) => a + b, 0) }
-  }
-
-  /** Exploration is drawn per slot and step: the same for any number of workers, and again in a replay. */
-  private nextState(step: Step, lane: Lane, qHalt: number): ActState {
-    const { haltMaxSteps, haltExplorationProb } = this.config.model
-    const rng = rngFor(this.config.seed, 'halt', lane.slot, step)
-    const rand = rng.uniform()
-    const randint = 2 + Math.floor(rng.uniform() * (haltMaxSteps - 1))
-    const { steps, halted } = transition(lane, qHalt, rand, randint, {
-      haltMaxSteps,
-      explorationProb: haltExplorationProb,
-      training: true,
-    })
-    return { steps, halted }
   }
 
   /**
@@ -318,15 +217,14 @@ export class Replica {
 
   /** The carries of the owned slots as of the last commit, copied to the host. */
   carries(): CarryState[] {
-    const width = this.trm.positions * this.config.model.hidden
+    const { zH: width, zL: latent } = carryOf(this.config.model)
     return this.chunks.flatMap(({ from, to, thought }) => {
-      const y = thought.y.dataSync<'float32'>()
-      const z = thought.z.dataSync<'float32'>()
-      return this.lanes.slice(from, to).map((lane, i) => ({
-        ...lane,
-        zH: y.slice(i * width, (i + 1) * width),
-        zL: z.slice(i * width, (i + 1) * width),
-      }))
+      const [y, ...z] = thought.map((state) => state.dataSync<'float32'>()) as [Float32Array, ...Float32Array[]]
+      return this.lanes.slice(from, to).map((lane, i) => {
+        const zL = new Float32Array(latent)
+        z.forEach((state, at) => zL.set(state.subarray(i * width, (i + 1) * width), at * width))
+        return { ...lane, zH: y.slice(i * width, (i + 1) * width), zL }
+      })
     })
   }
 
@@ -348,7 +246,7 @@ export class Replica {
     this.lanes = []
     this.parameters.dispose()
     this.forgetAverage()
-    tf.dispose([this.fresh.h, this.fresh.l])
+    tf.dispose([...this.fresh])
     this.trm.dispose()
   }
 
@@ -358,6 +256,6 @@ export class Replica {
   }
 
   private disposeChunks(chunks: readonly Chunk[]): void {
-    for (const { thought } of chunks) tf.dispose([thought.y, thought.z])
+    for (const { thought } of chunks) tf.dispose([...thought])
   }
 }

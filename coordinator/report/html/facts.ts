@@ -1,10 +1,11 @@
 // What a reader must know of a run besides its numbers: what it is, where it was measured, and what they do not say.
+import { modelName } from '../../../shared/config/model-name.js'
 import type { RunConfig } from '../../../shared/config/run-config.js'
 import { moment, plain } from './numbers.js'
 import type { RunReport } from './page.js'
 
 const modelOf = ({ model }: RunConfig, parameters: number | undefined): string =>
-  `TRM-${model.mixer === 'mlp' ? 'MLP' : 'Att'}, ${model.hidden} wide, ${model.layers} layers, T = ${model.hCycles}, n = ${model.lCycles}, ` +
+  `${modelName(model)}, ${model.hidden} wide, ${model.layers} layers${model.networks === 'two' ? ` each` : ''}, T = ${model.hCycles}, n = ${model.lCycles}, ` +
   `up to ${model.haltMaxSteps} supervision steps${parameters === undefined ? '' : `, ${plain(parameters)} dense parameters`}`
 
 /** One sentence under the title. */

@@ -1,4 +1,5 @@
 // The report of a run: one HTML page that needs nothing else, no network, no script. A pure function of what is known.
+import { modelName } from '../../../shared/config/model-name.js'
 import type { RunConfig } from '../../../shared/config/run-config.js'
 import { wilson } from '../../../shared/wilson.js'
 import type { EvaluationRecord, RecordedPair, WatchedPair } from '../../evaluate/record.js'
@@ -237,7 +238,7 @@ function pictures({ pairs, watched, asked }: EvaluationRecord): Part {
 function ours({ evaluation, checkpoint, name }: RunReport, { data, model }: RunConfig): PublishedRow {
   const measure = data.kind === 'arc' ? 'pass@2' : 'exact'
   return {
-    what: `This run (${name}): TRM-${model.mixer === 'mlp' ? 'MLP' : 'Att'}, ${data.source === 'generated' ? 'generated tasks' : data.source}, ${measure}`,
+    what: `This run (${name}): ${modelName(model)}, ${data.source === 'generated' ? 'generated tasks' : data.source}, ${measure}`,
     published: DASH,
     measured: measuredText(evaluation, measure),
     source:

@@ -2,6 +2,7 @@
 // those of shared/baselines; the findings about TRM and HRM are of figures.md, sections 2, 2.1, 4.2 and 5.1.
 import { ACCURACY } from '../../../shared/baselines/accuracy.js'
 import { TEST_SETS, type Baseline, type Grade, type TestSet } from '../../../shared/baselines/baseline.js'
+import { modelName } from '../../../shared/config/model-name.js'
 import type { RunConfig } from '../../../shared/config/run-config.js'
 import type { EvaluationRecord } from '../../evaluate/record.js'
 import { html, type Markup } from './markup.js'
@@ -85,9 +86,9 @@ function differs(
   set: TestSet,
   id: string,
 ): string | undefined {
-  const mixer = id === 'trm-mlp' ? 'mlp' : id.startsWith('trm') ? 'attention' : undefined
+  const name = id === 'trm-mlp' ? 'TRM-MLP' : id.startsWith('trm') ? 'TRM-Att' : undefined
   if (config.data.source !== set) return 'not measured'
-  if (mixer === undefined || mixer !== config.model.mixer) return 'other network'
+  if (name !== modelName(config.model)) return 'other network'
   if (evaluation === undefined) return 'not evaluated yet'
   if (evaluation.asked.maxPairs > 0) return `only ${evaluation.asked.maxPairs} pairs asked`
   return undefined

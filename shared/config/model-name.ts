@@ -1,0 +1,18 @@
+// What a network is called where people read of it: TRM-Att, TRM-MLP, HRM, a transformer, and what of it is not as published.
+import type { ModelConfig } from './run-config.js'
+
+export function modelName({ mixer, states, networks, gradient, halting }: ModelConfig): string {
+  const isHrm = states === 'two' && networks === 'two' && gradient === 'last' && halting === 'continue'
+  const mlp = mixer === 'mlp'
+  if (isHrm) return mlp ? 'HRM-MLP' : 'HRM'
+  if (states === 'answer') return `${mlp ? 'MLP' : 'transformer'} without thoughts`
+  const notes = [
+    networks === 'two' && 'two networks',
+    states === 'one' && 'a single state',
+    states === 'many' && 'a thought per L cycle',
+    gradient === 'last' && 'gradient of the last two calls',
+    gradient === 'all' && 'gradient of all cycles',
+    halting === 'continue' && 'halting by q_continue',
+  ].filter((note) => note !== false)
+  return `TRM-${mlp ? 'MLP' : 'Att'}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`
+}

@@ -1,0 +1,142 @@
+// The family of TRM on a model of a few thousand weights: gradients against differences of the loss, and members that must
+// be equal to others.
+import assert from 'node:assert/strict'
+import { before, describe, it } from 'node:test'
+import * as tf from '@tensorflow/tfjs-core'
+import type { ModelConfig } from '../../shared/config/run-config.js'
+import { layoutOf } from '../../shared/gradients/layout.js'
+import { selectBackend } from '../../worker/backends/choose.js'
+import { checkGradient, exampleFor, MODEL, Run } from '../helpers/replica.js'
+
+const CALM: ModelConfig = { ...MODEL, haltExplorationProb: 0 }
+const HRM: ModelConfig = { ...CALM, networks: 'two', gradient: 'last', halting: 'continue' }
+
+/** Largest difference, by the largest value. */
+function apart(a: Float32Array, b: Float32Array): number {
+  let [difference, most] = [0, 0]
+  a.forEach((value, i) => {
+    difference = Math.max(difference, Math.abs(value - b[i]!))
+    most = Math.max(most, Math.abs(value))
+  })
+  return difference / most
+}
+
+function gradientOf(model: ModelConfig): Float32Array {
+  const run = new Run([0, 1, 2], model)
+  run.train(1, 2)
+  run.propose(3)
+  run.replica.dispose()
+  return run.arena.grad
+}
+
+describe('the family', () => {
+  before(async () => {
+    await selectBackend('wasm', { root: process.cwd() })
+  })
+
+  // Where the gradient is cut off somewhere, differences of the loss know nothing of it: everything is graded here.
+  const variants: [string, Partial<ModelConfig>][] = [
+    ['two networks', { networks: 'two', hLayers: 2, gradient: 'all' }],
+    ['two networks, MLP mixers', { networks: 'two', mixer: 'mlp', positions: 'none', gradient: 'all' }],
+    ['thought and answer once', { networks: 'two', hCycles: 1, lCycles: 1, gradient: 'last' }],
+    ['all H cycles', { gradient: 'all' }],
+    ['one state', { states: 'one', gradient: 'all' }],
+    ['a thought per L cycle', { states: 'many', gradient: 'all' }],
+    ['a thought per L cycle, two networks', { states: 'many', networks: 'two', gradient: 'all' }],
+    ['a plain transformer', { states: 'answer', lCycles: 0, hCycles: 1, layers: 2 }],
+    ['a transformer run twice', { states: 'answer', lCycles: 0, hCycles: 2, gradient: 'all' }],
+    ['HRM without a choice to halt', { ...HRM, hCycles: 1, lCycles: 1, haltMaxSteps: 1 }],
+  ]
+  for (const [name, change] of variants)
+    it(`has the gradient that differences of its loss give: ${name}`, () => {
+      for (const recompute of [false, true]) {
+        const run = new Run([0, 1], { ...CALM, ...change }, { recompute })
+        checkGradient(run)
+        run.replica.dispose()
+      }
+    })
+
+  const equals: [string, Partial<ModelConfig>, Partial<ModelConfig>][] = [
+    ['one thought of its own is one thought', { states: 'many', lCycles: 1 }, { lCycles: 1 }],
+    ['a single H cycle is the whole step', { hCycles: 1, gradient: 'all' }, { hCycles: 1 }],
+    ['the last thought of one is all of them', { lCycles: 1, gradient: 'last' }, { lCycles: 1 }],
+  ]
+  for (const [name, one, other] of equals)
+    it(`is the same, bit for bit: ${name}`, () => {
+      assert.deepEqual(gradientOf({ ...CALM, ...one }), gradientOf({ ...CALM, ...other }))
+    })
+
+  it('cuts the gradient where it is told to', () => {
+    const [cycle, last, all] = (['cycle', 'last', 'all'] as const).map((gradient) => gradientOf({ ...CALM, gradient }))
+    assert.ok(apart(cycle!, last!) > 1e-3 && apart(cycle!, all!) > 1e-3)
+  })
+
+  it('adds up to the shared network where both networks are equal', () => {
+    const shared = new Run([0, 1, 2], CALM)
+    const two = new Run([0, 1, 2], { ...CALM, networks: 'two' })
+    const from = layoutOf(shared.model)
+    const to = layoutOf(two.model)
+    const own = (name: string): string => name.replace('H_level', 'L_level')
+    const source = (name: string): Float32Array => {
+      const { offset, elements } = from.entries.find((entry) => entry.name === own(name))!
+      return shared.arena.params.subarray(offset, offset + elements)
+    }
+    for (const { name, offset } of to.entries) two.arena.params.set(source(name), offset)
+    two.replica.reload()
+    assert.deepEqual(two.propose(1).sums, shared.propose(1).sums)
+    const sum = new Float32Array(from.elements)
+    for (const { name, offset, elements } of to.entries) {
+      const at = from.entries.find((entry) => entry.name === own(name))!.offset
+      for (let i = 0; i < elements; i++) sum[at + i] = sum[at + i]! + two.arena.grad[offset + i]!
+    }
+    assert.ok(apart(sum, shared.arena.grad) < 1e-5)
+    shared.replica.dispose()
+    two.replica.dispose()
+  })
+
+  it('gives HRM the same bits twice, through other carries, and leaves no tensor behind', () => {
+    for (const model of [HRM, { ...CALM, states: 'many' }, { ...CALM, states: 'one' }] as ModelConfig[]) {
+      const tensors = tf.memory().numTensors
+      const once = new Run([0, 1, 2, 3], model)
+      const again = new Run([0, 1, 2, 3], model)
+      once.train(1, 6)
+      again.train(1, 3)
+      const carries = again.replica.carries()
+      again.replica.setSlots(carries.map((carry) => ({ slot: carry.slot, carry })))
+      again.train(4, 6)
+      assert.deepEqual(again.state(), once.state())
+      const inputs = Uint8Array.from(once.slots.flatMap((slot) => Array.from(exampleFor(slot, 9, model).inputs)))
+      const asked = { rows: new Float32Array(4 * model.puzzleEmbDim).fill(0.1), inputs, batch: 4 }
+      assert.deepEqual(once.replica.evaluate(asked), again.replica.evaluate(asked))
+      once.replica.dispose()
+      again.replica.dispose()
+      assert.equal(tf.memory().numTensors, tensors)
+    }
+  })
+
+  it('teaches q_continue, and halts by it', () => {
+    const run = new Run([0, 1, 2, 3], HRM)
+    const bias = layoutOf(HRM).entries.find(({ name }) => name === 'q_head.bias')!.offset
+    run.train(1, 2)
+    run.propose(3)
+    assert.notEqual(run.arena.grad[bias + 1], 0)
+    run.replica.discard()
+    // q_halt far above zero, q_continue above or below it: only their order counts.
+    for (const [goOn, halts] of [
+      [1e4, false],
+      [-1e4, true],
+    ] as const) {
+      run.arena.params.set([100, goOn], bias)
+      run.arena.ema.set(run.arena.params)
+      run.replica.reload()
+      run.replica.setSlots(run.slots.map((slot) => ({ slot, carry: 'reset' as const })))
+      assert.deepEqual(run.propose(4).halted, new Array(4).fill(halts))
+      run.replica.discard()
+      const inputs = exampleFor(run.slots[0]!, 9, HRM).inputs
+      const asked = { rows: new Float32Array(HRM.puzzleEmbDim), inputs, batch: 1 }
+      const { halts: at } = run.replica.evaluate(asked, { steps: [3], early: true })
+      assert.deepEqual([...at], [halts ? 1 : 3])
+    }
+    run.replica.dispose()
+  })
+})

@@ -1,0 +1,155 @@
+// One supervision step of a chunk of slots: forward, halting, loss, backward. Weights and carries stay as they are; what the
+// step proposes is returned.
+import * as tf from '@tensorflow/tfjs-core'
+import type { ModelConfig, TrainConfig } from '../../shared/config/run-config.js'
+import type { Step } from '../../shared/ids.js'
+import type { StepSums } from '../../shared/protocol/messages.js'
+import { rngFor } from '../../shared/rng/counter.js'
+import { encode, encodeBackward } from '../model/encoding.js'
+import type { Parameters } from '../model/parameters.js'
+import type { Thought, Trm } from '../model/trm.js'
+import type { Gradients } from '../ops/gradients.js'
+import type { ActState } from './act.js'
+import { continueTarget, transition } from './act.js'
+import type { Example, FreshRows, Lane } from './carry.js'
+import { startOf } from './carry.js'
+import type { QLogits } from './heads.js'
+import { nextQ, readHeads } from './heads.js'
+import { lossHead } from './loss.js'
+
+export type Phase = 'upload' | 'forward' | 'backward' | 'read'
+
+/** What a step saw, for tests. logits (slots, S0, V); preds (slots, S0); the rest per slot. */
+export interface StepView extends QLogits {
+  readonly logits: Float32Array
+  readonly preds: Uint16Array
+  /** Where q_continue learns. */
+  readonly targetContinue?: Float32Array
+  readonly qContinueLoss: number
+}
+
+/** What all chunks of a replica share. */
+export interface ChunkWork {
+  readonly model: ModelConfig
+  readonly train: TrainConfig
+  readonly seed: number
+  readonly trm: Trm
+  readonly parameters: Parameters
+  readonly fresh: FreshRows
+  /** Label of cells without loss. */
+  readonly ignoreLabel: number
+  readonly inspect?: (view: StepView) => void
+}
+
+export interface ChunkInput {
+  /** The states of the chunk as the step before left them. */
+  readonly thought: Thought
+  readonly lanes: readonly (Lane & { readonly example: Example })[]
+  /** (lanes, puzzleEmbDim) */
+  readonly rows: Float32Array
+}
+
+export interface ChunkResult {
+  readonly sums: StepSums
+  readonly lanes: Lane[]
+  readonly thought: Thought
+  readonly rowGrads: Float32Array
+  /** Of q_head.bias. */
+  readonly biasGrad: readonly [halt: number, goOn: number]
+}
+
+const total = (values: Float64Array): number => values.reduce((a, b) => a + b, 0)
+
+/** Gradients of the weights are added to `gradients`; `mark` is called as each phase ends. */
+export function stepChunk(
+  work: ChunkWork,
+  step: Step,
+  { thought: before, lanes, rows }: ChunkInput,
+  gradients: Gradients,
+  mark: (phase: Phase) => void,
+): ChunkResult {
+  const { model, train, parameters, trm, ignoreLabel } = work
+  const { vocab, seqLen, hidden, haltMaxSteps } = model
+  const batch = lanes.length
+  const tokens = new Uint8Array(batch * seqLen)
+  const labels = new Uint8Array(batch * seqLen)
+  lanes.forEach(({ example }, i) => {
+    tokens.set(example.inputs, i * seqLen)
+    labels.set(example.labels, i * seqLen)
+  })
+
+  const resets = lanes.map((lane) => lane.halted)
+  const start = startOf(resets, work.fresh, hidden, before)
+  const x = encode(model, parameters, tokens, rows, batch)
+  mark('upload')
+  const { thought, graded } = trm.thinkGraded(parameters, x, start, batch)
+  const { values, at, qHalt, qContinue } = readHeads(trm, parameters, thought[0], batch)
+  // As in the reference: a model whose slots never choose when to halt learns no q_continue.
+  const learnsContinue = model.halting === 'continue' && haltMaxSteps > 1
+  const later = learnsContinue ? nextQ(trm, parameters, x, thought, batch) : null
+  tf.dispose([...start, x])
+  mark('forward')
+
+  const next = lanes.map((lane, i) => ({
+    ...lane,
+    ...nextState(work, step, lane, qHalt[i] as number, qContinue[i] as number),
+  }))
+  const targetContinue =
+    later &&
+    Float32Array.from(next, ({ steps }, i) =>
+      continueTarget(steps, haltMaxSteps, later.qHalt[i] as number, later.qContinue[i] as number),
+    )
+  const dOut = new Float32Array(values.length)
+  const dHalt = new Float64Array(batch)
+  const dContinue = new Float64Array(batch)
+  const loss = lossHead(
+    {
+      rows: batch,
+      cells: seqLen,
+      vocab,
+      logits: values,
+      at,
+      labels,
+      ignoreLabel,
+      qHalt,
+      halted: next.map((lane) => lane.halted),
+      steps: next.map((lane) => lane.steps),
+      ...(targetContinue === null ? {} : { qContinue, targetContinue }),
+    },
+    { weight: 1 / train.slots, logits: dOut, qHalt: dHalt, qContinue: dContinue },
+  )
+  for (let i = 0; i < batch; i++) dOut.set([dHalt[i] as number, dContinue[i] as number], i * at.rowStride + vocab)
+  if (work.inspect !== undefined) {
+    const logits = new Float32Array(batch * seqLen * vocab)
+    for (let cell = 0; cell < batch * seqLen; cell++) {
+      const from = at.start + Math.floor(cell / seqLen) * at.rowStride + (cell % seqLen) * at.cellStride
+      logits.set(values.subarray(from, from + vocab), cell * vocab)
+    }
+    const { preds, qContinueLoss } = loss
+    work.inspect({ logits, preds, qHalt, qContinue, qContinueLoss, ...(targetContinue && { targetContinue }) })
+  }
+
+  const dOutTensor = tf.tensor2d(dOut, [batch * trm.positions, vocab + 2])
+  const dy = trm.headsBackward(parameters, thought[0], dOutTensor, gradients)
+  dOutTensor.dispose()
+  const dx = trm.thinkBackward(parameters, graded, dy, batch, gradients)
+  const rowGrads = encodeBackward(model, parameters, tokens, batch, dx, gradients)
+  dx.dispose()
+  mark('backward')
+  return { sums: loss.sums, lanes: next, thought, rowGrads, biasGrad: [total(dHalt), total(dContinue)] }
+}
+
+/** Exploration is drawn per slot and step: the same for any number of workers, and again in a replay. */
+function nextState({ model, seed }: ChunkWork, step: Step, lane: Lane, qHalt: number, qContinue: number): ActState {
+  const { haltMaxSteps, haltExplorationProb, halting } = model
+  const rng = rngFor(seed, 'halt', lane.slot, step)
+  const rand = rng.uniform()
+  const randint = 2 + Math.floor(rng.uniform() * (haltMaxSteps - 1))
+  const { steps, halted } = transition(lane, qHalt, rand, randint, {
+    haltMaxSteps,
+    explorationProb: haltExplorationProb,
+    training: true,
+    threshold: halting === 'continue' ? qContinue : 0,
+  })
+  return { steps, halted }
+}
