@@ -86,7 +86,7 @@ function differs(
   set: TestSet,
   id: string,
 ): string | undefined {
-  const name = id === 'trm-mlp' ? 'TRM-MLP' : id.startsWith('trm') ? 'TRM-Att' : undefined
+  const name = id === 'hrm' ? 'HRM' : id === 'trm-mlp' ? 'TRM-MLP' : id.startsWith('trm') ? 'TRM-Att' : undefined
   if (config.data.source !== set) return 'not measured'
   if (name !== modelName(config.model)) return 'other network'
   if (evaluation === undefined) return 'not evaluated yet'
