@@ -106,7 +106,7 @@ void attendHead(const typename P::Elem *q, const typename P::Elem *k, const type
       VF<W> total = splat<W>(0);
       typename P::Elem *weights = scratch.weights + i * wide;
       for (long c = 0; c < wide; c += W) {
-        VF<W> e = exponential<W>((loadAs<VF<W>>(row + c) - top) * shape.scale);
+        VF<W> e = P::exponential((loadAs<VF<W>>(row + c) - top) * shape.scale);
         if (c + W > S)
           for (int l = 0; l < W; l++)
             if (c + l >= S) e[l] = 0;
@@ -182,7 +182,7 @@ void attendHeadBack(const typename P::Elem *q, const typename P::Elem *k, const 
       for (int i = 0; i < count; i++)
         for (int l = 0; l < P::NR; l += W) {
           const VF<W> s = loadAs<VF<W>>(scratch.scores + i * P::NR + l), dp = loadAs<VF<W>>(scratch.scoresBack + i * P::NR + l);
-          const VF<W> p = exponential<W>(s * shape.scale - loadAs<VF<W>>(logs + l)) * loadAs<VF<W>>(valid + l);
+          const VF<W> p = P::exponential(s * shape.scale - loadAs<VF<W>>(logs + l)) * loadAs<VF<W>>(valid + l);
           const long at = (key + i) * P::NR + l;
           P::store(scratch.weights + at, p);
           P::store(scratch.dWeights + at, p * (dp - loadAs<VF<W>>(inner + l)) * shape.scale);

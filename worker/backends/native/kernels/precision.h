@@ -3,7 +3,7 @@
 //   A: M rows of units, `stride` units apart.  B: panels of NR lanes, [units][NR].  C: [M][NR] f32, `ldc` floats apart.
 #pragma once
 #include "vector.h"
-#if defined(__AVX512BF16__)
+#if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
 
@@ -31,6 +31,8 @@ template <int Width, bool Rounds> struct Wide {
     else return x;
   }
   static float to(Elem x) { return x; }
+  static VF<W> exponential(VF<W> x) { return trmesh::exponential<W>(x); }
+  static VF<W> sigmoid(VF<W> x) { return 1.0f / (1.0f + exponential(-x)); }
 
   template <int M> static void product(const uint32_t *a, long stride, const uint32_t *b, long units, float *c, long ldc) {
     VF<W> sums[M][2];
@@ -71,6 +73,15 @@ struct Narrow {
   static VF<W> rounded(VF<W> v) { return roundToBf16<W>(v); }
   static Elem from(float x) { return static_cast<Elem>(roundedBits<4>(splat<4>(x))[0] >> 16); }
   static float to(Elem x) { return bits<float>(static_cast<uint32_t>(x) << 16); }
+  static VF<W> exponential(VF<W> x) { return roughExponential<W>(x); }
+  static VF<W> sigmoid(VF<W> x) {
+#if defined(__AVX512F__)
+    // A division costs more than all the rest; 14 bits are more than bf16 keeps.
+    return bits<VF<W>>(_mm512_rcp14_ps(bits<__m512>(1.0f + exponential(-x))));
+#else
+    return 1.0f / (1.0f + exponential(-x));
+#endif
+  }
 };
 
 #if defined(__AVX512BF16__)

@@ -13,7 +13,7 @@ template <class P> struct Activation {
   static void forward(const float *gate, const float *up, Elem *act, Elem *gates, Elem *ups) {
     for (int c = 0; c < P::NR; c += W) {
       const VF<W> g = P::rounded(loadAs<VF<W>>(gate + c)), u = P::rounded(loadAs<VF<W>>(up + c));
-      P::store(act + c, P::rounded(g * sigmoid<W>(g)) * u);
+      P::store(act + c, P::rounded(g * P::sigmoid(g)) * u);
       if (gates != nullptr) {
         P::store(gates + c, g);
         P::store(ups + c, u);
@@ -25,7 +25,7 @@ template <class P> struct Activation {
   static void backward(const float *dAct, const Elem *gates, const Elem *ups, Elem *dGate, Elem *dUp, Elem *act) {
     for (int c = 0; c < P::NR; c += W) {
       const VF<W> d = P::rounded(loadAs<VF<W>>(dAct + c)), g = P::load(gates + c), u = P::load(ups + c);
-      const VF<W> s = sigmoid<W>(g), silu = g * s;
+      const VF<W> s = P::sigmoid(g), silu = g * s;
       P::store(act + c, P::rounded(silu) * u);
       P::store(dUp + c, d * silu);
       P::store(dGate + c, d * u * (s + silu - silu * s));
