@@ -17,7 +17,7 @@ export interface Contribution {
 const WRONG_SIZE = 'run one version of trmesh everywhere'
 
 export class Contributions {
-  private readonly gathering = new Map<WorkerId, { rows: Float32Array; got: number }>()
+  private readonly gathering = new Map<WorkerId, { rows: Float32Array; got: number; firsts: Set<number> }>()
   private readonly complete = new Map<WorkerId, Contribution>()
 
   constructor(private readonly dim: number) {}
@@ -30,9 +30,12 @@ export class Contributions {
 
   addRows(worker: WorkerId, slots: number, { first, data }: Extract<WorkerMessage, { type: 'rowGradients' }>): void {
     const values = floatsOf(data)
-    const entry = this.gathering.get(worker) ?? { rows: new Float32Array(slots * this.dim), got: 0 }
+    const entry = this.gathering.get(worker) ?? { rows: new Float32Array(slots * this.dim), got: 0, firsts: new Set() }
+    // What comes twice counts once, or it would stand in for what was lost.
+    if (entry.firsts.has(first)) return
     if (first * this.dim + values.length > entry.rows.length)
       throw new WireError(`${worker} sent row gradients beyond its ${slots} slots`, WRONG_SIZE)
+    entry.firsts.add(first)
     entry.rows.set(values, first * this.dim)
     entry.got += values.length
     this.gathering.set(worker, entry)

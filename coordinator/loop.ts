@@ -18,6 +18,7 @@ import type { SlotBook, Take } from './slots.js'
 import type { BoundaryState } from './checkpointing.js'
 import { StepDesk } from './step-desk.js'
 import { policyOf } from './policy.js'
+import { Traffic } from './traffic.js'
 import { initialState, type Effect, type Policy, type RunEvent, type RunState } from './run-state.js'
 import { transition } from './state.js'
 
@@ -66,6 +67,7 @@ export class CoordinatorLoop {
   private boundary: Boundary | undefined
   private saving: Promise<void> = Promise.resolve()
   private readonly events: RunEvent[] = []
+  private readonly traffic = new Traffic()
   private busy = false
   private settle: (outcome: Outcome) => void = () => undefined
   private reject: (error: unknown) => void = () => undefined
@@ -167,11 +169,8 @@ export class CoordinatorLoop {
       case 'beat':
         observer.beat(worker, message)
         return this.dispatch({
-          type: 'beat',
-          worker,
-          epoch: message.epoch,
-          step: message.step,
-          activity: message.phase,
+          ...{ type: 'beat', worker, epoch: message.epoch, step: message.step, activity: message.phase },
+          moved: this.traffic.moved(worker, message.wireIn + message.wireOut),
         })
       case 'rowGradients':
         if (!this.isCurrent(message)) return observer.dropped('stale')
@@ -237,6 +236,7 @@ export class CoordinatorLoop {
       case 'lost':
         this.ports.book.dropped(effect.worker)
         this.ports.courier.forgetWorker(effect.worker)
+        this.traffic.forget(effect.worker)
         this.ports.desk.lost(effect.worker)
         this.ports.observer.lost(effect.worker, effect.how)
         return this.state.phase === 'evaluating' ? this.evaluateOn() : undefined

@@ -3,8 +3,8 @@ import type { RunConfig } from '../shared/config/run-config.js'
 import type { Millis } from '../shared/ids.js'
 import { budgetOf, type Policy } from './run-state.js'
 
-/** How long lost messages may stall a step before it is replayed. */
-const STALL_MS = 15_000 as Millis
+/** How long lost messages may stall a step before it is replayed; a slow network is none, as long as much gets through. */
+const STALL_MS = 8_000 as Millis
 /** How long an assignment may be on its way. */
 const MISSED_MS = 2000
 

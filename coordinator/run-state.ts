@@ -37,7 +37,7 @@ export interface Member {
   readonly epoch: Epoch
   readonly at: Step
   readonly activity: WorkerPhase
-  /** Since when step and activity have been what they are. */
+  /** Since when step and activity have been what they are, and nothing much got through. */
   readonly since: Millis
 }
 
@@ -93,6 +93,8 @@ export type RunEvent =
       readonly epoch: Epoch
       readonly step: Step
       readonly activity: WorkerPhase
+      /** Much of its messages got through since the last one. */
+      readonly moved?: boolean
     }
   | { readonly type: 'result'; readonly worker: WorkerId; readonly epoch: Epoch; readonly step: Step }
   | {

@@ -46,7 +46,8 @@ function decide(state: RunState, event: RunEvent, now: Millis, policy: Policy): 
     case 'beat': {
       const member = state.members.get(event.worker)
       if (member === undefined) return stay(state)
-      const since = member.activity === event.activity && member.at === event.step ? member.since : now
+      const same = member.activity === event.activity && member.at === event.step && event.moved !== true
+      const since = same ? member.since : now
       const { epoch, step: at, activity } = event
       return stay(withMember(state, { ...member, epoch, at, activity, since }))
     }
@@ -258,8 +259,15 @@ function onTick(before: RunState, now: Millis, policy: Policy): Transition {
       `nothing heard for ${((now - Math.min(...silent.map((member) => member.heard))) / 1000).toFixed(1)} s`,
       policy,
     )
+  const unheard = [...state.members.values()].filter((member) => isUnheard(member, now, policy)).map(({ id }) => id)
+  if (unheard.length > 0)
+    return lose(state, unheard, 'member-died', 'its word that it is prepared was lost; it must begin again', policy)
   return isStalled(state, now, policy) ? resync(state, 'stalled', policy) : stay(state)
 }
+
+/** It waits for work, and we wait for it to be prepared. */
+const isUnheard = ({ phase, activity, since }: Member, now: Millis, policy: Policy): boolean =>
+  phase === 'preparing' && activity === 'idle' && now - since > policy.missedAfter
 
 /** Resumed at its end, with nothing left to do that needs a worker. */
 const isDone = ({ step, origin, evaluatedAt, checkpointAt }: RunState): boolean =>

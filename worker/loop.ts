@@ -67,6 +67,8 @@ export class WorkerLoop {
   private begun: readonly { slot: SlotId; draw: Draw }[] = []
   /** Of the step begun last: its commit leaves the dense weights alone. */
   private frozen = false
+  /** The step begun last. */
+  private began: { readonly epoch: Epoch; readonly step: Step } | undefined
   /** What this worker voted for last, until it is committed or discarded. */
   private voted: { readonly epoch: Epoch; readonly step: Step } | undefined
   private evaluating = 0
@@ -125,6 +127,8 @@ export class WorkerLoop {
 
   private async onAssign(message: MessageTo<'assign'>): Promise<void> {
     const { compute, allreduce } = this.ports
+    // Every assignment has an epoch of its own: this one came twice, and what it began must not begin again.
+    if (message.epoch <= this.epoch) return this.ports.onStale()
     const missed = message.source === 'self' && message.step !== this.step
     if (missed && (this.voted === undefined || message.step !== this.step + 1))
       return this.ports.onRejoin(`I hold the state of step ${this.step}, not of step ${message.step}`)
@@ -241,9 +245,12 @@ export class WorkerLoop {
 
   private async onBegin({ epoch, step, slots, draws, frozen }: MessageTo<'begin'>): Promise<void> {
     if (epoch !== this.epoch || step !== this.step + 1) return this.ports.onStale()
+    // A step that is replayed is of another epoch: this one came twice.
+    if (this.began?.epoch === epoch && this.began.step === step) return this.ports.onStale()
+    this.began = { epoch, step }
     const { compute, allreduce, config, now } = this.ports
     const attempt = ++this.attempt
-    const began = now()
+    const asked = now()
     this.phase = 'waiting-for-data'
     this.begun = slots.map((slot, i) => ({ slot, draw: draws[i]! }))
     this.frozen = frozen
@@ -253,7 +260,7 @@ export class WorkerLoop {
     if (attempt !== this.attempt) return
     this.rowsIn = 0
     const started = now()
-    this.starvedMs += started - began
+    this.starvedMs += started - asked
     this.phase = 'computing'
     const stepped = await compute.call({ type: 'step', step, takes })
     if (attempt !== this.attempt) return
@@ -267,7 +274,7 @@ export class WorkerLoop {
     const checked = await compute.call({ type: 'check' })
     if (attempt !== this.attempt) return
     const { mean, params, norm } = checked
-    this.phases = { data: started - began, ...stepped.phases, reduce: reduced - computed, check: checked.ms }
+    this.phases = { data: started - asked, ...stepped.phases, reduce: reduced - computed, check: checked.ms }
     const phases = STEP_PHASES.map((phase) => this.phases[phase] ?? 0)
     this.voted = { epoch, step }
     this.send({ type: 'vote', epoch, step, finite: checked.finite && stepped.finite, mean, params, norm, phases })

@@ -159,6 +159,7 @@ class Session {
     this.closers.push(watchGpus(options.gpu, (reading) => metrics.gpu(reading)))
     this.join(config, compute, metrics)
     const { backend, device, precision } = compute
+    if (this.loop !== undefined) this.loop.phase = 'idle'
     const layout = sha256(layoutText(layoutOf(config.model)))
     bus.publish(
       subjects.toCoordinator(me),

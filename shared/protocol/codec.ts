@@ -1,9 +1,11 @@
-// Messages to bytes and back: msgpack, one envelope a message, every field checked on arrival. The only file that knows
-// msgpackr. Byte fields come back as views of the received buffer: copy what you keep.
-import { Packr, Unpackr } from 'msgpackr'
+// Messages to bytes and back: a CRC-32 of the rest (u32, little-endian), then msgpack, one envelope a message, every field
+// checked on arrival. The only file that knows msgpackr. Byte fields come back as views of the received buffer: copy what you
+// keep. The checksum, because a bit that flips in a count or in puzzle rows would else be taken for what was meant.
+import { Packr, RESERVE_START_SPACE, Unpackr } from 'msgpackr'
 import { bytesOf } from '../bytes.js'
 import { WireError } from '../errors.js'
 import { outOfBounds } from './bounds.js'
+import { crc32 } from './crc32.js'
 import { CHANNELS, type Channel, type MessageOf } from './messages.js'
 import type { Shape } from './shape.js'
 
@@ -11,12 +13,16 @@ import type { Shape } from './shape.js'
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true })
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' })
 
+const CRC_BYTES = 4
+
 /** Bytes that an envelope may add to its payload, at most: bounds buckets and chunks against the server's max_payload. */
 export const ENVELOPE_BYTES = 1024
 
 /** The result is a view of a slab that later calls do not overwrite. */
 export function encode<C extends Channel>(_channel: C, message: MessageOf<C>): Uint8Array {
-  return packr.pack(message)
+  const bytes = packr.pack(message, RESERVE_START_SPACE | CRC_BYTES)
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(0, crc32(bytes.subarray(CRC_BYTES)), true)
+  return bytes
 }
 
 /** @throws WireError if the bytes are not one message of this channel. */
@@ -33,11 +39,14 @@ export function decode<C extends Channel>(channel: C, data: Uint8Array): Message
   return { type, ...(shape(value, String(type)) as object) } as MessageOf<C>
 }
 
-function unpacked(channel: Channel, data: Uint8Array): unknown {
+function unpacked(channel: Channel, bytes: Uint8Array): unknown {
+  const data = bytes.subarray(CRC_BYTES)
   const refuse = (why: string, cause?: unknown): never => {
     const message = `${channel}: not a message (${data.byteLength} bytes): ${why}`
     throw new WireError(message, 'something else publishes on our subjects', { cause })
   }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes.length <= CRC_BYTES || view.getUint32(0, true) !== crc32(data)) return refuse('its checksum is wrong')
   const why = outOfBounds(data)
   if (why !== undefined) return refuse(why)
   try {

@@ -5,7 +5,7 @@ import { SUBJECTS } from '../language/subject.js'
 import { as, boolean, bytes, count, list, name, number, oneOf, record, text, type Of, type Shape } from './shape.js'
 
 /** Grows with every change that an older peer would misread. */
-export const PROTOCOL_VERSION = 4
+export const PROTOCOL_VERSION = 5
 
 /** Name of one snapshot of replica state, served until released. */
 export type SnapshotId = Brand<string, 'SnapshotId'>

@@ -6,6 +6,7 @@ import { openWeights } from '../../coordinator/import/open-weights.js'
 import { readStateDict } from '../../coordinator/import/state-dict.js'
 import { CheckpointRefused, RunError, WireError } from '../../shared/errors.js'
 import { decode, encode } from '../../shared/protocol/codec.js'
+import { crc32 } from '../../shared/protocol/crc32.js'
 import type { Channel, MessageOf } from '../../shared/protocol/messages.js'
 import type { Rng } from '../../shared/rng/counter.js'
 import { dataStart, findDirectory, LOCAL_HEADER_BYTES, parseDirectory, ZIP_TAIL_BYTES } from '../../shared/zip.js'
@@ -18,7 +19,9 @@ import type { Target } from './target.js'
 
 const CHANNELS = Object.keys(MESSAGES) as Channel[]
 const FRAMES = CHANNELS.map((channel) =>
-  MESSAGES[channel].map((message) => encode(channel, message as unknown as MessageOf<Channel>).slice()),
+  MESSAGES[channel].map((message) =>
+    Uint8Array.from(encode(channel, message as unknown as MessageOf<Channel>).subarray(4)),
+  ),
 )
 
 /** What msgpack can say and no message of ours does: extensions, absurd lengths, and what cuts off. */
@@ -68,8 +71,10 @@ function frame(rng: Rng): Uint8Array {
   const body = chance(rng, 0.5)
     ? mutated(rng, FRAMES[channel] as Uint8Array[], WIRE_TOKENS)
     : written(distorted(rng, pick(rng, MESSAGES[CHANNELS[channel] as Channel]), oddWire))
-  // In front: on which channel it arrives, mostly its own.
-  return joined(Uint8Array.of(chance(rng, 0.9) ? channel : below(rng, CHANNELS.length)), body)
+  // In front: on which channel it arrives, mostly its own, and a checksum, mostly right.
+  const crc = new Uint8Array(4)
+  new DataView(crc.buffer).setUint32(0, chance(rng, 0.97) ? crc32(body) : 7, true)
+  return joined(Uint8Array.of(chance(rng, 0.9) ? channel : below(rng, CHANNELS.length)), crc, body)
 }
 
 function readFrame(input: Uint8Array): boolean {

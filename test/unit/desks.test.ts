@@ -128,6 +128,7 @@ describe('contributions', () => {
     const contributions = new Contributions(2)
     contributions.addRows(A, 2, rows(1, 3, 4))
     assert.throws(() => contributions.addResult(A, 2, result), WireError)
+    contributions.addRows(A, 2, rows(1, 3, 4)) // twice: counts once
     contributions.addRows(A, 2, rows(0, 1, 2))
     contributions.addResult(A, 2, result)
     assert.deepEqual([...contributions.of(A).rowGradients], [1, 2, 3, 4])

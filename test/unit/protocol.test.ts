@@ -9,6 +9,7 @@ import { runId, workerId } from '../../shared/ids.js'
 import { decode, encode, floatsOf } from '../../shared/protocol/codec.js'
 import { CHANNELS, PROTOCOL_VERSION, type Channel, type MessageOf } from '../../shared/protocol/messages.js'
 import { anyBeacon, senderOf, subjectsOf, wireKindOf } from '../../shared/protocol/subjects.js'
+import { crc32 } from '../../shared/protocol/crc32.js'
 import { MESSAGES } from '../helpers/messages.js'
 
 const ALL = Object.entries(MESSAGES).flatMap(([channel, messages]) =>
@@ -16,10 +17,16 @@ const ALL = Object.entries(MESSAGES).flatMap(([channel, messages]) =>
 )
 const packed = (channel: Channel, message: object): Uint8Array =>
   encode(channel, message as unknown as MessageOf<typeof channel>)
+/** With the checksum that belongs in front. */
+const sealed = (body: ArrayLike<number>): Uint8Array => {
+  const bytes = Uint8Array.from([0, 0, 0, 0, ...Array.from(body)])
+  new DataView(bytes.buffer).setUint32(0, crc32(bytes.subarray(4)), true)
+  return bytes
+}
 
 describe('codec', () => {
   test('knows these messages and no others', () => {
-    assert.equal(PROTOCOL_VERSION, 4)
+    assert.equal(PROTOCOL_VERSION, 5)
     for (const [channel, messages] of Object.entries(MESSAGES))
       assert.deepEqual(
         Object.keys(CHANNELS[channel as Channel]).sort(),
@@ -73,6 +80,17 @@ describe('codec', () => {
     )
   })
 
+  test('any bit that flips on the way is noticed', () => {
+    for (const [channel, message] of ALL) {
+      const bytes = Uint8Array.from(packed(channel, message))
+      for (let bit = 0; bit < bytes.length * 8; bit += 5) {
+        const damaged = Uint8Array.from(bytes)
+        damaged[bit >> 3]! ^= 1 << (bit & 7)
+        assert.throws(() => decode(channel, damaged), WireError)
+      }
+    }
+  })
+
   test('what msgpack allows and no message of ours has is refused before it is decoded', () => {
     const types: Record<string, number[]> = {
       'a number of any length': [0xc7, 9, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9],
@@ -81,17 +99,17 @@ describe('codec', () => {
     }
     for (const [what, bytes] of Object.entries(types)) {
       const message = Uint8Array.of(0x81, 0xa4, ...Buffer.from('type'), ...bytes)
-      assert.throws(() => decode('worker', message), WireError, what)
+      assert.throws(() => decode('worker', sealed(message)), /no message of ours has/, what)
     }
     const deep = Uint8Array.of(0x81, 0xa4, ...Buffer.from('type'), ...new Uint8Array(100_000).fill(0x91), 0xc0)
-    assert.throws(() => decode('worker', deep), /nested too deeply/)
+    assert.throws(() => decode('worker', sealed(deep)), /nested too deeply/)
   })
 
   test('lists and maps that announce more than there is are refused before they are decoded', () => {
     const lists = Array.from({ length: 12 }, () => [0xdd, 0x01, 0xff, 0xff, 0xff]).flat()
-    assert.throws(() => decode('worker', Uint8Array.from(lists)), /announces more than it holds/)
+    assert.throws(() => decode('worker', sealed(lists)), /announces more than it holds/)
     const map = Uint8Array.of(0xdf, 0x00, 0x00, 0x00, 0x02, 0xa1, 0x61, 0x01)
-    assert.throws(() => decode('worker', map), /announces more than it holds/)
+    assert.throws(() => decode('worker', sealed(map)), /announces more than it holds/)
   })
 
   test('floats pass as bits, from any offset', () => {

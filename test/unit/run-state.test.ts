@@ -345,3 +345,33 @@ describe('a stop', () => {
     ends(run)
   })
 })
+
+test('a worker that waits for work while we wait for it to be prepared is asked to begin again', () => {
+  const machine = training({ minWorkers: 1 }, [A])
+  machine.on({ type: 'hello', worker: B })
+  // Its replica takes its time: nobody minds.
+  machine.pass(4000, [], 'computing')
+  assert.ok(machine.state.members.has(B))
+  machine.pass(2500, [], 'idle')
+  assert.ok(!machine.state.members.has(B))
+  assert.equal(machine.last('lost')?.worker, B)
+  assert.equal(machine.state.phase, 'training', 'those who train are not disturbed')
+})
+
+test('who waits while much gets through waits for a slow network: nothing is replayed', () => {
+  const machine = training({ minWorkers: 2, stallAfter: millis(8000) }, [A, B])
+  const beats = (moved: boolean): string[] => {
+    const done: string[] = []
+    for (let passed = 0; passed < 12_000; passed += 500) {
+      machine.now = millis(machine.now + 500)
+      for (const worker of [A, B]) {
+        const { epoch, step } = machine.state
+        done.push(...machine.on({ type: 'beat', worker, epoch, step, activity: 'reducing', moved }))
+      }
+      done.push(...machine.on({ type: 'tick' }))
+    }
+    return done
+  }
+  assert.deepEqual(beats(true), [])
+  assert.ok(beats(false).includes('discard'))
+})

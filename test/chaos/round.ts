@@ -1,0 +1,187 @@
+// One run of real processes with one fault after the other, and what came of each: how long until it was noticed, how long
+// until a step was committed again. At the end the run must have done the same as one without faults.
+import { join } from 'node:path'
+import type { Rng } from '../../shared/rng/counter.js'
+import { contentsOf, lossesOf, SMALL, type Flags } from '../helpers/cluster.js'
+import { Crew, type Role } from './crew.js'
+import { nameOf, type Fault } from './faults.js'
+import type { Frame, Seen } from './frames.js'
+import { inflict } from './inflict.js'
+import { Ledger } from './ledger.js'
+import type { Direction, Fate } from './link.js'
+
+export interface RoundOptions {
+  readonly nats: string
+  /** Of this round alone. */
+  readonly folder: string
+  readonly disk: string
+  readonly rng: Rng
+  readonly workers: number
+  readonly faults: readonly Fault[]
+  /** Somebody may lose what only he has. */
+  readonly losing: boolean
+}
+
+export interface Suffered {
+  readonly fault: Fault
+  readonly atStep: number
+  /** Milliseconds until the run reacted; undefined: it did not have to. */
+  detected?: number
+  /** Milliseconds until a step was committed, or the run was over. */
+  recovered?: number
+}
+
+export interface RoundResult {
+  readonly suffered: readonly Suffered[]
+  /** What must not be; empty if all is well. */
+  readonly wrong: readonly string[]
+  /** Somebody was given up, so bits may differ. */
+  readonly carriesLost: boolean
+  readonly folder: string
+}
+
+export const STEPS = 120
+const CALM_COMMITS = 3
+const LIMIT_MS = 60_000
+const LIMIT_PER_FAULT_MS = 40_000
+const OLD_KEPT = 64
+
+const flagsOf = ({ disk, workers, losing }: RoundOptions): Flags => ({
+  ...SMALL,
+  'run.dir': disk,
+  'train.steps': STEPS,
+  'reduce.wire': 'f32',
+  'reduce.bucketBytes': 8192,
+  'checkpoint.everySteps': 10,
+  'evaluate.everySteps': 20,
+  'cluster.minWorkers': losing ? 1 : workers,
+  'cluster.deadAfterMs': losing ? 1500 : 8000,
+})
+
+export class Round {
+  private readonly ledger = new Ledger()
+  private readonly suffered: Suffered[] = []
+  private readonly queue: Fault[]
+  private readonly wrong: string[] = []
+  private readonly old: { subject: string; payload: Buffer }[] = []
+  private crew: Crew | undefined
+  private victim: Role = 'w0'
+  private armed: Fault | undefined
+  private under: (Suffered & { readonly since: number }) | undefined
+  private calm = 0
+  private epochs = 0
+
+  constructor(
+    private readonly options: RoundOptions,
+    private readonly say: (line: string) => void,
+  ) {
+    this.queue = [...options.faults]
+  }
+
+  async run(): Promise<RoundResult> {
+    const { nats, folder, workers, faults, losing, disk } = this.options
+    const run = 'r'
+    const watch = (role: Role) => (seen: Seen, direction: Direction, frame: Frame) =>
+      this.watch(role, seen, direction, frame)
+    const crew = await Crew.start({ nats, folder, run, workers, flags: flagsOf(this.options), watch })
+    this.crew = crew
+    const limit = LIMIT_MS + LIMIT_PER_FAULT_MS * faults.length
+    try {
+      const timeout = new Promise<undefined>((resolve) => setTimeout(resolve, limit, undefined).unref())
+      const status = await Promise.race([crew.over, timeout])
+      this.recover()
+      if (status === undefined) this.wrong.push(`hangs after step ${this.ledger.step}: ${this.underWhat()}`)
+      else if (status !== 0) this.wrong.push(`the coordinator ended with ${status} after ${this.underWhat()}`)
+      else {
+        const ends = await crew.workersEnd(15_000)
+        if (ends.some((end) => end !== 0)) this.wrong.push(`workers ended with ${ends.map(String).join(', ')}`)
+      }
+    } finally {
+      await crew.close()
+    }
+    const left = [...this.queue, ...(this.armed === undefined ? [] : [this.armed])]
+    for (const fault of left) this.wrong.push(`unused: ${nameOf(fault)}`)
+    const carriesLost = losing || / (died|left): /.test(crew.said)
+    if (this.wrong.length === 0) {
+      this.wrong.push(...this.ledger.check(STEPS, carriesLost))
+      const steps = [...lossesOf(join(disk, run)).keys()].sort((a, b) => a - b)
+      if (steps.length !== STEPS || steps.at(-1) !== STEPS) this.wrong.push(`the journal has ${steps.length} steps`)
+    }
+    return { suffered: this.suffered, wrong: this.wrong, carriesLost, folder }
+  }
+
+  private underWhat(): string {
+    const last = this.suffered.at(-1)
+    return last === undefined ? 'nothing' : `${nameOf(last.fault)} at step ${last.atStep}`
+  }
+
+  private watch(role: Role, seen: Seen, direction: Direction, frame: Frame): Fate | undefined {
+    if (role === 'coordinator') this.follow(seen, direction)
+    if (frame.payload !== undefined && direction === 'out' && seen.type !== 'beacon') {
+      this.old.push({ subject: seen.subject, payload: Buffer.from(frame.payload) })
+      if (this.old.length > OLD_KEPT) this.old.shift()
+    }
+    const { armed, crew } = this
+    if (armed === undefined || crew === undefined || role !== this.victim) return undefined
+    if (seen.type !== armed.at || direction !== armed.direction) return undefined
+    this.armed = undefined
+    this.under = { fault: armed, atStep: this.ledger.step, since: performance.now() }
+    this.suffered.push(this.under)
+    this.say(`step ${this.ledger.step}: ${nameOf(armed)}, on the cable of ${role}`)
+    const { rng, disk } = this.options
+    const deadAfterMs = Number(flagsOf(this.options)['cluster.deadAfterMs'])
+    const failed = (error: unknown): void => void this.wrong.push(`the harness: ${String(error)}`)
+    return inflict(armed, { crew, rng, role, deadAfterMs, old: this.old, disk, failed }, seen, frame)
+  }
+
+  /** On the coordinator's cable: what it notices, and what it commits. */
+  private follow(seen: Seen, direction: Direction): void {
+    const { under } = this
+    const reacts =
+      direction === 'out'
+        ? seen.type === 'discard' || (seen.type === 'assign' && this.isNew(seen))
+        : seen.type === 'hello'
+    if (under !== undefined && under.detected === undefined && reacts) under.detected = performance.now() - under.since
+    if (!this.ledger.see(seen, direction)) return
+    this.calm++
+    if (under !== undefined && performance.now() - under.since > this.atLeast(under.fault)) this.recover()
+    if (this.under === undefined && this.armed === undefined && this.calm >= CALM_COMMITS) this.arm()
+  }
+
+  /** Before this time nothing can have been noticed, so a commit says nothing. */
+  private atLeast({ kind, victim }: Fault): number {
+    const dies = (kind === 'kill' || kind === 'silence') && victim !== 'newcomer'
+    return dies ? 100 : 0
+  }
+
+  private isNew({ epoch = 0 }: Seen): boolean {
+    const grown = epoch > this.epochs
+    this.epochs = Math.max(this.epochs, epoch)
+    return grown
+  }
+
+  private recover(): void {
+    const { under } = this
+    if (under === undefined) return
+    under.recovered = performance.now() - under.since
+    this.under = undefined
+    this.calm = 0
+  }
+
+  private arm(): void {
+    const fault = this.queue.shift()
+    const { crew } = this
+    if (fault === undefined || crew === undefined) return
+    const { rng, workers } = this.options
+    this.victim =
+      fault.seenBy === 'coordinator' ? 'coordinator' : fault.seenBy === 'newcomer' ? 'late' : `w${Math.floor(rng.uniform() * workers)}` // prettier-ignore
+    this.armed = fault
+    if (fault.seenBy === 'newcomer') void crew.addWorker('late', true)
+  }
+}
+
+/** Everything of the end that must be the same bits, and the loss of every step. */
+export function endOf(disk: string): { readonly contents: unknown; readonly losses: unknown } {
+  const folder = join(disk, 'r')
+  return { contents: contentsOf(folder, STEPS), losses: [...lossesOf(folder)].sort(([a], [b]) => a - b) }
+}
