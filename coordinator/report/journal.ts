@@ -10,22 +10,31 @@ import type { Observer } from '../observer.js'
 
 export const JOURNAL_FILE = 'journal.jsonl'
 
+/** Some megabytes. */
+const MOST_WAITING = 20_000
+
 export function journal(
   folder: string,
   slots: number,
   wallClock: () => string,
   onFailure: (error: unknown) => void,
 ): Observer {
+  /** Lines that could not be written yet. */
+  const waiting: string[] = []
   let broken = false
   const write = (line: object): void => {
-    if (broken) return
+    waiting.push(`${JSON.stringify(line)}\n`)
+    if (waiting.length > MOST_WAITING) waiting.shift()
     try {
       mkdirSync(folder, { recursive: true })
-      appendFileSync(join(folder, JOURNAL_FILE), `${JSON.stringify(line)}\n`)
+      // What was written last may have been torn: the next begins on a line of its own.
+      appendFileSync(join(folder, JOURNAL_FILE), `${broken ? '\n' : ''}${waiting.join('')}`)
+      waiting.length = 0
+      broken = false
     } catch (error) {
-      // A full disk must not stop training; say it once.
+      // A full disk must not stop training, and may have room again; say it once.
+      if (!broken) onFailure(error)
       broken = true
-      onFailure(error)
     }
   }
   return {
