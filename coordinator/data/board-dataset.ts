@@ -6,7 +6,7 @@ import { DIHEDRALS } from '../../shared/arc/grid.js'
 import { generateMaze } from '../../shared/puzzles/generate-maze.js'
 import { generateSudoku } from '../../shared/puzzles/generate-sudoku.js'
 import { MAZE_VOCAB } from '../../shared/puzzles/maze.js'
-import { SUDOKU_SIDE, SUDOKU_VOCAB } from '../../shared/puzzles/sudoku.js'
+import { SUDOKU_VOCAB } from '../../shared/puzzles/sudoku.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import { BoardEvaluation } from './board-evaluation.js'
 import { FORMATS, readBoards, type BoardList } from './csv.js'
@@ -18,8 +18,10 @@ type Kind = Boards['kind']
 
 /** Sudokus used of a larger training file (official subsample). */
 const SUDOKU_SAMPLE = 1000
-/** Cells taken from a generated Sudoku, at most. */
-const GENERATED_EMPTY = 40
+/** Cells taken from a generated Sudoku, at most: half of them, 40 of 81. */
+const emptyOf = (side: number): number => Math.floor((side * side) / 2)
+/** Boards drawn for one that is new, at most. */
+const TRIES = 100
 
 export interface BoardSplits {
   readonly side: number
@@ -37,25 +39,45 @@ export async function readBoardSplits(folder: string, kind: Kind, config: DataCo
   return { side, train, test: await readBoards(folder, 'test', kind), origin: folder }
 }
 
-/** Boards made here: generatedFamilies * generatedTasksPerFamily to learn from, a quarter as many to be tested on. */
+/**
+ * Boards made here: generatedFamilies * generatedTasksPerFamily to learn from, a quarter as many to be tested on, none of
+ * which is among the former. (Shuffles and views of the former may still meet them, where a board is small.)
+ */
 export function generateBoardSplits(kind: Kind, config: DataConfig): BoardSplits {
-  const side = kind === 'sudoku' ? SUDOKU_SIDE : config.canvas
-  if (side < 5)
+  const side = config.canvas
+  if (kind === 'maze' && side < 5)
     throw new DataError(`a maze of ${side} x ${side} has no room for a path`, 'set data.canvas to 5 or more')
   const count = config.generatedFamilies * config.generatedTasksPerFamily
-  const list = (split: string, boards: number): BoardList => {
-    const made = Array.from({ length: boards }, (_, i) => {
+  const known = new Set<string>()
+  const list = (split: string, boards: number, isNew: (name: string) => boolean): BoardList => {
+    const made: { question: Uint8Array; answer: Uint8Array }[] = []
+    for (let i = 0; made.length < boards; i++) {
+      if (i >= TRIES * boards)
+        throw new DataError(
+          `there are not ${boards} boards of ${side} x ${side} that are not trained on`,
+          'set data.canvas higher, or data.generatedTasksPerFamily lower',
+        )
       const rng = rngFor(config.poolSeed, `${kind}-${split}`, i)
-      return kind === 'sudoku' ? generateSudoku(rng, GENERATED_EMPTY) : generateMaze(rng, side)
-    })
+      const board = kind === 'sudoku' ? generateSudoku(rng, emptyOf(side), side) : generateMaze(rng, side)
+      const name = Buffer.from(board.question).toString('latin1')
+      if (isNew(name)) made.push(board)
+    }
     return {
       count: boards,
       questions: Buffer.concat(made.map(({ question }) => question)),
       answers: Buffer.concat(made.map(({ answer }) => answer)),
     }
   }
-  const test = list('test', Math.max(1, Math.ceil(count / 4)))
-  return { side, train: list('train', count), test, origin: `generated here (seed ${config.poolSeed})` }
+  const train = list('train', count, (name) => {
+    known.add(name)
+    return true
+  })
+  const test = list('test', Math.max(1, Math.ceil(count / 4)), (name) => {
+    const isNew = !known.has(name)
+    known.add(name)
+    return isNew
+  })
+  return { side, train, test, origin: `generated here (seed ${config.poolSeed})` }
 }
 
 const shared = (bytes: Uint8Array): Uint8Array => {

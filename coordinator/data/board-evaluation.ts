@@ -50,7 +50,7 @@ export class BoardEvaluation implements EvaluationSet {
 
   scorer(): RowScorer {
     const exact = new RowAccuracy()
-    const rules = this.boards.kind === 'sudoku' ? new SudokuRules() : new MazeRules(this.boards.side)
+    const rules = this.boards.kind === 'sudoku' ? new SudokuRules(this.boards.side) : new MazeRules(this.boards.side)
     return {
       add: (index, preds) => {
         const row = this.row(index)
@@ -73,8 +73,10 @@ export class BoardEvaluation implements EvaluationSet {
 class SudokuRules {
   private solved = 0
 
+  constructor(private readonly side: number) {}
+
   add({ inputs }: TestRow, preds: Uint8Array): void {
-    if (isSolvedSudoku(inputs, preds)) this.solved++
+    if (isSolvedSudoku(inputs, preds, this.side)) this.solved++
   }
 
   accuracies(trials: number): Accuracy[] {

@@ -2,7 +2,7 @@
 import { unpackAugmentationInto } from '../../shared/arc/augment.js'
 import { DIHEDRALS, walk } from '../../shared/arc/grid.js'
 import { encodeInto } from '../../shared/arc/tokens.js'
-import { drawShuffle, shuffleInto } from '../../shared/puzzles/sudoku.js'
+import { drawShuffle, noShuffle, shuffleInto } from '../../shared/puzzles/sudoku.js'
 import { Mt19937 } from '../../shared/rng/mt19937.js'
 
 /** All grids of a data set in shared memory, so that every thread has them at no cost. */
@@ -68,7 +68,7 @@ function encodeBoard(grids: Boards, reference: Reference, out: Uint8Array, input
   const { side, questions, answers } = grids
   const from = board * side * side
   if (grids.kind === 'sudoku') {
-    const shuffle = member === 0 ? SAME : drawShuffle(new Mt19937(seed))
+    const shuffle = member === 0 ? noShuffle(side) : drawShuffle(new Mt19937(seed), side)
     shuffleInto(out, inputAt, questions, from, shuffle)
     shuffleInto(out, labelAt, answers, from, shuffle)
     return
@@ -81,6 +81,3 @@ function encodeBoard(grids: Boards, reference: Reference, out: Uint8Array, input
       out[labelAt + at] = answers[cell] as number
     }
 }
-
-const NINE = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const
-const SAME = { digits: [...NINE, 9], transpose: false, rows: NINE, cols: NINE }

@@ -1,8 +1,12 @@
 // Checks that need more than one setting. Each says which settings disagree and what would make them agree.
+import { SUDOKU_SIDES } from '../puzzles/sudoku.js'
 import type { RunConfig } from './run-config.js'
 import { DATA_SOURCES, isNamedSource } from './schema.js'
 
+/** Grids of the published puzzles, and those that are generated in smaller sizes too. */
 const GRID: Readonly<Partial<Record<RunConfig['data']['kind'], number>>> = { sudoku: 9, maze: 30 }
+const isGenerated = (kind: RunConfig['data']['kind'], canvas: number): boolean =>
+  kind === 'sudoku' ? SUDOKU_SIDES.includes(canvas) : canvas >= 5
 
 /** Everything wrong between the settings of a configuration whose single settings are right. */
 export function crossProblems({ model, data, train, reduce, cluster }: RunConfig): string[] {
@@ -39,7 +43,8 @@ export function crossProblems({ model, data, train, reduce, cluster }: RunConfig
       `model.puzzleEmbDim (${model.puzzleEmbDim}) must be at most model.puzzleEmbLen x model.hidden (${model.puzzleEmbLen * model.hidden})`,
     grid !== undefined &&
       data.canvas !== grid &&
-      `data.canvas (${data.canvas}) must be ${grid} for data.kind ${data.kind}`,
+      !(data.source === 'generated' && isGenerated(data.kind, data.canvas)) &&
+      `data.canvas (${data.canvas}) must be ${grid} for data.kind ${data.kind}; with data.source generated it may be ${data.kind === 'sudoku' ? SUDOKU_SIDES.join(', ') : 'any from 5 on'}`,
     isNamedSource(data.source) &&
       !sources.includes(data.source) &&
       `data.source ${data.source} holds no ${data.kind} tasks; for data.kind ${data.kind} it is ${sources.join(', ')} or a folder`,

@@ -15,6 +15,9 @@ export const PRESET_NAMES = [
   'hrm-arc1',
   'hrm-sudoku',
   'hrm-maze',
+  'sudoku-4x4',
+  'sudoku-6x6',
+  'maze-9x9',
 ] as const
 export type PresetName = (typeof PRESET_NAMES)[number]
 

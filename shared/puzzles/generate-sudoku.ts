@@ -1,39 +1,81 @@
 // Sudokus without data: a random full board, cells taken away as long as the solution stays the only one.
 import { range, shuffled, type Words } from '../rng/draws.js'
-import { SUDOKU_CELLS, SUDOKU_SIDE } from './sudoku.js'
+import { boxOf } from './sudoku.js'
 
-const ALL = 0b1111111110
+/** A board under way: which digits its rows, columns and boxes have, a bit per digit. */
+class Board {
+  private readonly rows: number[]
+  private readonly cols: number[]
+  private readonly boxes: number[]
+  private readonly boxAt: readonly number[]
+  /** Bits of all digits. */
+  private readonly all: number
+  readonly digits: readonly number[]
 
-const boxOf = (cell: number): number => 3 * Math.floor(cell / 27) + Math.floor((cell % 9) / 3)
+  /** @param cells side * side digits, 0 for empty; they are written to */
+  constructor(
+    readonly cells: Uint8Array,
+    private readonly side: number,
+  ) {
+    const [height, width] = boxOf(side)
+    const none = (): number[] => new Array<number>(side).fill(0)
+    this.rows = none()
+    this.cols = none()
+    this.boxes = none()
+    this.boxAt = Array.from(
+      cells,
+      (_, cell) => (side / width) * Math.floor(cell / (side * height)) + Math.floor((cell % side) / width),
+    )
+    this.digits = range(side).map((d) => d + 1)
+    this.all = (2 << side) - 2
+    cells.forEach((digit, cell) => {
+      if (digit !== 0) this.flip(cell, digit)
+    })
+  }
 
-/** What is taken in rows, columns and boxes, a bit per digit. */
-interface Taken {
-  readonly rows: number[]
-  readonly cols: number[]
-  readonly boxes: number[]
-}
+  private flip(cell: number, digit: number): void {
+    const bit = 1 << digit
+    const [row, col, box] = [Math.floor(cell / this.side), cell % this.side, this.boxAt[cell] as number]
+    this.rows[row] = (this.rows[row] as number) ^ bit
+    this.cols[col] = (this.cols[col] as number) ^ bit
+    this.boxes[box] = (this.boxes[box] as number) ^ bit
+  }
 
-const nine = (): number[] => new Array<number>(SUDOKU_SIDE).fill(0)
+  private freeAt(cell: number): number {
+    const [row, col, box] = [Math.floor(cell / this.side), cell % this.side, this.boxAt[cell] as number]
+    return this.all & ~((this.rows[row] as number) | (this.cols[col] as number) | (this.boxes[box] as number))
+  }
 
-function mark({ rows, cols, boxes }: Taken, cell: number, bit: number): void {
-  for (const [list, i] of [
-    [rows, Math.floor(cell / 9)],
-    [cols, cell % 9],
-    [boxes, boxOf(cell)],
-  ] as const)
-    // prettier-ignore
-    list[i] = (list[i] as number) ^ bit
-}
-
-const freeDigits = ({ rows, cols, boxes }: Taken, cell: number): number =>
-  ALL & ~((rows[Math.floor(cell / 9)] as number) | (cols[cell % 9] as number) | (boxes[boxOf(cell)] as number))
-
-function takenBy(board: Uint8Array): Taken {
-  const taken = { rows: nine(), cols: nine(), boxes: nine() }
-  board.forEach((digit, cell) => {
-    if (digit !== 0) mark(taken, cell, 1 << digit)
-  })
-  return taken
+  /**
+   * Counts solutions, up to `most`; the board is left as the first solution found if `most` is 1.
+   * @param order in which digits are tried
+   */
+  solve(most: number, order: readonly number[]): number {
+    let cell = -1
+    let fewest = this.side + 1
+    for (let i = 0; i < this.cells.length && fewest > 1; i++) {
+      if (this.cells[i] !== 0) continue
+      const options = bitCount(this.freeAt(i))
+      if (options < fewest) {
+        fewest = options
+        cell = i
+      }
+    }
+    if (cell < 0) return 1
+    const free = this.freeAt(cell)
+    let found = 0
+    for (const digit of order) {
+      if ((free & (1 << digit)) === 0) continue
+      this.cells[cell] = digit
+      this.flip(cell, digit)
+      found += this.solve(most - found, order)
+      if (found >= most && most === 1) return found
+      this.flip(cell, digit)
+      this.cells[cell] = 0
+      if (found >= most) return found
+    }
+    return found
+  }
 }
 
 const bitCount = (bits: number): number => {
@@ -42,54 +84,22 @@ const bitCount = (bits: number): number => {
   return count
 }
 
-/**
- * Counts solutions of a board, up to `most`; the board is left as the first solution found if `most` is 1.
- * @param order in which digits are tried
- */
-function solve(board: Uint8Array, taken: Taken, most: number, order: readonly number[]): number {
-  let cell = -1
-  let fewest = 10
-  for (let i = 0; i < SUDOKU_CELLS && fewest > 1; i++) {
-    if (board[i] !== 0) continue
-    const options = bitCount(freeDigits(taken, i))
-    if (options < fewest) {
-      fewest = options
-      cell = i
-    }
-  }
-  if (cell < 0) return 1
-  const free = freeDigits(taken, cell)
-  let found = 0
-  for (const digit of order) {
-    if ((free & (1 << digit)) === 0) continue
-    board[cell] = digit
-    mark(taken, cell, 1 << digit)
-    found += solve(board, taken, most - found, order)
-    if (found >= most && most === 1) return found
-    mark(taken, cell, 1 << digit)
-    board[cell] = 0
-    if (found >= most) return found
-  }
-  return found
+/** Solutions of a board, 2 meaning two or more. @param cells digits of a whole board, 0 for empty */
+export function countSolutions(cells: Uint8Array): number {
+  const board = new Board(cells.slice(), Math.sqrt(cells.length))
+  return board.solve(2, board.digits)
 }
 
-const DIGITS = range(9).map((d) => d + 1)
-
-/** Solutions of a board, 2 meaning two or more. @param board 81 digits, 0 for empty */
-export const countSolutions = (board: Uint8Array): number => {
-  const copy = board.slice()
-  return solve(copy, takenBy(copy), 2, DIGITS)
-}
-
-/** A Sudoku with exactly one solution. @param empty cells taken away at most */
-export function generateSudoku(rng: Words, empty: number): { question: Uint8Array; answer: Uint8Array } {
-  const answer = new Uint8Array(SUDOKU_CELLS)
+/** A Sudoku with exactly one solution. @param side 4, 6 or 9; @param empty cells taken away at most */
+export function generateSudoku(rng: Words, empty: number, side: number): { question: Uint8Array; answer: Uint8Array } {
+  const answer = new Uint8Array(side * side)
+  const { digits } = new Board(answer, side)
   // A random first row makes every board possible; the rest is filled by trying digits in random order.
-  answer.set(shuffled(rng, DIGITS))
-  solve(answer, takenBy(answer), 1, shuffled(rng, DIGITS))
+  answer.set(shuffled(rng, digits))
+  new Board(answer, side).solve(1, shuffled(rng, digits))
   const question = answer.slice()
   let left = empty
-  for (const cell of shuffled(rng, range(SUDOKU_CELLS))) {
+  for (const cell of shuffled(rng, range(side * side))) {
     if (left === 0) break
     question[cell] = 0
     if (countSolutions(question) === 1) left--

@@ -52,17 +52,17 @@ describe('a maze', () => {
 })
 
 test('a Sudoku is solved if every unit has all digits and the givens stand', () => {
-  const { question, answer } = generateSudoku(rngFor(2, 'sudoku', 0), 40)
+  const { question, answer } = generateSudoku(rngFor(2, 'sudoku', 0), 40, 9)
   const [asked, solved] = [question, answer].map((board) => board.map((digit) => digit + 1)) as [Uint8Array, Uint8Array]
-  assert.ok(isSolvedSudoku(asked, solved))
-  assert.ok(!isSolvedSudoku(asked, asked), 'empty cells')
+  assert.ok(isSolvedSudoku(asked, solved, 9))
+  assert.ok(!isSolvedSudoku(asked, asked, 9), 'empty cells')
   const empty = asked.indexOf(1)
-  assert.ok(!isSolvedSudoku(asked, solved.with(empty, (solved[empty]! % 9) + 2)), 'a digit twice')
-  assert.ok(!isSolvedSudoku(asked, solved.with(empty, 0)), 'no digit')
+  assert.ok(!isSolvedSudoku(asked, solved.with(empty, (solved[empty]! % 9) + 2), 9), 'a digit twice')
+  assert.ok(!isSolvedSudoku(asked, solved.with(empty, 0), 9), 'no digit')
   // The same lawful board with two digits swapped everywhere is lawful, but not the givens' board.
   const swapped = solved.map((token) => (token === 2 ? 3 : token === 3 ? 2 : token))
-  assert.ok(!isSolvedSudoku(asked, swapped))
-  assert.ok(isSolvedSudoku(new Uint8Array(81).fill(1), swapped), 'nothing given: any lawful board will do')
+  assert.ok(!isSolvedSudoku(asked, swapped, 9))
+  assert.ok(isSolvedSudoku(new Uint8Array(81).fill(1), swapped, 9), 'nothing given: any lawful board will do')
 })
 
 describe('the evaluation of boards', () => {
@@ -90,7 +90,7 @@ describe('the evaluation of boards', () => {
   })
 
   test('counts valid boards beside exact ones', () => {
-    const made = [0, 1, 2].map((i) => generateSudoku(rngFor(2, 'sudoku', i), 40))
+    const made = [0, 1, 2].map((i) => generateSudoku(rngFor(2, 'sudoku', i), 40, 9))
     const boards = { kind: 'sudoku', side: 9, questions: Buffer.concat(made.map(({ question }) => question)), answers: Buffer.concat(made.map(({ answer }) => answer)) } as const // prettier-ignore
     const evaluation = new BoardEvaluation(boards, 3, { maxPairs: 2 })
     assert.equal(evaluation.rows, 2)

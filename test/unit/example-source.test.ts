@@ -76,7 +76,7 @@ describe('examples', () => {
       ['maze', 6, 49],
     ] as const) {
       // prettier-ignore
-      const source = await open({ kind, generatedFamilies: 1, generatedTasksPerFamily: 4 })
+      const source = await open({ kind, canvas: Math.sqrt(size), generatedFamilies: 1, generatedTasksPerFamily: 4 })
       assert.deepEqual([source.vocab, source.seqLen, source.numPuzzles], [vocab, size, 1])
       const { puzzle, inputs, labels } = await source.example(0, 3)
       assert.equal(puzzle, 0)

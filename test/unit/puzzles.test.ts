@@ -1,15 +1,18 @@
 // Sudoku and mazes: the official shuffle (spec 12.1 row 18), tokens, and generated puzzles with one solution.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { BoardDataset, generateBoardSplits } from '../../coordinator/data/board-dataset.js'
+import { compileConfig } from '../../shared/config/compile.js'
 import { generateMaze } from '../../shared/puzzles/generate-maze.js'
 import { countSolutions, generateSudoku } from '../../shared/puzzles/generate-sudoku.js'
+import { isSolvedSudoku } from '../../shared/puzzles/check-sudoku.js'
 import { FREE, GOAL, mazeToken, PATH, START, WALL } from '../../shared/puzzles/maze.js'
 import { drawShuffle, shuffleInto } from '../../shared/puzzles/sudoku.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import { Mt19937 } from '../../shared/rng/mt19937.js'
 
 test('the Sudoku shuffle of legacy seed 0', () => {
-  const shuffle = drawShuffle(new Mt19937(0))
+  const shuffle = drawShuffle(new Mt19937(0), 9)
   const shuffled = (board: Uint8Array): number[] => {
     const out = new Uint8Array(81)
     shuffleInto(out, 0, board, 0, shuffle)
@@ -29,7 +32,7 @@ test('maze tokens', () => {
 })
 
 test('generated Sudokus are solved, unique, and another for another stream', () => {
-  const made = [0, 1, 2].map((i) => generateSudoku(rngFor(1, 'sudoku', i), 40))
+  const made = [0, 1, 2].map((i) => generateSudoku(rngFor(1, 'sudoku', i), 40, 9))
   for (const { question, answer } of made) {
     assert.equal(countSolutions(question), 1)
     assert.ok(question.filter((digit) => digit === 0).length >= 30)
@@ -44,9 +47,83 @@ test('generated Sudokus are solved, unique, and another for another stream', () 
       )
     }
   }
-  assert.deepEqual(generateSudoku(rngFor(1, 'sudoku', 0), 40), made[0])
+  assert.deepEqual(generateSudoku(rngFor(1, 'sudoku', 0), 40, 9), made[0])
   assert.notDeepEqual(made[0], made[1])
   assert.equal(countSolutions(new Uint8Array(81)), 2, 'an empty board has more than one')
+})
+
+/** Every way to fill a board that the rules allow, up to `most`, cell after cell: nothing shared with the generator. */
+function fillings(cells: Uint8Array, side: number, height: number, width: number, most: number, at = 0): number {
+  if (at === cells.length) return 1
+  if (cells[at] !== 0) return fillings(cells, side, height, width, most, at + 1)
+  const [row, col] = [Math.floor(at / side), at % side]
+  let found = 0
+  for (let digit = 1; digit <= side && found < most; digit++) {
+    const clashes = cells.some((other, cell) => {
+      const [r, c] = [Math.floor(cell / side), cell % side]
+      const sameBox = Math.floor(r / height) === Math.floor(row / height) && Math.floor(c / width) === Math.floor(col / width) // prettier-ignore
+      return other === digit && (r === row || c === col || sameBox)
+    })
+    if (clashes) continue
+    cells[at] = digit
+    found += fillings(cells, side, height, width, most - found, at + 1)
+    cells[at] = 0
+  }
+  return found
+}
+
+for (const [side, height, width, boards] of [
+  [4, 2, 2, 40],
+  [6, 2, 3, 20],
+] as const)
+  test(`generated Sudokus of ${side} x ${side} have one solution, by trying everything, and shuffles keep it so`, () => {
+    for (let i = 0; i < boards; i++) {
+      const { question, answer } = generateSudoku(rngFor(3, 'small', i), Math.floor((side * side) / 2), side)
+      assert.ok(question.filter((digit) => digit === 0).length >= side)
+      question.forEach((digit, cell) => assert.ok(digit === 0 || digit === answer[cell]))
+      assert.equal(fillings(answer.slice(), side, height, width, 2), 1)
+      assert.equal(fillings(question.slice(), side, height, width, 2), 1)
+      const tokens = (board: Uint8Array): Uint8Array => board.map((digit) => digit + 1)
+      assert.ok(isSolvedSudoku(tokens(question), tokens(answer), side))
+      const [asked, solved] = [question, answer].map((board) => {
+        const out = new Uint8Array(side * side)
+        shuffleInto(out, 0, board, 0, drawShuffle(new Mt19937(i), side))
+        return out
+      }) as [Uint8Array, Uint8Array]
+      assert.ok(isSolvedSudoku(asked, solved, side))
+      assert.equal(
+        fillings(
+          asked.map((token) => token - 1),
+          side,
+          height,
+          width,
+          2,
+        ),
+        1,
+      )
+      assert.ok(!isSolvedSudoku(asked, asked, side))
+    }
+    // All 4 x 4 boards there are: the known number, so that what counts here counts right.
+    if (side === 4) assert.equal(fillings(new Uint8Array(16), 4, 2, 2, 1000), 288)
+  })
+
+test('no held-out board is among those trained on, and what cannot be had is refused', () => {
+  for (const preset of ['sudoku-4x4', 'maze-9x9'] as const) {
+    const { data } = compileConfig({ preset, env: {}, flags: {} })
+    const kind = data.kind as 'sudoku' | 'maze'
+    const { side, train, test: held } = generateBoardSplits(kind, data)
+    const boards = ({ questions, count }: typeof train): string[] =>
+      Array.from({ length: count }, (_, i) => questions.subarray(i * side * side, (i + 1) * side * side).join(''))
+    assert.deepEqual([side, train.count, held.count], [data.canvas, train.count, train.count / 4])
+    const shown = new Set(boards(train))
+    const unseen = boards(held)
+    assert.ok(unseen.every((board) => !shown.has(board)))
+    assert.equal(new Set(unseen).size, unseen.length)
+    assert.equal(new BoardDataset(kind, { side, train, test: held, origin: '' }, data).vocab, kind === 'maze' ? 6 : 11)
+  }
+  const flags = { 'data.kind': 'maze', 'data.canvas': '5', 'data.generatedTasksPerFamily': '500' }
+  const { data } = compileConfig({ preset: 'maze-9x9', env: {}, flags })
+  assert.throws(() => generateBoardSplits('maze', data), /there are not 2500 boards of 5 x 5 that are not trained on/)
 })
 
 test('generated mazes have one path, and the answer is it', () => {
