@@ -25,12 +25,12 @@ export interface Recursion {
   readonly graded: number
 }
 
-type Recursive = Pick<ModelConfig, 'states' | 'networks' | 'gradient' | 'hCycles' | 'lCycles'>
+type Recursive = Pick<ModelConfig, 'states' | 'networks' | 'gradient' | 'gradedCycles' | 'hCycles' | 'lCycles'>
 
 export function recursionOf(model: Recursive): Recursion {
   const { inits, cycle } = cycleOf(model)
-  const graded = { cycle: cycle.length, last: Math.min(2, cycle.length), all: model.hCycles * cycle.length }
-  return { inits, cycle, graded: graded[model.gradient] }
+  const graded = model.gradient === 'last' ? Math.min(2, cycle.length) : model.gradedCycles * cycle.length
+  return { inits, cycle, graded }
 }
 
 function cycleOf({ states, networks, lCycles: n }: Recursive): Omit<Recursion, 'graded'> {

@@ -36,6 +36,11 @@ export function crossProblems({ model, data, train, reduce, cluster }: RunConfig
     model.states !== 'answer' &&
       model.lCycles === 0 &&
       `model.lCycles must be at least 1 with model.states ${model.states}: only thoughts see the question`,
+    model.gradedCycles > model.hCycles &&
+      `model.gradedCycles (${model.gradedCycles}) must be at most model.hCycles (${model.hCycles})`,
+    model.gradedCycles > 1 &&
+      model.gradient === 'last' &&
+      `model.gradedCycles (${model.gradedCycles}) must be 1 with model.gradient last`,
     (model.puzzleEmbDim === 0) !== (model.puzzleEmbLen === 0) &&
       `model.puzzleEmbDim (${model.puzzleEmbDim}) and model.puzzleEmbLen (${model.puzzleEmbLen}) must both be 0, or neither`,
     model.puzzleEmbLen > 0 &&

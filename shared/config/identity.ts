@@ -5,7 +5,14 @@ import type { RunConfig } from './run-config.js'
 import { isNamedSource } from './schema.js'
 
 /** Settings of the network that came later, and what every run had before: so identities from then still hold. */
-const NEWER = { hLayers: 0, networks: 'shared', states: 'two', gradient: 'cycle', halting: 'halt' } as const
+const NEWER = {
+  hLayers: 0,
+  networks: 'shared',
+  states: 'two',
+  gradient: 'cycle',
+  gradedCycles: 1,
+  halting: 'halt',
+} as const
 
 export interface RunIdentity {
   readonly seed: number

@@ -1,7 +1,7 @@
 // What a network is called where people read of it: TRM-Att, TRM-MLP, HRM, a transformer, and what of it is not as published.
 import type { ModelConfig } from './run-config.js'
 
-export function modelName({ mixer, states, networks, gradient, halting }: ModelConfig): string {
+export function modelName({ mixer, states, networks, gradient, gradedCycles, halting }: ModelConfig): string {
   const isHrm = states === 'two' && networks === 'two' && gradient === 'last' && halting === 'continue'
   const mlp = mixer === 'mlp'
   if (isHrm) return mlp ? 'HRM-MLP' : 'HRM'
@@ -11,7 +11,7 @@ export function modelName({ mixer, states, networks, gradient, halting }: ModelC
     states === 'one' && 'a single state',
     states === 'many' && 'a thought per L cycle',
     gradient === 'last' && 'gradient of the last two calls',
-    gradient === 'all' && 'gradient of all cycles',
+    gradedCycles > 1 && `gradient of ${gradedCycles} cycles`,
     halting === 'continue' && 'halting by q_continue',
   ].filter((note) => note !== false)
   return `TRM-${mlp ? 'MLP' : 'Att'}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`

@@ -16,8 +16,10 @@ export interface ModelConfig {
   readonly networks: 'shared' | 'two'
   /** What the recursion changes: answer and thought; one state for both; a thought per L cycle; the answer alone (a plain transformer). */
   readonly states: 'two' | 'one' | 'many' | 'answer'
-  /** What is differentiated: the last H cycle (TRM), its last thought and answer (HRM), or the whole step. */
-  readonly gradient: 'cycle' | 'last' | 'all'
+  /** What is differentiated: the last H cycles (TRM: one), or the last thought and answer (HRM). */
+  readonly gradient: 'cycle' | 'last'
+  /** H cycles differentiated, from the end of the step, with gradient `cycle`. */
+  readonly gradedCycles: number
   /** q_halt against 0 (TRM), or against q_continue, which then learns too (HRM). */
   readonly halting: 'halt' | 'continue'
   /** Paper's T: H cycles per supervision step. */

@@ -144,10 +144,11 @@ const SCHEMA = {
       ['two', 'one', 'many', 'answer'],
     ),
     gradient: choice(
-      'Differentiated: the last H cycle (cycle: TRM), its last thought and answer (last: HRM), or the whole step (all).',
+      'Differentiated: the last H cycle (cycle: TRM), or its last thought and answer (last: HRM).',
       'cycle',
-      ['cycle', 'last', 'all'],
+      ['cycle', 'last'],
     ),
+    gradedCycles: integer('With gradient cycle: so many of the last H cycles are differentiated.', 1, 1, 64),
     halting: choice('q_halt > 0 halts (halt: TRM), or q_halt > q_continue, which learns too (continue: HRM).', 'halt', [
       'halt',
       'continue',

@@ -20,6 +20,7 @@ export const MODEL: ModelConfig = {
   networks: 'shared',
   states: 'two',
   gradient: 'cycle',
+  gradedCycles: 1,
   halting: 'halt',
   hCycles: 2,
   lCycles: 2,

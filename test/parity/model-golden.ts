@@ -162,6 +162,7 @@ export function configOf(golden: ModelGolden): { model: ModelConfig; train: Trai
       networks: isHrm ? 'two' : 'shared',
       states: 'two',
       gradient: isHrm ? 'last' : 'cycle',
+      gradedCycles: 1,
       halting: isHrm ? 'continue' : 'halt',
       hCycles: config.H_cycles,
       lCycles: config.L_cycles,

@@ -18,6 +18,7 @@ const MODEL = {
   networks: 'shared',
   states: 'two',
   gradient: 'cycle',
+  gradedCycles: 1,
   halting: 'halt',
   hCycles: 3,
   lCycles: 4,

@@ -36,15 +36,15 @@ describe('the family', () => {
 
   // Where the gradient is cut off somewhere, differences of the loss know nothing of it: everything is graded here.
   const variants: [string, Partial<ModelConfig>][] = [
-    ['two networks', { networks: 'two', hLayers: 2, gradient: 'all' }],
-    ['two networks, MLP mixers', { networks: 'two', mixer: 'mlp', positions: 'none', gradient: 'all' }],
+    ['two networks', { networks: 'two', hLayers: 2, gradedCycles: 2 }],
+    ['two networks, MLP mixers', { networks: 'two', mixer: 'mlp', positions: 'none', gradedCycles: 2 }],
     ['thought and answer once', { networks: 'two', hCycles: 1, lCycles: 1, gradient: 'last' }],
-    ['all H cycles', { gradient: 'all' }],
-    ['one state', { states: 'one', gradient: 'all' }],
-    ['a thought per L cycle', { states: 'many', gradient: 'all' }],
-    ['a thought per L cycle, two networks', { states: 'many', networks: 'two', gradient: 'all' }],
+    ['all H cycles', { gradedCycles: 2 }],
+    ['one state', { states: 'one', gradedCycles: 2 }],
+    ['a thought per L cycle', { states: 'many', gradedCycles: 2 }],
+    ['a thought per L cycle, two networks', { states: 'many', networks: 'two', gradedCycles: 2 }],
     ['a plain transformer', { states: 'answer', lCycles: 0, hCycles: 1, layers: 2 }],
-    ['a transformer run twice', { states: 'answer', lCycles: 0, hCycles: 2, gradient: 'all' }],
+    ['a transformer run three times', { states: 'answer', lCycles: 0, hCycles: 3, gradedCycles: 3 }],
     ['HRM without a choice to halt', { ...HRM, hCycles: 1, lCycles: 1, haltMaxSteps: 1 }],
   ]
   for (const [name, change] of variants)
@@ -58,7 +58,6 @@ describe('the family', () => {
 
   const equals: [string, Partial<ModelConfig>, Partial<ModelConfig>][] = [
     ['one thought of its own is one thought', { states: 'many', lCycles: 1 }, { lCycles: 1 }],
-    ['a single H cycle is the whole step', { hCycles: 1, gradient: 'all' }, { hCycles: 1 }],
     ['the last thought of one is all of them', { lCycles: 1, gradient: 'last' }, { lCycles: 1 }],
   ]
   for (const [name, one, other] of equals)
@@ -67,8 +66,11 @@ describe('the family', () => {
     })
 
   it('cuts the gradient where it is told to', () => {
-    const [cycle, last, all] = (['cycle', 'last', 'all'] as const).map((gradient) => gradientOf({ ...CALM, gradient }))
-    assert.ok(apart(cycle!, last!) > 1e-3 && apart(cycle!, all!) > 1e-3)
+    const [cycle, last, two, three] = [{}, { gradient: 'last' as const }, { gradedCycles: 2 }, { gradedCycles: 3 }].map(
+      (change) => gradientOf({ ...CALM, hCycles: 3, ...change }),
+    )
+    for (const other of [last, two, three]) assert.ok(apart(cycle!, other!) > 1e-3)
+    assert.ok(apart(two!, three!) > 1e-3)
   })
 
   it('adds up to the shared network where both networks are equal', () => {

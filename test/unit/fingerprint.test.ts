@@ -71,6 +71,7 @@ test('the tensor that differs is named', () => {
     networks: 'shared',
     states: 'two',
     gradient: 'cycle',
+    gradedCycles: 1,
     halting: 'halt',
     hCycles: 1,
     lCycles: 1,

@@ -25,7 +25,7 @@ const TABLE: [string, Record<string, string>, string[], string[], number][] = [
   ['one state', { 'model.states': 'one' }, ['L_init'], ['y = L(y + x)', 'y = L(y + x)', 'y = L(y)'], 3],
   [
     'a thought per L cycle',
-    { 'model.states': 'many', 'model.gradient': 'all' },
+    { 'model.states': 'many', 'model.gradedCycles': '2' },
     ['H_init', 'L1_init', 'L2_init'],
     ['z1 = L(z1 + z2 + y + x)', 'z2 = L(z1 + z2 + y + x)', 'y = L(y + z1 + z2)'],
     6,
@@ -65,6 +65,8 @@ test('settings of the network that contradict each other are refused', () => {
     [{ 'model.hLayers': '2' }, /model\.hLayers \(2\) must be 0/],
     [{ 'model.networks': 'two', 'model.states': 'one' }, /model\.networks two needs/],
     [{ 'model.states': 'answer' }, /model\.lCycles \(2\) must be 0/],
+    [{ 'model.gradedCycles': '3' }, /model\.gradedCycles \(3\) must be at most/],
+    [{ 'model.gradedCycles': '2', 'model.gradient': 'last' }, /must be 1 with model\.gradient last/],
     [{ 'model.lCycles': '0' }, /model\.lCycles must be at least 1/],
   ]
   for (const [flags, why] of refused) assert.throws(() => modelOf(flags), why)

@@ -112,6 +112,7 @@ test('each copy of the layout is one contiguous range of the dense file', () => 
     networks: 'shared',
     states: 'two',
     gradient: 'cycle',
+    gradedCycles: 1,
     halting: 'halt',
     hCycles: 1,
     lCycles: 1,
