@@ -36,7 +36,9 @@ export function checkModelBf16(file: GoldenFile<ModelGolden>, comparison: Compar
     // what q is taught differs: its loss follows from the file's own q, the gradients do not.
     const qLoss = same ? bf16.metrics.q_halt_loss : bf16.q_halt.reduce((sum, q, row) => sum + Math.log1p(Math.exp(q)) - (ours[row] === true ? q : 0), 0) // prettier-ignore
     comparison.close(at('q_halt loss'), sums.qHaltLoss, qLoss, accept.loss)
-    comparison.close(at('total loss'), sums.lossTotal, bf16.metrics.lm_loss + qLoss / 2, accept.loss)
+    const continueLoss = bf16.metrics.q_continue_loss ?? 0
+    const total = bf16.metrics.lm_loss + (qLoss + continueLoss) / 2
+    comparison.close(at('total loss'), sums.lossTotal, total, accept.loss)
     if (!same) {
       comparison.note('a cell without a clear margin decides whether a row is right: gradients are not compared')
       return undefined
