@@ -63,7 +63,7 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
       const rng = rngFor(seed, 'round', rounds)
       const where = { nats, folder: join(folder, name), disk, rng, workers, faults: possible, losing }
       const result = await new Round(where, say).run()
-      return { result, end: result.wrong.length === 0 ? endOf(disk) : undefined }
+      return { result, end: result.wrong.length === 0 && !losing ? endOf(disk) : undefined }
     } finally {
       if (mounted) spawnSync('umount', ['-l', disk], { stdio: 'ignore' })
       rmSync(disk, { recursive: true, force: true })
