@@ -172,9 +172,9 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
     train: { ...QUICK_TRAIN, minutes: 5 },
     evaluate: BOARD_EVALUATE,
   },
-  'maze-9x9': {
+  'maze-7x7': {
     model: { ...QUICK_MODEL, ...MLP },
-    data: { ...BOARD_DATA, kind: 'maze', canvas: 9, generatedTasksPerFamily: 200 },
+    data: { ...BOARD_DATA, kind: 'maze', canvas: 7, generatedTasksPerFamily: 200 },
     train: { ...QUICK_TRAIN, minutes: 5 },
     evaluate: BOARD_EVALUATE,
   },

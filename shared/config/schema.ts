@@ -17,7 +17,7 @@ export const PRESET_NAMES = [
   'hrm-maze',
   'sudoku-4x4',
   'sudoku-6x6',
-  'maze-9x9',
+  'maze-7x7',
 ] as const
 export type PresetName = (typeof PRESET_NAMES)[number]
 

@@ -108,7 +108,7 @@ for (const [side, height, width, boards] of [
   })
 
 test('no held-out board is among those trained on, and what cannot be had is refused', () => {
-  for (const preset of ['sudoku-4x4', 'maze-9x9'] as const) {
+  for (const preset of ['sudoku-4x4', 'maze-7x7'] as const) {
     const { data } = compileConfig({ preset, env: {}, flags: {} })
     const kind = data.kind as 'sudoku' | 'maze'
     const { side, train, test: held } = generateBoardSplits(kind, data)
@@ -122,7 +122,7 @@ test('no held-out board is among those trained on, and what cannot be had is ref
     assert.equal(new BoardDataset(kind, { side, train, test: held, origin: '' }, data).vocab, kind === 'maze' ? 6 : 11)
   }
   const flags = { 'data.kind': 'maze', 'data.canvas': '5', 'data.generatedTasksPerFamily': '500' }
-  const { data } = compileConfig({ preset: 'maze-9x9', env: {}, flags })
+  const { data } = compileConfig({ preset: 'maze-7x7', env: {}, flags })
   assert.throws(() => generateBoardSplits('maze', data), /there are not 2500 boards of 5 x 5 that are not trained on/)
 })
 
