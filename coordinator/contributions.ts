@@ -6,7 +6,8 @@ import { floatsOf } from '../shared/protocol/codec.js'
 import type { StepSums, WorkerMessage } from '../shared/protocol/messages.js'
 
 export interface Contribution {
-  readonly sums: StepSums
+  /** Of all its slots, or of one group after the other. */
+  readonly sums: readonly StepSums[]
   /** u8 per owned slot, in order. */
   readonly halted: Uint8Array
   readonly steps: Uint8Array

@@ -9,12 +9,13 @@ import type { CoordinatorMessage, Hello, HelloReply, SnapshotId, WorkerMessage }
 import { PROTOCOL_VERSION, STEP_PHASES } from '../shared/protocol/messages.js'
 import { senderOf, type Subjects } from '../shared/protocol/subjects.js'
 import type { Bus } from '../shared/bus/bus.js'
+import { Assignments } from './assignment.js'
 import type { Courier } from './courier.js'
 import type { DenseFreeze } from './dense-freeze.js'
 import type { EvaluationDesk } from './evaluate/desk.js'
 import type { PuzzleTable } from './puzzle-table.js'
 import type { Observer } from './observer.js'
-import type { SlotBook, Take } from './slots.js'
+import type { SlotBook } from './slots.js'
 import type { BoundaryState } from './checkpointing.js'
 import { StepDesk } from './step-desk.js'
 import { policyOf } from './policy.js'
@@ -47,7 +48,7 @@ export interface CoordinatorPorts {
   readonly observer: Observer
   readonly evaluateOnly: boolean
   /** Star topology: a new membership for the buckets that the coordinator owns. */
-  readonly assignOwned: (epoch: Epoch, step: Step, team: readonly WorkerId[]) => void
+  readonly assignOwned: (epoch: Epoch, step: Step, team: readonly WorkerId[], shares: readonly number[]) => void
   readonly save: (state: BoundaryState) => Promise<void>
   readonly now: () => Millis
 }
@@ -62,7 +63,7 @@ export class CoordinatorLoop {
   state: RunState
   private readonly policy: Policy
   private readonly steps: StepDesk
-  private joining: { readonly lead: WorkerId; readonly snapshot: SnapshotId } | undefined
+  private readonly assignments: Assignments
   /** The boundary whose copies are being made, not saved yet. */
   private boundary: Boundary | undefined
   private saving: Promise<void> = Promise.resolve()
@@ -77,9 +78,11 @@ export class CoordinatorLoop {
     const { config, origin } = ports
     this.policy = policyOf(config, ports.evaluateOnly)
     this.state = initialState(origin.step, origin.epoch, origin.evaluated)
+    const send = (worker: WorkerId, message: CoordinatorMessage): void => this.send(worker, message)
+    this.assignments = new Assignments({ ...ports, send })
     this.steps = new StepDesk({
       ...ports,
-      send: (worker, message) => this.send(worker, message),
+      send,
       fail: (error) => this.fail(error),
     })
     this.outcome = new Promise((resolve, reject) => {
@@ -290,56 +293,19 @@ export class CoordinatorLoop {
     work.catch((error: unknown) => this.fail(error))
   }
 
-  /** Deals the slots. Newcomers pull the state from the first who has it, or from us. */
-  private async assign(epoch: Epoch, team: readonly WorkerId[]): Promise<void> {
-    const { book, courier, origin, config } = this.ports
-    const step = this.state.step
-    const lead = team.find((id) => this.state.members.get(id)?.holdsState)
-    const newcomers = team.filter((id) => !this.state.members.get(id)?.holdsState)
-    const joining = `join-${epoch}` as SnapshotId
-    this.releaseJoined()
-    if (lead !== undefined && newcomers.length > 0) {
-      this.joining = { lead, snapshot: joining }
-      this.send(lead, { type: 'snapshot', snapshot: joining, step, dense: true })
-    }
-    const deals = book.deal(team)
-    if (config.reduce.topology === 'star') this.ports.assignOwned(epoch, step, team)
-    for (const [worker, { slots, carry }] of deals) {
-      const records = slots.map((slot) => book.all()[slot]!)
-      courier.forgetWorker(worker)
-      const pulled = records.filter((_, i) => carry[i] === 'pull').map(({ slot, draw }) => ({ slot, draw: draw! }))
-      await courier.deliver(worker, pulled)
-      if (epoch !== this.state.epoch) return
-      const holdsState = this.state.members.get(worker)?.holdsState ?? false
-      this.send(worker, {
-        type: 'assign',
-        epoch,
-        step,
-        members: [...team],
-        slots: [...slots],
-        carry: [...carry],
-        draws: records.map(({ draw }) => draw ?? (0 as Take['draw'])),
-        steps: records.map(({ steps }) => steps),
-        source: holdsState ? 'self' : (lead ?? 'coordinator'),
-        snapshot: lead === undefined ? origin.snapshot : joining,
-      })
-    }
+  private assign(epoch: Epoch, team: readonly WorkerId[]): Promise<void> {
+    const { step, members } = this.state
+    return this.assignments.assign(epoch, step, team, members, () => epoch === this.state.epoch)
   }
 
   private async begin(epoch: Epoch, step: Step): Promise<void> {
-    this.releaseJoined()
+    this.assignments.release()
     await this.steps.begin(
       step,
       this.state.team,
       epoch,
       () => epoch === this.state.epoch && step === this.state.step + 1,
     )
-  }
-
-  /** What joiners have pulled is not needed any more. */
-  private releaseJoined(): void {
-    if (this.joining !== undefined) this.send(this.joining.lead, { type: 'release', snapshot: this.joining.snapshot })
-    this.joining = undefined
   }
 
   /** The workers copy their state now; what is ours is noted down now too. */

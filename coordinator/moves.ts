@@ -44,11 +44,14 @@ export function wait(state: RunState, here: number, policy: Policy): Transition 
   return stay({ ...state, phase: 'gathering' }, `${here} of ${policy.minWorkers} workers are here; waiting`)
 }
 
+export function rewind(state: RunState, reason: string): Transition {
+  const why = `${reason}; going back to the last checkpoint`
+  return { state: { ...state, phase: 'finished' }, effects: [{ type: 'rewind', why }], why }
+}
+
 function assign(state: RunState, team: readonly WorkerId[], why: string): Transition {
-  if (state.step !== state.origin && !team.some((id) => holdsState(state, id))) {
-    const rewind = `nobody holds the state of step ${state.step} any more; going back to the last checkpoint`
-    return { state: { ...state, phase: 'finished' }, effects: [{ type: 'rewind', why: rewind }], why: rewind }
-  }
+  if (state.step !== state.origin && !team.some((id) => holdsState(state, id)))
+    return rewind(state, `nobody holds the state of step ${state.step} any more`)
   const epoch = (state.epoch + 1) as Epoch
   const members = new Map(state.members)
   for (const id of team) {

@@ -8,10 +8,15 @@ const STALL_MS = 8_000 as Millis
 /** How long an assignment may be on its way. */
 const MISSED_MS = 2000
 
+/** Slots that always belong to one worker; undefined in mode fast, where any may move alone. */
+export const groupSize = ({ reduce }: RunConfig): number | undefined =>
+  reduce.mode === 'exact' ? reduce.group : undefined
+
 export function policyOf(config: RunConfig, evaluateOnly: boolean): Policy {
   return {
     minWorkers: config.cluster.minWorkers,
-    maxWorkers: config.train.slots,
+    maxWorkers: Math.ceil(config.train.slots / (groupSize(config) ?? 1)),
+    exact: config.reduce.mode === 'exact' && !evaluateOnly,
     deadAfter: config.cluster.deadAfterMs as Millis,
     stallAfter: STALL_MS,
     missedAfter: Math.max(MISSED_MS, 4 * config.cluster.heartbeatMs) as Millis,

@@ -6,6 +6,8 @@ export interface Policy {
   readonly minWorkers: number
   /** No more workers than slots: the rest stand by. */
   readonly maxWorkers: number
+  /** The result must not depend on who died: carries that are lost mean going back to the last checkpoint. */
+  readonly exact: boolean
   readonly deadAfter: Millis
   /** When those who are awaited have themselves waited for the network this long, messages were lost: begin it again. */
   readonly stallAfter: Millis

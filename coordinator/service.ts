@@ -30,6 +30,7 @@ import type { Inquiry } from './evaluate/inquiry.js'
 import { CoordinatorLoop, type Outcome } from './loop.js'
 import { tolerant } from './tolerant.js'
 import type { Observer } from './observer.js'
+import { groupSize } from './policy.js'
 import { PuzzleTable } from './puzzle-table.js'
 import { SlotBook } from './slots.js'
 import { originOf, type Hashes } from './origin.js'
@@ -168,7 +169,7 @@ class Coordinator {
     this.closers.push(() => watchers.close())
     const { metrics, observer } = watchers
     const resumed = evaluation === undefined ? records : undefined
-    const book = new SlotBook(led.train.slots, config.data.sampler, resumed)
+    const book = new SlotBook(led.train.slots, config.data.sampler, resumed, groupSize(led))
     const origin = {
       step: stepOf(checkpoint?.manifest.step ?? 0),
       epoch: epochOf(checkpoint?.manifest.epoch ?? 0),
@@ -215,7 +216,7 @@ class Coordinator {
       freeze,
       observer,
       evaluateOnly: evaluation !== undefined,
-      assignOwned: (epoch, step, team) => star.assign(epoch, step, team),
+      assignOwned: (epoch, step, team, shares) => star.assign(epoch, step, team, shares),
       save: (state) => this.save(state, hashes, observer),
       now,
     })

@@ -19,6 +19,9 @@ export interface SlotRecord {
 /** Whose hands a carry is in. */
 export type Holder = WorkerId | 'checkpoint' | null
 
+/** What `holders` says of a carry that nobody is asked for. */
+const NOBODY = ''
+
 export interface Take {
   readonly slot: SlotId
   readonly draw: Draw
@@ -27,11 +30,26 @@ export interface Take {
 export interface Share {
   readonly slots: readonly SlotId[]
   readonly carry: readonly ('keep' | 'reset' | 'pull')[]
+  /** Whom to pull the carry from, and the name of the copy to pull. */
+  readonly holders: readonly string[]
+  readonly copies: readonly string[]
 }
 
-/** Contiguous, nearly equal shares in team order: the order of sums then is the order of slots. */
-export function shareOut(slots: number, team: readonly WorkerId[]): ReadonlyMap<WorkerId, readonly SlotId[]> {
-  const edge = (i: number): number => Math.round((i * slots) / team.length)
+/**
+ * Contiguous, nearly equal shares in team order: the order of sums then is the order of slots. Groups of `group` slots, if
+ * given, stay whole; where there are many, shares end at multiples of a power of two, as the subtrees of the exact sum do:
+ * every subtree cut in two is one more part on the wire.
+ */
+export function shareOut(
+  slots: number,
+  team: readonly WorkerId[],
+  group?: number,
+): ReadonlyMap<WorkerId, readonly SlotId[]> {
+  const size = group ?? 1
+  const groups = Math.ceil(slots / size)
+  const grain = group === undefined ? 1 : 2 ** Math.floor(Math.log2(Math.max(1, groups / (8 * team.length))))
+  const edge = (i: number): number =>
+    i === team.length ? slots : Math.round((i * groups) / team.length / grain) * grain * size
   return new Map(
     team.map((worker, i) => [
       worker,
@@ -43,13 +61,19 @@ export function shareOut(slots: number, team: readonly WorkerId[]): ReadonlyMap<
 export class SlotBook {
   private readonly records: SlotRecord[]
   private readonly holders: Holder[]
+  /** The name of the copy in which a worker keeps the carry of a slot that it owns no more. */
+  private readonly copies: (string | undefined)[] = []
   private shares: ReadonlyMap<WorkerId, readonly SlotId[]> = new Map()
 
-  /** `official`: the example of a step does not depend on the slot's history, but on the step's number (spec 4.5). */
+  /**
+   * `official`: the example of a step does not depend on the slot's history, but on the step's number (spec 4.5).
+   * @param group slots that always belong to one worker
+   */
   constructor(
     count: number,
     private readonly sampler: 'slots' | 'official',
     resumed?: readonly SlotRecord[],
+    private readonly group?: number,
   ) {
     this.records = Array.from(
       { length: count },
@@ -81,34 +105,54 @@ export class SlotBook {
     return this.shares.get(worker) ?? []
   }
 
-  /** Deals the slots to a new team. A carry that nobody can hand over starts its example again. */
-  deal(team: readonly WorkerId[]): ReadonlyMap<WorkerId, Share> {
-    this.shares = shareOut(this.records.length, team)
+  /**
+   * Deals the slots to a new team. Whose slot moves while its example is under way keeps the carry as a copy of this name,
+   * until the new owner holds it; a carry that nobody can hand over starts its example again.
+   */
+  deal(team: readonly WorkerId[], copy: string): ReadonlyMap<WorkerId, Share> {
+    this.shares = shareOut(this.records.length, team, this.group)
     const deals = new Map<WorkerId, Share>()
     for (const [worker, slots] of this.shares) {
-      const carry = slots.map((slot): Share['carry'][number] => {
-        const record = this.record(slot)
-        const holder = this.holders[slot] ?? null
-        if (holder === worker) return 'keep'
-        if (holder === 'checkpoint' && !record.halted) return 'pull'
-        if (!record.halted) this.records[slot] = { ...record, halted: true, restart: true, steps: 0 }
-        this.holders[slot] = null
-        return 'reset'
+      const carry = slots.map((slot) => this.move(slot, worker, copy))
+      const pulled = slots.map((slot, i) => (carry[i] === 'pull' ? slot : undefined))
+      const holders = pulled.map((slot) => {
+        if (slot === undefined) return NOBODY
+        return this.holders[slot] === 'checkpoint' ? 'coordinator' : (this.holders[slot] ?? NOBODY)
       })
-      deals.set(worker, { slots, carry })
+      const copies = pulled.map((slot) => (slot === undefined ? NOBODY : (this.copies[slot] ?? NOBODY)))
+      deals.set(worker, { slots, carry, holders, copies })
     }
     return deals
   }
 
+  private move(slot: SlotId, worker: WorkerId, copy: string): Share['carry'][number] {
+    const record = this.record(slot)
+    const holder = this.holders[slot] ?? null
+    if (holder === worker && this.copies[slot] === undefined) return 'keep'
+    if (holder !== null && !record.halted) {
+      if (holder !== 'checkpoint') this.copies[slot] ??= copy
+      return 'pull'
+    }
+    if (!record.halted) this.records[slot] = { ...record, halted: true, restart: true, steps: 0 }
+    this.holders[slot] = null
+    this.copies[slot] = undefined
+    return 'reset'
+  }
+
   /** The worker has its share in place. */
   held(worker: WorkerId): void {
-    for (const slot of this.ownedBy(worker)) this.holders[slot] = worker
+    for (const slot of this.ownedBy(worker)) {
+      this.holders[slot] = worker
+      this.copies[slot] = undefined
+    }
   }
 
   /** The worker is gone, and its carries with it. */
   dropped(worker: WorkerId): void {
     this.holders.forEach((holder, slot) => {
-      if (holder === worker) this.holders[slot] = null
+      if (holder !== worker) return
+      this.holders[slot] = null
+      this.copies[slot] = undefined
     })
   }
 

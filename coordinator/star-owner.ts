@@ -1,6 +1,7 @@
 // In the star topology the coordinator owns every bucket: it adds the parts of all workers and publishes the means.
 import type { ReduceConfig } from '../shared/config/run-config.js'
 import type { Bucket } from '../shared/gradients/buckets.js'
+import { treeTeamOf } from '../shared/gradients/group-tree.js'
 import { OwnedBuckets } from '../shared/gradients/owner.js'
 import type { Epoch, Step, WorkerId } from '../shared/ids.js'
 import type { Bus } from '../shared/bus/bus.js'
@@ -20,7 +21,7 @@ export class StarOwner {
     bus: Bus,
     subjects: Subjects,
     buckets: readonly Bucket[],
-    reduce: ReduceConfig,
+    private readonly reduce: ReduceConfig,
     onDropped: (why: DroppedWhy) => void,
   ) {
     this.owned = new OwnedBuckets('coordinator', buckets, reduce, ({ index }, data) => {
@@ -33,17 +34,18 @@ export class StarOwner {
         () => {
           const message = decode('gradients', bytes)
           if (message.type !== 'part' || crc32(message.data) !== message.crc) return onDropped('garbage')
-          const { epoch, step, bucket, source, data } = message
+          const { epoch, step, bucket, source, data, node } = message
           this.tag = { epoch, step }
-          if (this.owned.offer(epoch, step, bucket, source, data) === 'stale') onDropped('stale')
+          if (this.owned.offer(epoch, step, bucket, source, data, node) === 'stale') onDropped('stale')
         },
         () => onDropped('garbage'),
       ),
     )
   }
 
-  assign(epoch: Epoch, step: Step, team: readonly WorkerId[]): void {
-    this.owned.assign(epoch, step, team)
+  /** @param shares slots of each member, in order */
+  assign(epoch: Epoch, step: Step, team: readonly WorkerId[], shares: readonly number[] = []): void {
+    this.owned.assign(epoch, step, team, treeTeamOf(this.reduce, team, shares))
   }
 
   close(): void {

@@ -15,6 +15,7 @@ import {
   regroup,
   replay,
   resync,
+  rewind,
   stay,
   wait,
   withMember,
@@ -219,6 +220,10 @@ function lose(
   const lost: Effect[] = known.map((worker) => ({ type: 'lost', worker, how, why }))
   const sentence = `${known.join(', ')} ${how}: ${why}`
   const then = ((): Transition => {
+    // Examples that were under way there would begin again, and the run would not be the one without the loss.
+    const carried = known.some((id) => state.assigned.includes(id) && holdsState(state, id))
+    if (policy.exact && carried && state.step > 0)
+      return rewind(smaller, `exact: the carries of step ${state.step} are lost`)
     if (team.length === state.team.length) return stay(smaller)
     switch (state.phase) {
       case 'training':

@@ -116,7 +116,7 @@ export class StepDesk {
     }
     observer.committed({
       step,
-      sums: addSums(contributions.map(({ sums }) => sums)),
+      sums: addSums(contributions.flatMap(({ sums }) => sums)),
       workers: team.length,
       lr: this.frozen ? 0 : learningRate({ base: lr, ...schedule }, step),
       gradientNorm: this.gradientNorm,

@@ -3,7 +3,9 @@
 // damaged or stale messages are counted and dropped (the step is then replayed, see coordinator/state.ts).
 import { decodeWire, encodeWire } from '../shared/gradients/bf16.js'
 import { ownerOf, planBuckets, wireBytes, type Bucket } from '../shared/gradients/buckets.js'
+import { treeTeamOf } from '../shared/gradients/group-tree.js'
 import { OwnedBuckets } from '../shared/gradients/owner.js'
+import type { TreeNode } from '../shared/gradients/tree-sum.js'
 import type { ReduceConfig } from '../shared/config/run-config.js'
 import type { Bus } from '../shared/bus/bus.js'
 import type { Epoch, Step, WorkerId } from '../shared/ids.js'
@@ -47,8 +49,8 @@ export class AllReduce {
     this.parts = bus.subscribe(subjects.partsFor(me), (data) => this.onPart(data))
   }
 
-  /** A new membership; `step` is the last committed one. */
-  assign(epoch: Epoch, step: Step, team: readonly WorkerId[]): void {
+  /** A new membership; `step` is the last committed one; `shares`: slots of each member, in order (mode exact). */
+  assign(epoch: Epoch, step: Step, team: readonly WorkerId[], shares: readonly number[] = []): void {
     this.epoch = epoch
     this.team = team
     const owners = new Set(this.buckets.map((bucket) => ownerOf(bucket, team, this.reduce.topology)))
@@ -57,14 +59,15 @@ export class AllReduce {
     // In time for every mean, because none can be complete before our own part has been sent after this.
     this.means = [...owners].map((owner) => this.bus.subscribe(this.subjects.mean(owner), (data) => this.onMean(data)))
     this.begin((step + 1) as Step)
-    this.owned.assign(epoch, step, team)
+    this.owned.assign(epoch, step, team, treeTeamOf(this.reduce, team, shares))
   }
 
   /**
    * Contributes this worker's gradient of a step and resolves when the mean of all is in place, or never, if the step is
    * discarded: the caller starts the next one and drops this promise.
+   * @param nodes mode exact: what this worker contributes instead of `grad`
    */
-  async run(epoch: Epoch, step: Step): Promise<void> {
+  async run(epoch: Epoch, step: Step, nodes?: readonly TreeNode[]): Promise<void> {
     if (epoch !== this.epoch) return new Promise(() => undefined)
     if (step !== this.step) this.begin(step)
     const finished = new Promise<void>((resolve) => (this.complete = resolve))
@@ -73,9 +76,11 @@ export class AllReduce {
     const from = Math.max(0, mine)
     for (let i = 0; i < this.buckets.length; i++) {
       const bucket = this.buckets[(i + from) % this.buckets.length]!
-      if (epoch !== this.epoch || step !== this.step) break
-      this.contribute(bucket)
-      await this.bus.credit()
+      for (const { node, values } of nodes ?? [{ node: 0, values: this.buffers.grad }]) {
+        if (epoch !== this.epoch || step !== this.step) return finished
+        this.contribute(bucket, node, values)
+        await this.bus.credit()
+      }
     }
     this.checkComplete()
     return finished
@@ -91,13 +96,13 @@ export class AllReduce {
     this.complete = undefined
   }
 
-  private contribute(bucket: Bucket): void {
-    const values = this.buffers.grad.subarray(bucket.from, bucket.to)
+  private contribute(bucket: Bucket, node: number, flat: Float32Array): void {
+    const values = flat.subarray(bucket.from, bucket.to)
     const data = this.scratch.subarray(0, values.length * wireBytes(this.reduce.wire))
     encodeWire(values, this.reduce.wire, data)
     const owner = ownerOf(bucket, this.team, this.reduce.topology)
     if (owner === this.me) {
-      this.owned.offer(this.epoch, this.step, bucket.index, this.me, data)
+      this.owned.offer(this.epoch, this.step, bucket.index, this.me, data, node)
       return
     }
     const { epoch, step, me: source } = this
@@ -106,6 +111,7 @@ export class AllReduce {
       epoch,
       step,
       bucket: bucket.index,
+      node,
       source,
       crc: crc32(data),
       data,
@@ -124,7 +130,8 @@ export class AllReduce {
   private onPart(bytes: Uint8Array): void {
     this.guarded(bytes, (message) => {
       if (message.type !== 'part') return 'garbage'
-      const offered = this.owned.offer(message.epoch, message.step, message.bucket, message.source, message.data)
+      const { epoch, step, bucket, source, data, node } = message
+      const offered = this.owned.offer(epoch, step, bucket, source, data, node)
       if (offered === 'stale' || offered === 'duplicate') return offered
       return offered === 'unknown' ? 'garbage' : undefined
     })

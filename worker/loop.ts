@@ -22,7 +22,7 @@ import type { AllReduce } from './allreduce.js'
 import type { Arena } from './arena.js'
 import type { Compute } from './compute/client.js'
 import { carryElements } from './compute/carry.js'
-import type { Begin, EmaDistance, PhaseTimes, SlotOrder } from './compute/port.js'
+import type { Begin, EmaDistance, PhaseTimes, Reply, SlotOrder } from './compute/port.js'
 import type { Energy } from './energy.js'
 import { ExampleQueue } from './examples.js'
 import { measureFor } from './measuring.js'
@@ -129,18 +129,16 @@ export class WorkerLoop {
     const { compute, allreduce } = this.ports
     // Every assignment has an epoch of its own: this one came twice, and what it began must not begin again.
     if (message.epoch <= this.epoch) return this.ports.onStale()
-    const missed = message.source === 'self' && message.step !== this.step
-    if (missed && (this.voted === undefined || message.step !== this.step + 1))
+    const caughtUp = message.source === 'self' ? this.catchUp(message.step) : undefined
+    if (message.source === 'self' && message.step !== this.step)
       return this.ports.onRejoin(`I hold the state of step ${this.step}, not of step ${message.step}`)
     const attempt = ++this.attempt
     this.phase = 'syncing'
-    // The commit was lost on its way. It must have been of what we voted for: without our vote there is none.
-    const caughtUp = missed ? this.commit(message.step) : undefined
     this.voted = undefined
     this.epoch = message.epoch
     this.step = message.step
     this.rowsIn = 0
-    allreduce.assign(message.epoch, message.step, message.members)
+    allreduce.assign(message.epoch, message.step, message.members, message.shares)
     await caughtUp
     const carries = await this.pullAll(message)
     if (attempt !== this.attempt) return
@@ -164,6 +162,13 @@ export class WorkerLoop {
     this.examples.keepOnly(message.slots)
     this.phase = 'idle'
     this.send({ type: 'ready', epoch: message.epoch, params })
+  }
+
+  /** Where the commit was lost on its way. It must have been of what we voted for: without our vote there is none. */
+  private catchUp(step: Step): Promise<void> | undefined {
+    if (this.voted === undefined || step !== this.step + 1) return undefined
+    this.attempt++
+    return this.commit(step)
   }
 
   /** The carries to load; undefined if somebody does not answer. */
@@ -209,15 +214,12 @@ export class WorkerLoop {
     const wanted = message.slots.filter((_, i) => message.carry[i] === 'pull')
     const elements = carryElements(config)
     const carries = new Float32Array(new SharedArrayBuffer(wanted.length * elements * 4))
-    const subject = subjects.state('coordinator')
     for (const [i, slot] of wanted.entries()) {
       const into = bytesOf(carries.subarray(i * elements, (i + 1) * elements))
-      await pull(
-        bus,
-        subject,
-        { snapshot: message.snapshot, segment: 'carry', slot, offset: 0, length: into.length },
-        into,
-      )
+      const at = message.slots.indexOf(slot)
+      const subject = subjects.state(message.holders[at] as Owner)
+      const snapshot = (message.copies[at] || message.snapshot) as SnapshotId
+      await pull(bus, subject, { snapshot, segment: 'carry', slot, offset: 0, length: into.length }, into)
     }
     return carries
   }
@@ -267,7 +269,7 @@ export class WorkerLoop {
     this.phase = 'reducing'
     const computed = now()
     this.sendResult(epoch, step, stepped)
-    await allreduce.run(epoch, step)
+    await allreduce.run(epoch, step, stepped.nodes ?? undefined)
     if (attempt !== this.attempt) return
     const reduced = now()
     this.phase = 'voting'
@@ -283,11 +285,7 @@ export class WorkerLoop {
   private sendResult(
     epoch: Epoch,
     step: Step,
-    {
-      sums,
-      halted,
-      steps,
-    }: { sums: Extract<WorkerMessage, { type: 'result' }>['sums']; halted: Uint8Array; steps: Uint8Array },
+    { sums, halted, steps }: Pick<Extract<Reply, { type: 'stepped' }>, 'sums' | 'halted' | 'steps'>,
   ): void {
     const { arena, bus, config } = this.ports
     const dim = config.model.puzzleEmbDim
@@ -299,7 +297,7 @@ export class WorkerLoop {
         this.send({ type: 'rowGradients', epoch, step, first, data })
       }
     }
-    this.send({ type: 'result', epoch, step, sums, halted, steps })
+    this.send({ type: 'result', epoch, step, sums: [...sums], halted, steps })
   }
 
   private async onCommit({ epoch, step }: MessageTo<'commit'>): Promise<void> {
@@ -327,11 +325,15 @@ export class WorkerLoop {
   }
 
   private async onSnapshot({ snapshot, step, dense }: MessageTo<'snapshot'>): Promise<void> {
-    const slots = this.slots
+    // Asked twice: by now the slots may have moved on, and the copy is what is left of them.
+    if (this.snapshots.has(snapshot)) return this.ports.onStale()
+    const caughtUp = this.catchUp(step)
+    if (this.step !== step) return this.ports.onRejoin(`I hold the state of step ${this.step}, not of step ${step}`)
     const copy = this.ports.compute
       .call({ type: 'snapshot', snapshot, dense })
-      .then((reply) => ({ dense: reply.dense, carries: reply.carries, slots, ...this.states }))
+      .then(({ dense, carries, slots }) => ({ dense, carries, slots, ...this.states }))
     this.snapshots.add(snapshot, copy)
+    await caughtUp
     await copy
     this.send({ type: 'snapshotReady', snapshot, step })
   }

@@ -23,6 +23,10 @@ export class Snapshots {
     this.kept.set(id, copy)
   }
 
+  has(id: SnapshotId): boolean {
+    return this.kept.has(id)
+  }
+
   release(id: SnapshotId): void {
     this.kept.delete(id)
   }

@@ -163,7 +163,14 @@ export function sizeText(options: SizeOptions): string {
 function checkTable(): string {
   const rows = ALLREDUCE_POINTS.flatMap((point) =>
     (['sharded', 'star'] as const).map((topology) => {
-      const reduce = { topology, wire: point.wire, bucketBytes: 512 * 1024, inFlightBytes: 8 << 20 }
+      const reduce = {
+        topology,
+        wire: point.wire,
+        mode: 'fast' as const,
+        group: 1,
+        bucketBytes: 512 * 1024,
+        inFlightBytes: 8 << 20,
+      }
       const modelled = 1000 * reduceOnOneMachine(POINT_ELEMENTS, point.workers, POINT_CORES, reduce)
       const measured = point[topology]
       return [

@@ -1,6 +1,7 @@
 // Checks that need more than one setting. Each says which settings disagree and what would make them agree.
 import { SUDOKU_SIDES } from '../puzzles/sudoku.js'
 import type { RunConfig } from './run-config.js'
+import { groupsOf } from '../gradients/group-tree.js'
 import { DATA_SOURCES, isNamedSource } from './schema.js'
 
 /** Grids of the published puzzles, and those that are generated in smaller sizes too. */
@@ -64,6 +65,9 @@ export function crossProblems({ model, data, train, reduce, cluster }: RunConfig
       `reduce.inFlightBytes (${reduce.inFlightBytes}) must be at least reduce.bucketBytes (${reduce.bucketBytes})`,
     cluster.deadAfterMs < 3 * cluster.heartbeatMs &&
       `cluster.deadAfterMs (${cluster.deadAfterMs}) must be at least 3 x cluster.heartbeatMs (${3 * cluster.heartbeatMs})`,
+    reduce.mode === 'exact' &&
+      cluster.minWorkers > groupsOf(train.slots, reduce) &&
+      `cluster.minWorkers (${cluster.minWorkers}) must be at most train.slots / reduce.group (${groupsOf(train.slots, reduce)}) for reduce.mode exact: a worker needs a group`,
     cluster.minWorkers > train.slots &&
       `cluster.minWorkers (${cluster.minWorkers}) must be at most train.slots (${train.slots}): a worker needs a slot`,
   ]

@@ -24,6 +24,8 @@ export interface RunIdentity {
   readonly train: Omit<RunConfig['train'], 'steps' | 'minutes' | 'freezeDense'> & { readonly steps?: number }
   /** What gradients are rounded to. Topology and bucket size do not change a bit of the sum. */
   readonly wire: RunConfig['reduce']['wire']
+  /** Slots of a group in mode exact; absent in mode fast. */
+  readonly exact?: number
 }
 
 export function identityOf({ run, model, data, train, reduce }: RunConfig): RunIdentity {
@@ -41,6 +43,7 @@ export function identityOf({ run, model, data, train, reduce }: RunConfig): RunI
     },
     train: train.lrMinRatio === 1 ? rest : { ...rest, steps },
     wire: reduce.wire,
+    ...(reduce.mode === 'exact' ? { exact: reduce.group } : {}),
   }
 }
 

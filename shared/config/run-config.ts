@@ -94,6 +94,10 @@ export interface ReduceConfig {
   /** `sharded`: worker i owns every n-th bucket. `star`: the coordinator owns all. */
   readonly topology: 'sharded' | 'star'
   readonly wire: 'bf16' | 'f32'
+  /** `exact`: the bits of the sum do not depend on the number of workers (shared/gradients/group-tree.ts). */
+  readonly mode: 'fast' | 'exact'
+  /** Mode exact: neighbouring slots that are computed together and always belong to one worker. */
+  readonly group: number
   /** Bytes of one bucket on the wire; with its envelope it must fit the server's max_payload. */
   readonly bucketBytes: number
   /** Bytes published but not yet flushed, per connection, at most. */

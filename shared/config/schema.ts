@@ -238,6 +238,17 @@ const SCHEMA = {
       ['sharded', 'star'],
     ),
     wire: choice('Gradient elements on the wire.', 'bf16', ['bf16', 'f32']),
+    mode: choice(
+      'fast: the order of the sum follows the workers; exact: the same bits for any number of workers, joining and leaving.',
+      'fast',
+      ['fast', 'exact'],
+    ),
+    group: integer(
+      'Mode exact: slots computed together, always by one worker; the most workers are slots / group.',
+      4,
+      1,
+      65536,
+    ),
     bucketBytes: integer(
       "Bytes of a bucket; with its envelope it must fit the server's max_payload.",
       512 * 1024,

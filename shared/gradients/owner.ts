@@ -5,11 +5,13 @@ import type { ReduceConfig } from '../config/run-config.js'
 import type { Epoch, Step, WorkerId } from '../ids.js'
 import { encodeWire } from './bf16.js'
 import { ownerOf, wireBytes, type Bucket, type Owner } from './buckets.js'
+import type { TreeTeam } from './group-tree.js'
 import { BucketSum, type Offered } from './reduce.js'
+import { TreeSum } from './tree-sum.js'
 
 interface Owned {
   readonly bucket: Bucket
-  readonly sum: BucketSum<WorkerId>
+  readonly sum: BucketSum<WorkerId> | TreeSum
   readonly values: Float32Array
   readonly bytes: Uint8Array
 }
@@ -19,6 +21,7 @@ export class OwnedBuckets {
   private epoch = -1
   private step = -1
   private team: readonly WorkerId[] = []
+  private tree: TreeTeam | undefined
 
   /** @param onMean gets the wire bytes of a finished bucket, valid until the next step */
   constructor(
@@ -28,10 +31,11 @@ export class OwnedBuckets {
     private readonly onMean: (bucket: Bucket, bytes: Uint8Array) => void,
   ) {}
 
-  /** A new membership; `step` is the last committed one. The team's order is the order of the sums. */
-  assign(epoch: Epoch, step: Step, team: readonly WorkerId[]): void {
+  /** A new membership; `step` is the last committed one. The team's order is the order of the sums, unless a tree is given. */
+  assign(epoch: Epoch, step: Step, team: readonly WorkerId[], tree?: TreeTeam): void {
     this.epoch = epoch
     this.team = team
+    this.tree = tree
     const mine = this.buckets.filter((bucket) => ownerOf(bucket, team, this.reduce.topology) === this.me)
     this.owned = new Map(mine.map((bucket) => [bucket.index, this.owned.get(bucket.index) ?? this.own(bucket)]))
     this.begin(step + 1)
@@ -42,12 +46,12 @@ export class OwnedBuckets {
   }
 
   /** @throws WireError when the length is not that of the bucket */
-  offer(epoch: Epoch, step: Step, index: number, source: WorkerId, bytes: Uint8Array): Offered | 'stale' {
+  offer(epoch: Epoch, step: Step, index: number, source: WorkerId, bytes: Uint8Array, node = 0): Offered | 'stale' {
     if (epoch === this.epoch && step === this.step + 1) this.begin(step)
     if (epoch !== this.epoch || step !== this.step) return 'stale'
     const owned = this.owned.get(index)
     if (owned === undefined) return 'unknown'
-    const offered = owned.sum.offer(source, bytes)
+    const offered = owned.sum instanceof TreeSum ? owned.sum.offer(source, node, bytes) : owned.sum.offer(source, bytes)
     if (offered === 'added' && owned.sum.done) {
       encodeWire(owned.values, this.reduce.wire, owned.bytes)
       this.onMean(owned.bucket, owned.bytes)
@@ -57,7 +61,9 @@ export class OwnedBuckets {
 
   private begin(step: number): void {
     this.step = step
-    for (const { sum } of this.owned.values()) sum.begin(this.team)
+    for (const { sum } of this.owned.values())
+      if (!(sum instanceof TreeSum)) sum.begin(this.team)
+      else if (this.tree !== undefined) sum.begin(this.tree)
   }
 
   private own(bucket: Bucket): Owned {
@@ -65,7 +71,10 @@ export class OwnedBuckets {
     return {
       bucket,
       values,
-      sum: new BucketSum<WorkerId>(values, this.reduce.wire),
+      sum:
+        this.reduce.mode === 'exact'
+          ? new TreeSum(values, this.reduce.wire)
+          : new BucketSum<WorkerId>(values, this.reduce.wire),
       bytes: new Uint8Array(values.length * wireBytes(this.reduce.wire)),
     }
   }

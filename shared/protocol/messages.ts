@@ -5,7 +5,7 @@ import { SUBJECTS } from '../language/subject.js'
 import { as, boolean, bytes, count, list, name, number, oneOf, record, text, type Of, type Shape } from './shape.js'
 
 /** Grows with every change that an older peer would misread. */
-export const PROTOCOL_VERSION = 5
+export const PROTOCOL_VERSION = 6
 
 /** Name of one snapshot of replica state, served until released. */
 export type SnapshotId = Brand<string, 'SnapshotId'>
@@ -90,8 +90,8 @@ const FROM_WORKER = {
   }),
   /** Puzzle row gradients (f32, rows of the worker's slots from `first` on), already divided by the global number of slots. */
   rowGradients: record({ epoch, step, first: count, data: bytes }),
-  /** Forward and backward are done; `halted` and `steps` are u8 per owned slot, in order. */
-  result: record({ epoch, step, sums, halted: bytes, steps: bytes }),
+  /** Forward and backward are done; sums of all owned slots, or of each group (mode exact); `halted` and `steps` are u8 per owned slot, in order. */
+  result: record({ epoch, step, sums: list(sums, 65536), halted: bytes, steps: bytes }),
   /** All means have arrived. `mean` and `params` are fingerprints, params before the update; `norm` is the L2 norm of the mean. */
   vote: record({ epoch, step, finite: boolean, mean: hash, params: hash, norm: number, phases: list(number, 32) }),
   /** The state of this boundary is copied and can be pulled. */
@@ -134,12 +134,16 @@ const TO_WORKER = {
     /** Last committed step. */
     step,
     members: list(worker, 4096),
+    /** Slots of each member, which own them one after the other. */
+    shares: list(count, 4096),
     slots: list(slot),
     carry: list(oneOf('keep', 'reset', 'pull')),
-    /** For pulled carries: the example under way (sent before), and the steps spent on it. */
+    /** For pulled carries: who holds them, the name of the copy, the example under way (sent before), the steps spent on it. */
+    holders: list(text(64)),
+    copies: list(text(64)),
     draws: list(draw),
     steps: list(count),
-    /** Where dense state (and carries to pull) come from; `self` keeps what the worker has. */
+    /** Where dense state comes from; `self` keeps what the worker has. */
     source: text(64),
     snapshot,
   }),
@@ -184,8 +188,8 @@ const TO_WORKER = {
 // --- between owners and workers -------------------------------------------------------------------------------------
 
 const GRADIENTS = {
-  /** One worker's sum over its slots of one bucket. */
-  part: record({ epoch, step, bucket: count, source: worker, crc: count, data: bytes }),
+  /** One worker's sum over its slots of one bucket; in mode exact over a node of the tree of groups (else 0). */
+  part: record({ epoch, step, bucket: count, node: count, source: worker, crc: count, data: bytes }),
   /** The reduced bucket, for everybody. */
   mean: record({ epoch, step, bucket: count, crc: count, data: bytes }),
 }

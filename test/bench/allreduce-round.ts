@@ -49,6 +49,8 @@ export const teamOf = ({ workers }: Setup): WorkerId[] => Array.from({ length: w
 export const reduceOf = ({ wire, bucketBytes }: Setup, topology: ReduceConfig['topology']): ReduceConfig => ({
   topology,
   wire,
+  mode: 'fast',
+  group: 1,
   bucketBytes,
   inFlightBytes: IN_FLIGHT_BYTES,
 })

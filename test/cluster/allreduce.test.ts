@@ -73,7 +73,7 @@ test(
     for (const count of [1, 2, 3, 4])
       for (const topology of ['sharded', 'star'] as const)
         for (const wire of ['f32', 'bf16'] as const) {
-          const reduce = { topology, wire, bucketBytes: 4096, inFlightBytes: 1 << 16 }
+          const reduce = { topology, wire, mode: 'fast' as const, group: 1, bucketBytes: 4096, inFlightBytes: 1 << 16 }
           const members = await ring(t, url, count, reduce, (why) => assert.fail(`${topology} ${wire}: dropped ${why}`))
           for (const step of [1, 2, 3]) {
             for (const [i, { grad }] of members.entries()) {
@@ -95,7 +95,14 @@ test(
 test('garbage, damaged, duplicate and stale messages are counted, dropped, and change nothing', options, async (t) => {
   const { url } = await natsFor(t)
   const dropped: Dropped[] = []
-  const reduce = { topology: 'sharded', wire: 'f32', bucketBytes: 4096, inFlightBytes: 1 << 16 } as const
+  const reduce = {
+    topology: 'sharded',
+    wire: 'f32',
+    mode: 'fast',
+    group: 1,
+    bucketBytes: 4096,
+    inFlightBytes: 1 << 16,
+  } as const
   const members = await ring(t, url, 2, reduce, (why) => dropped.push(why))
   members.forEach(({ grad }, i) => grad.fill(i + 1))
   const [w0, w1] = [workerId('w0'), workerId('w1')]
@@ -105,6 +112,7 @@ test('garbage, damaged, duplicate and stale messages are counted, dropped, and c
     epoch: epochOf(1),
     step: stepOf(1),
     bucket: 0,
+    node: 0,
     source: w1,
     crc: crc32(data),
     data,
@@ -140,7 +148,14 @@ test('garbage, damaged, duplicate and stale messages are counted, dropped, and c
 
 test('a step given up never ends, and the same step under a new epoch does', options, async (t) => {
   const { url } = await natsFor(t)
-  const reduce = { topology: 'sharded', wire: 'f32', bucketBytes: 4096, inFlightBytes: 1 << 16 } as const
+  const reduce = {
+    topology: 'sharded',
+    wire: 'f32',
+    mode: 'fast',
+    group: 1,
+    bucketBytes: 4096,
+    inFlightBytes: 1 << 16,
+  } as const
   const [alone, dead] = await ring(t, url, 2, reduce, () => undefined)
   if (alone === undefined || dead === undefined) throw new Error('two members')
   dead.allreduce.close()

@@ -37,7 +37,7 @@ test(
   async (t) => {
     const { url } = await natsFor(t)
     const dir = temporaryFolder(t)
-    const flags = { 'run.dir': dir, 'train.steps': 120, 'reduce.wire': 'f32' }
+    const flags = { 'run.dir': dir, 'train.steps': 300, 'reduce.wire': 'f32' }
     const calm = await undisturbed(t, url, flags)
     const config = configOf({
       ...flags,
@@ -65,13 +65,13 @@ test(
     await coordinator.done
     await survivor.done
     assert.match(coordinator.out.text, /late left: asked to stop/)
-    assert.equal(lastStep(folder), 120)
+    assert.equal(lastStep(folder), 300)
     assert.deepEqual(
       [...lossesOf(folder).keys()],
-      Array.from({ length: 120 }, (_, i) => i + 1),
+      Array.from({ length: 300 }, (_, i) => i + 1),
     )
     // Which examples a slot got is a matter of its own history; lost carries change when it halts, never what comes next.
-    const [ours, calmOnes] = [contentsOf(folder, 120).slots, calm.slots] as { next: number; draw: number }[][]
+    const [ours, calmOnes] = [contentsOf(folder, 300).slots, calm.slots] as { next: number; draw: number }[][]
     assert.equal(ours!.length, calmOnes!.length)
     for (const { draw, next } of ours!) assert.ok(next === draw + 1, `after example ${draw} comes ${next}`)
   },

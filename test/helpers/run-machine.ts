@@ -6,6 +6,7 @@ import { epochOf, millis, stepOf, workerId, type Epoch, type WorkerId } from '..
 export const POLICY: Policy = {
   minWorkers: 1,
   maxWorkers: 8,
+  exact: false,
   deadAfter: millis(5000),
   stallAfter: millis(15_000),
   missedAfter: millis(2000),

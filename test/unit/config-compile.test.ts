@@ -176,6 +176,7 @@ test('the identity holds what the mathematics depends on, and nothing else', () 
     { 'train.steps': '99' },
     { 'reduce.topology': 'star' },
     { 'metrics.port': '9000' },
+    { 'reduce.group': '2' },
     { 'cluster.minWorkers': '2' },
   ]
   for (const flags of same) assert.equal(hash(flags), ours, JSON.stringify(flags))
@@ -185,9 +186,12 @@ test('the identity holds what the mathematics depends on, and nothing else', () 
     { 'train.lr': '0.0123' },
     { 'data.canvas': '9' },
     { 'reduce.wire': 'f32' },
+    { 'reduce.mode': 'exact' },
     { 'train.lrMinRatio': '0.5' },
   ]
   for (const flags of different) assert.notEqual(hash(flags), ours, JSON.stringify(flags))
+  const exact = { 'reduce.mode': 'exact' }
+  assert.notEqual(hash(exact), hash({ ...exact, 'reduce.group': '2' }))
   const decaying = { 'train.lrMinRatio': '0.5' }
   assert.notEqual(hash(decaying), hash({ ...decaying, 'train.steps': '99' }))
   assert.equal(hash({ 'data.source': 'a' }), hash({ 'data.source': 'b' }))
@@ -205,7 +209,7 @@ test('canonical JSON does not depend on the order of keys', () => {
 })
 
 test('adding a setting is a decision: keys, variables and short flags', () => {
-  assert.equal(SETTINGS.length, 70)
+  assert.equal(SETTINGS.length, 72)
   assert.equal(new Set(SETTINGS.map((setting) => setting.env)).size, SETTINGS.length)
   assert.deepEqual(
     SETTINGS.filter((setting) => setting.alias !== undefined).map((setting) => `--${setting.alias} ${setting.env}`),

@@ -120,7 +120,13 @@ describe('contributions', () => {
     ...{ lossTotal: 1, lmLoss: 2, qHaltLoss: 3, count: 4 },
     ...{ accuracy: 5, exactAccuracy: 6, qHaltAccuracy: 7, steps: 8 },
   }
-  const result = { type: 'result', ...at, sums, halted: Uint8Array.of(0, 1), steps: Uint8Array.of(3, 1) } as const
+  const result = {
+    type: 'result' as const,
+    ...at,
+    sums: [sums],
+    halted: Uint8Array.of(0, 1),
+    steps: Uint8Array.of(3, 1),
+  }
   const rows = (first: number, ...values: number[]) =>
     ({ type: 'rowGradients', ...at, first, data: bytesOf(Float32Array.from(values)) }) as const
 
@@ -146,7 +152,14 @@ describe('contributions', () => {
 })
 
 test('owned buckets: parts may come before the step is begun, never for another epoch or a later step', () => {
-  const reduce = { topology: 'sharded', wire: 'f32', bucketBytes: 8, inFlightBytes: 64 } as const
+  const reduce = {
+    topology: 'sharded',
+    wire: 'f32',
+    mode: 'fast',
+    group: 1,
+    bucketBytes: 8,
+    inFlightBytes: 64,
+  } as const
   const means: number[][] = []
   const owned = new OwnedBuckets(A, planBuckets(5, reduce), reduce, ({ index }, bytes) =>
     means.push([index, ...new Float32Array(Uint8Array.from(bytes).buffer)]),

@@ -25,7 +25,7 @@ function commit(book: SlotBook, members: readonly WorkerId[], step: number): Tak
 }
 
 function deal(book: SlotBook, members: readonly WorkerId[]) {
-  const shares = book.deal(members)
+  const shares = book.deal(members, 'copy')
   for (const worker of members) book.held(worker)
   return shares
 }
@@ -78,12 +78,13 @@ describe('draws', () => {
     )
   })
 
-  test('a carry that stays with its owner is kept, one that moves begins its example again', () => {
+  test('a carry that stays with its owner is kept, one that died with its owner begins its example again', () => {
     const book = new SlotBook(4, 'slots')
     const [a, b, c] = team(3) as [WorkerId, WorkerId, WorkerId]
     deal(book, [a, b])
     for (const worker of [a, b]) book.settle(worker, stepOf(1), Uint8Array.of(0, 0), Uint8Array.of(1, 1))
     assert.deepEqual(book.takes(a, stepOf(2)), [])
+    book.dropped(b)
     const shares = deal(book, [a, c])
     assert.deepEqual(shares.get(a)?.carry, ['keep', 'keep'])
     assert.deepEqual(shares.get(c)?.carry, ['reset', 'reset'])
@@ -100,8 +101,33 @@ describe('draws', () => {
     const [a, b] = team(2) as [WorkerId, WorkerId]
     deal(book, [a])
     book.settle(a, stepOf(1), Uint8Array.of(0, 0), Uint8Array.of(1, 1))
-    book.deal([a, b]) // b is given slot 1, and never says that it has it
-    assert.deepEqual(book.deal([b]).get(b)?.carry, ['reset', 'reset'])
+    book.deal([a, b], 'copy') // b is given slot 1, and never says that it has it
+    book.dropped(a)
+    assert.deepEqual(book.deal([b], 'copy').get(b)?.carry, ['reset', 'reset'])
+  })
+
+  test('a carry that moves is pulled from a copy of its holder until the new owner has it', () => {
+    const book = new SlotBook(4, 'slots')
+    const [a, b, c] = team(3) as [WorkerId, WorkerId, WorkerId]
+    deal(book, [a])
+    book.settle(a, stepOf(1), Uint8Array.of(0, 0, 0, 1), Uint8Array.of(1, 1, 1, 1))
+    const taken = { slots: [2, 3], carry: ['pull', 'reset'], holders: [a, ''], copies: ['first', ''] }
+    assert.deepEqual(book.deal([a, b], 'first').get(b), taken)
+    assert.deepEqual(book.all()[2]?.steps, 1, 'it goes on with its example')
+    book.held(a)
+    // b dies before it has it. a has let it go, so even a pulls it from its own copy.
+    book.dropped(b)
+    const back = book.deal([a], 'second').get(a)
+    assert.deepEqual(back?.carry, ['keep', 'keep', 'pull', 'reset'])
+    assert.deepEqual([back.holders[2], back.copies[2]], [a, 'first'])
+    assert.deepEqual(book.deal([c, a], 'third').get(c)?.copies, ['third', 'third'])
+    for (const worker of [a, c]) book.held(worker)
+    book.dropped(a)
+    assert.deepEqual(book.deal([c], 'fourth').get(c)?.carry, ['keep', 'keep', 'reset', 'reset'])
+    assert.deepEqual(
+      book.all().map(({ restart }) => restart),
+      [false, false, true, false],
+    )
   })
 
   test('resumed: carries in the middle of an example are pulled from the checkpoint, and a lost one is drawn again', () => {
@@ -113,7 +139,7 @@ describe('draws', () => {
     before.dropped(b)
     deal(before, [a])
     const resumed = new SlotBook(3, 'slots', before.saved())
-    assert.deepEqual(resumed.deal([a]).get(a)?.carry, ['pull', 'reset', 'reset'])
+    assert.deepEqual(resumed.deal([a], 'copy').get(a)?.carry, ['pull', 'reset', 'reset'])
     resumed.held(a)
     assert.deepEqual(resumed.takes(a, stepOf(2)), before.takes(a, stepOf(2)))
     for (const book of [before, resumed]) book.settle(a, stepOf(2), Uint8Array.of(1, 1, 1), Uint8Array.of(2, 1, 1))

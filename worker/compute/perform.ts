@@ -2,6 +2,8 @@
 import { carryOf } from '../../shared/carry.js'
 import type { RunConfig } from '../../shared/config/run-config.js'
 import { firstNonFinite } from '../../shared/gradients/finite.js'
+import { GroupTree, groupsOf } from '../../shared/gradients/group-tree.js'
+import { ShareSums } from '../../shared/gradients/tree-sum.js'
 import { fingerprint } from '../../shared/gradients/fingerprint.js'
 import type { Layout } from '../../shared/gradients/layout.js'
 import type { StepPhase } from '../../shared/protocol/messages.js'
@@ -9,7 +11,7 @@ import type { Arena } from '../arena.js'
 import { carryElements } from './carry.js'
 import type { CarryState, Example } from '../train/carry.js'
 import { microBatchOf } from '../train/micro-batch.js'
-import { Replica } from '../train/replica.js'
+import { Replica, type ReplicaOptions } from '../train/replica.js'
 import type { Contender } from '../baseline/contender.js'
 import { isMeasure, measure } from './measure.js'
 import type { Begin, Command, EmaDistance, PhaseTimes, Reply } from './port.js'
@@ -83,12 +85,15 @@ export function performCommand(performer: Performer, command: Command): Reply {
     case 'discard':
       replica.discard()
       return { type: 'done' }
-    case 'snapshot':
+    case 'snapshot': {
+      const carries = replica.carries()
       return {
         type: 'snapshot',
         dense: command.dense ? copyDense(arena) : null,
-        carries: copyCarries(replica.carries(), carryElements(config)),
+        carries: copyCarries(carries, carryElements(config)),
+        slots: carries.map(({ slot }) => slot),
       }
+    }
     case 'evaluate': {
       const { rows, inputs, question } = command
       return {
@@ -110,9 +115,19 @@ function adopt(performer: Performer, { hInit, lInit }: Extract<Command, { type: 
     arena,
     { hInit, lInit },
     // The same with and without recomputing: the order of sums must not depend on it.
-    { microBatch: microBatchOf(config.model), recompute: performer.recompute },
+    { microBatch: microBatchOf(config.model), recompute: performer.recompute, ...groupsFor(performer) },
   )
   return { type: 'done' }
+}
+
+/** In mode exact the sums go to the other thread as they are, so they lie in memory that both see. */
+function groupsFor({ config, layout }: Performer): Pick<ReplicaOptions, 'groups'> {
+  const { reduce, train } = config
+  if (reduce.mode === 'fast') return {}
+  const bytes = layout.elements * Float32Array.BYTES_PER_ELEMENT
+  const allocate = (): Float32Array => new Float32Array(new SharedArrayBuffer(bytes))
+  const sums = new ShareSums(new GroupTree(groupsOf(train.slots, reduce)), reduce.wire, allocate)
+  return { groups: { size: reduce.group, sums } }
 }
 
 function loadOrders(
@@ -145,7 +160,8 @@ function step(performer: Performer, replica: Replica, command: Extract<Command, 
   arena.rowGradients.set(result.rowGrads)
   return {
     type: 'stepped',
-    sums: result.sums,
+    sums: result.groupSums,
+    nodes: result.nodes,
     halted: Uint8Array.from(result.halted, Number),
     steps: Uint8Array.from(result.steps),
     finite: result.finite,
@@ -162,7 +178,9 @@ function copyDense({ params, ema, m, v }: Arena): Float32Array {
 
 function copyCarries(carries: readonly CarryState[], elements: number): Float32Array {
   const copy = new Float32Array(new SharedArrayBuffer(carries.length * elements * Float32Array.BYTES_PER_ELEMENT))
-  carries.forEach(({ zH, zL }, i) => {
+  carries.forEach(({ halted, zH, zL }, i) => {
+    // What it leaves behind is never used again, and differs with where the slot has been.
+    if (halted) return
     copy.set(zH, i * elements)
     copy.set(zL, i * elements + zH.length)
   })

@@ -1,6 +1,7 @@
 // What the two threads of a worker say to each other: one tagged union per direction. Big arrays lie in the arena or in
 // shared buffers; messages only point at them. Commands are done in the order they come; every command has one reply.
 import type { RunConfig } from '../../shared/config/run-config.js'
+import type { TreeNode } from '../../shared/gradients/tree-sum.js'
 import type { Draw, SlotId, Step } from '../../shared/ids.js'
 import type { SubjectName } from '../../shared/language/subject.js'
 import type { SnapshotId, StepPhase, StepSums } from '../../shared/protocol/messages.js'
@@ -93,7 +94,10 @@ export type Reply =
   | { readonly type: 'done' }
   | {
       readonly type: 'stepped'
-      readonly sums: StepSums
+      /** Of all slots, or of each group. */
+      readonly sums: readonly StepSums[]
+      /** Mode exact: the gradient, in buffers that both threads see; null: it lies in the arena. */
+      readonly nodes: readonly TreeNode[] | null
       readonly halted: Uint8Array
       readonly steps: Uint8Array
       readonly finite: boolean
@@ -109,8 +113,13 @@ export type Reply =
       readonly ms: number
     }
   | { readonly type: 'committed'; readonly ms: number; readonly ema: EmaDistance | null }
-  /** Dense: params, ema, m, v one after the other; carries: zH and zL of every owned slot, [slots, 2, S, D]. */
-  | { readonly type: 'snapshot'; readonly dense: Float32Array | null; readonly carries: Float32Array }
+  /** Dense: params, ema, m, v one after the other; carries: zH and zL of `slots`, [slots, 2, S, D], zero where it has halted. */
+  | {
+      readonly type: 'snapshot'
+      readonly dense: Float32Array | null
+      readonly carries: Float32Array
+      readonly slots: readonly SlotId[]
+    }
   | ({ readonly type: 'evaluated' } & Answers)
   | { readonly type: 'measure-opened'; readonly parameters: number; readonly recompute: boolean }
   | ({ readonly type: 'trained' } & Trained)

@@ -47,6 +47,13 @@ export function chunkBounds(count: number, size: number): { from: number; to: nu
   }))
 }
 
+/** The same within every `group` neighbours. */
+export function groupedBounds(count: number, group: number, size: number): { from: number; to: number }[] {
+  return chunkBounds(count, group).flatMap(({ from, to }) =>
+    chunkBounds(to - from, size).map((chunk) => ({ from: from + chunk.from, to: from + chunk.to })),
+  )
+}
+
 /** The states a fresh slot starts from, one row (1, S * D) each, in the order of a thought. */
 export type FreshRows = readonly tf.Tensor2D[]
 

@@ -3,6 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { carryOf } from '../../shared/carry.js'
 import type { ModelConfig, TrainConfig } from '../../shared/config/run-config.js'
+import type { ShareSums, TreeNode } from '../../shared/gradients/tree-sum.js'
 import { firstNonFinite } from '../../shared/gradients/finite.js'
 import type { Layout } from '../../shared/gradients/layout.js'
 import { learningRate } from '../../shared/gradients/schedule.js'
@@ -18,7 +19,7 @@ import { Gradients } from '../ops/gradients.js'
 import { FRESH } from './act.js'
 import { update } from './adam-atan2.js'
 import type { CarryState, Chunk, Example, FreshRows, InitialStates, Lane } from './carry.js'
-import { chunkBounds, freshRows } from './carry.js'
+import { chunkBounds, freshRows, groupedBounds } from './carry.js'
 import type { Phase, StepView } from './chunk-step.js'
 import { stepChunk } from './chunk-step.js'
 import { answersOf, type AskedRows } from './evaluate.js'
@@ -39,6 +40,8 @@ export interface Arena {
 export interface ReplicaOptions {
   /** Slots that go through the network together; the others wait their turn. Default: all. */
   readonly microBatch?: number
+  /** Mode exact: sums the gradient per group of so many slots in a fixed tree, instead of into arena.grad. */
+  readonly groups?: { readonly size: number; readonly sums: ShareSums }
   /** Trade compute for memory in backward. */
   readonly recompute?: boolean
   /** Label of cells without loss. Default 0 (PAD). */
@@ -54,8 +57,12 @@ export interface ReplicaConfig {
 }
 
 export interface StepResult {
-  /** Sums over this replica's slots. */
+  /** Sums over this replica's slots, */
   readonly sums: StepSums
+  /** and over each of its groups. */
+  readonly groupSums: readonly StepSums[]
+  /** Mode exact: the gradient. */
+  readonly nodes: readonly TreeNode[] | null
   readonly halted: boolean[]
   /** Supervision steps spent on each slot's example, this one included. */
   readonly steps: number[]
@@ -122,7 +129,7 @@ export class Replica {
     })
     this.disposeChunks(this.chunks)
     this.lanes = carries.map(({ slot, steps, halted, example }) => ({ slot, steps, halted, example }))
-    this.chunks = chunkBounds(carries.length, this.options.microBatch ?? carries.length).map(({ from, to }) => {
+    this.chunks = this.bounds(carries.length).map(({ from, to }) => {
       const upload = (state: number): tf.Tensor2D => {
         const flat = new Float32Array((to - from) * width)
         carries.slice(from, to).forEach(({ zH, zL }, i) => {
@@ -132,6 +139,12 @@ export class Replica {
       }
       return { from, to, thought: this.fresh.map((_, state) => upload(state)) as unknown as Thought }
     })
+  }
+
+  /** Micro-batches; in mode exact none reaches over the end of a group, and the first slot begins one. */
+  private bounds(slots: number): { from: number; to: number }[] {
+    const { microBatch = slots, groups } = this.options
+    return groups === undefined ? chunkBounds(slots, microBatch) : groupedBounds(slots, groups.size, microBatch)
   }
 
   /**
@@ -155,15 +168,24 @@ export class Replica {
     if (rows.length < lanes.length * width)
       throw new RangeError(`${rows.length} puzzle values do not make ${lanes.length} rows of ${width}`)
 
-    const { inspect, ignoreLabel = 0 } = this.options
+    const { inspect, groups, ignoreLabel = 0 } = this.options
+    const size = groups?.size ?? lanes.length
     const { trm, parameters, fresh } = this
     const work = { ...this.config, trm, parameters, fresh, ignoreLabel, ...(inspect && { inspect }) }
-    const gradients = new Gradients()
+    let gradients = new Gradients()
     const rowGrads = new Float32Array(lanes.length * width)
-    const bias = [0, 0]
+    let bias = [0, 0]
+    const leave = (flat: Float32Array): void => {
+      gradients.addTo(flat)
+      flat.set(bias, parameters.qBias.offset)
+      gradients = new Gradients()
+      bias = [0, 0]
+    }
+    groups?.sums.begin()
     const after: Lane[] = []
     const chunks: Chunk[] = []
     const sums: StepSums[] = []
+    let groupSums: StepSums[] = []
     for (const chunk of this.chunks) {
       const part = lanes.slice(chunk.from, chunk.to)
       const own = rows.subarray(chunk.from * width, chunk.to * width)
@@ -172,20 +194,25 @@ export class Replica {
       done.biasGrad.forEach((d, i) => (bias[i] = (bias[i] as number) + d))
       after.push(...done.lanes)
       chunks.push({ ...chunk, thought: done.thought })
-      sums.push(done.sums)
+      groupSums.push(done.sums)
+      if (chunk.to % size !== 0 && chunk.to !== lanes.length) continue
+      sums.push(addSums(groupSums))
+      groupSums = []
+      groups?.sums.add(Math.floor(lanes[chunk.from]!.slot / size), leave)
     }
-    const { grad } = this.arena
-    grad.fill(0)
-    gradients.addTo(grad)
-    grad.set(bias, this.parameters.qBias.offset)
+    if (groups === undefined) leave(this.arena.grad.fill(0))
     mark('read')
     this.candidate = { lanes: after, chunks }
     const total = addSums(sums)
+    const nodes = groups?.sums.nodes ?? null
+    const flats = nodes?.map(({ values }) => values) ?? [this.arena.grad]
     return {
       sums: total,
+      groupSums: sums,
+      nodes,
       halted: after.map((lane) => lane.halted),
       steps: after.map((lane) => lane.steps),
-      finite: Number.isFinite(total.lossTotal) && firstNonFinite(grad) < 0 && firstNonFinite(rowGrads) < 0,
+      finite: Number.isFinite(total.lossTotal) && [...flats, rowGrads].every((flat) => firstNonFinite(flat) < 0),
       rowGrads,
     }
   }

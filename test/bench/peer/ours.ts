@@ -7,6 +7,7 @@ import { describe, RunError } from '../../../shared/errors.js'
 import { learningRate } from '../../../shared/gradients/schedule.js'
 import { layoutOf } from '../../../shared/gradients/layout.js'
 import { signSgdRow, sumPerId } from '../../../shared/gradients/sparse.js'
+import { addSums } from '../../../shared/step-sums.js'
 import { drawOf, slotId, stepOf } from '../../../shared/ids.js'
 import { arenaOf, type Arena } from '../../../worker/arena.js'
 import { selectBackend } from '../../../worker/backends/choose.js'
@@ -106,7 +107,8 @@ async function step(of: Trainer, batch: Batch): Promise<Losses> {
   }
   arena.mean.set(arena.grad)
   await compute.call({ type: 'commit', step: at })
-  return [sums.lossTotal, sums.lmLoss, sums.qHaltLoss]
+  const { lossTotal, lmLoss, qHaltLoss } = addSums(sums)
+  return [lossTotal, lmLoss, qHaltLoss]
 }
 
 async function answer(order: Order): Promise<Answer> {

@@ -1,0 +1,77 @@
+// A new membership, performed: deals the slots, has copies made of what somebody else needs (dense state for newcomers, the
+// carries of slots that move), sends the examples that pulled carries work on, and tells every worker its part.
+import type { RunConfig } from '../shared/config/run-config.js'
+import type { Epoch, Step, WorkerId } from '../shared/ids.js'
+import type { CoordinatorMessage, SnapshotId } from '../shared/protocol/messages.js'
+import type { Courier } from './courier.js'
+import type { Member } from './run-state.js'
+import type { SlotBook, Take } from './slots.js'
+
+export interface AssignmentPorts {
+  readonly config: RunConfig
+  readonly book: SlotBook
+  readonly courier: Courier
+  readonly origin: { readonly snapshot: SnapshotId }
+  readonly assignOwned: (epoch: Epoch, step: Step, team: readonly WorkerId[], shares: readonly number[]) => void
+  readonly send: (worker: WorkerId, message: CoordinatorMessage) => void
+}
+
+export class Assignments {
+  /** Copies that workers keep for others, until everybody has what it needs. */
+  private copies: { readonly worker: WorkerId; readonly snapshot: SnapshotId }[] = []
+
+  constructor(private readonly ports: AssignmentPorts) {}
+
+  /** Newcomers pull the state from the first who has it, or from us. Gives up as soon as it is no longer the current one. */
+  async assign(
+    epoch: Epoch,
+    step: Step,
+    team: readonly WorkerId[],
+    members: ReadonlyMap<WorkerId, Member>,
+    isCurrent: () => boolean,
+  ): Promise<void> {
+    const { book, courier, origin, config, send } = this.ports
+    const holdsState = (id: WorkerId): boolean => members.get(id)?.holdsState ?? false
+    const lead = team.find(holdsState)
+    const joining = lead !== undefined && !team.every(holdsState) ? lead : undefined
+    const copy = `join-${epoch}` as SnapshotId
+    const deals = book.deal(team, copy)
+    const givers = [...deals.values()].flatMap(({ holders, copies }) =>
+      holders.filter((holder, i) => holder !== 'coordinator' && copies[i] === copy),
+    ) as WorkerId[]
+    for (const worker of new Set(joining === undefined ? givers : [joining, ...givers])) {
+      this.copies.push({ worker, snapshot: copy })
+      send(worker, { type: 'snapshot', snapshot: copy, step, dense: worker === joining })
+    }
+    const shares = team.map((worker) => book.ownedBy(worker).length)
+    if (config.reduce.topology === 'star') this.ports.assignOwned(epoch, step, team, shares)
+    for (const [worker, { slots, carry, holders, copies }] of deals) {
+      const records = slots.map((slot) => book.all()[slot]!)
+      courier.forgetWorker(worker)
+      const pulled = records.filter((_, i) => carry[i] === 'pull').map(({ slot, draw }) => ({ slot, draw: draw! }))
+      await courier.deliver(worker, pulled)
+      if (!isCurrent()) return
+      send(worker, {
+        type: 'assign',
+        epoch,
+        step,
+        members: [...team],
+        shares,
+        slots: [...slots],
+        carry: [...carry],
+        holders: [...holders],
+        copies: [...copies],
+        draws: records.map(({ draw }) => draw ?? (0 as Take['draw'])),
+        steps: records.map(({ steps }) => steps),
+        source: holdsState(worker) ? 'self' : (lead ?? 'coordinator'),
+        snapshot: lead === undefined ? origin.snapshot : copy,
+      })
+    }
+  }
+
+  /** Everybody has what it needs: what was copied for others is not needed any more. */
+  release(): void {
+    for (const { worker, snapshot } of this.copies) this.ports.send(worker, { type: 'release', snapshot })
+    this.copies = []
+  }
+}
