@@ -1,8 +1,9 @@
 // All-reduce of the flat gradient over the bus: every worker sends each bucket to its owner, owners add the parts in slot
 // order and publish the mean, everybody collects the means in the arena. Bytes in flight are bounded by the bus's credit;
 // damaged or stale messages are counted and dropped (the step is then replayed, see coordinator/state.ts).
-import { decodeWire, encodeWire } from '../shared/gradients/bf16.js'
-import { ownerOf, planBuckets, wireBytes, type Bucket } from '../shared/gradients/buckets.js'
+import { decodeWire } from '../shared/gradients/bf16.js'
+import { ownerOf, planBuckets, sameTeam, wireLength, type Bucket } from '../shared/gradients/buckets.js'
+import { Sender } from '../shared/gradients/feedback.js'
 import { treeTeamOf } from '../shared/gradients/group-tree.js'
 import { OwnedBuckets } from '../shared/gradients/owner.js'
 import type { TreeNode } from '../shared/gradients/tree-sum.js'
@@ -26,6 +27,7 @@ export class AllReduce {
   private readonly buckets: readonly Bucket[]
   private readonly owned: OwnedBuckets
   private readonly scratch: Uint8Array
+  private readonly sender: Sender
   private team: readonly WorkerId[] = []
   private epoch = 0 as Epoch
   private step = 0 as Step
@@ -44,13 +46,15 @@ export class AllReduce {
     private readonly onDropped: (why: Dropped) => void,
   ) {
     this.buckets = planBuckets(buffers.grad.length, reduce)
-    this.scratch = new Uint8Array(Math.max(0, ...this.buckets.map((b) => b.to - b.from)) * wireBytes(reduce.wire))
+    this.scratch = new Uint8Array(wireLength(Math.max(0, ...this.buckets.map((b) => b.to - b.from)), reduce.wire))
+    this.sender = new Sender(buffers.grad.length, reduce.wire)
     this.owned = new OwnedBuckets(me, this.buckets, reduce, (bucket, bytes) => this.publishMean(bucket, bytes))
     this.parts = bus.subscribe(subjects.partsFor(me), (data) => this.onPart(data))
   }
 
   /** A new membership; `step` is the last committed one; `shares`: slots of each member, in order (mode exact). */
   assign(epoch: Epoch, step: Step, team: readonly WorkerId[], shares: readonly number[] = []): void {
+    if (!sameTeam(team, this.team)) this.sender.reset(step)
     this.epoch = epoch
     this.team = team
     const owners = new Set(this.buckets.map((bucket) => ownerOf(bucket, team, this.reduce.topology)))
@@ -92,14 +96,15 @@ export class AllReduce {
 
   private begin(step: Step): void {
     this.step = step
+    this.sender.settle(step - 1)
     this.arrived = new Set()
     this.complete = undefined
   }
 
   private contribute(bucket: Bucket, node: number, flat: Float32Array): void {
     const values = flat.subarray(bucket.from, bucket.to)
-    const data = this.scratch.subarray(0, values.length * wireBytes(this.reduce.wire))
-    encodeWire(values, this.reduce.wire, data)
+    const data = this.scratch.subarray(0, wireLength(values.length, this.reduce.wire))
+    this.sender.encode(values, bucket.from, data)
     const owner = ownerOf(bucket, this.team, this.reduce.topology)
     if (owner === this.me) {
       this.owned.offer(this.epoch, this.step, bucket.index, this.me, data, node)

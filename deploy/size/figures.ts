@@ -53,9 +53,14 @@ export type DeviceName = keyof typeof DEVICES
  * Milliseconds of processor time for each megabyte that passes the server (in and out), all processes together: what fits
  * the twelve quiet points of 2026-11-23 (test/bench/LOG.md) within 15 %, which test/unit/sizing.test.ts checks.
  */
-export const ALLREDUCE_CPU: Readonly<Record<'bf16' | 'f32', Figure>> = {
+export const ALLREDUCE_CPU: Readonly<Record<'bf16' | 'f32' | 'int8', Figure>> = {
   bf16: { value: 2.8, source: 'fitted to `bench allreduce`, measured here 2026-11-23' },
   f32: { value: 2.4, source: 'fitted to `bench allreduce`, measured here 2026-11-23' },
+  // It is arithmetic that counts here, not bytes: in plain JavaScript, where the others have WebAssembly SIMD.
+  int8: {
+    value: 7,
+    source: 'the middle of 4.7 to 10.7 in four runs of `bench allreduce`, measured here 2026-11-24, a busy machine',
+  },
 }
 
 /** The part of it that is nats-server's. */

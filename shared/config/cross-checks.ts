@@ -66,6 +66,9 @@ export function crossProblems({ model, data, train, reduce, cluster }: RunConfig
     cluster.deadAfterMs < 3 * cluster.heartbeatMs &&
       `cluster.deadAfterMs (${cluster.deadAfterMs}) must be at least 3 x cluster.heartbeatMs (${3 * cluster.heartbeatMs})`,
     reduce.mode === 'exact' &&
+      reduce.wire === 'int8' &&
+      'reduce.wire must be bf16 or f32 for reduce.mode exact: what int8 carries to the next step depends on the workers',
+    reduce.mode === 'exact' &&
       cluster.minWorkers > groupsOf(train.slots, reduce) &&
       `cluster.minWorkers (${cluster.minWorkers}) must be at most train.slots / reduce.group (${groupsOf(train.slots, reduce)}) for reduce.mode exact: a worker needs a group`,
     cluster.minWorkers > train.slots &&

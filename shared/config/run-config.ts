@@ -93,7 +93,8 @@ export interface TrainConfig {
 export interface ReduceConfig {
   /** `sharded`: worker i owns every n-th bucket. `star`: the coordinator owns all. */
   readonly topology: 'sharded' | 'star'
-  readonly wire: 'bf16' | 'f32'
+  /** `int8`: blocks of 256 with a scale; what rounding takes is sent with the next step (shared/gradients/feedback.ts). */
+  readonly wire: 'bf16' | 'f32' | 'int8'
   /** `exact`: the bits of the sum do not depend on the number of workers (shared/gradients/group-tree.ts). */
   readonly mode: 'fast' | 'exact'
   /** Mode exact: neighbouring slots that are computed together and always belong to one worker. */

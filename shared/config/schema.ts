@@ -237,7 +237,11 @@ const SCHEMA = {
       'sharded',
       ['sharded', 'star'],
     ),
-    wire: choice('Gradient elements on the wire.', 'bf16', ['bf16', 'f32']),
+    wire: choice(
+      'Gradient elements on the wire; int8 for slow lines: half of bf16, what rounding takes is sent with the next step.',
+      'bf16',
+      ['bf16', 'f32', 'int8'],
+    ),
     mode: choice(
       'fast: the order of the sum follows the workers; exact: the same bits for any number of workers, joining and leaving.',
       'fast',

@@ -1,10 +1,11 @@
-// Gradients on the wire: bf16 (the upper half of an f32, rounded to the nearest, ties to even) or f32, little-endian.
+// Gradients on the wire: bf16 (the upper half of an f32, rounded to the nearest, ties to even), f32, little-endian, or int8.ts.
 // The wire functions take bytes at any address: a network buffer rarely starts at an even one. The loops are in kernels.ts.
 // Every machine this runs on is little-endian: an f32 buffer is its own wire form.
 import { bytesOf } from '../bytes.js'
 import type { ReduceConfig } from '../config/run-config.js'
 import { WireError } from '../errors.js'
-import { wireBytes } from './buckets.js'
+import { wireLength } from './buckets.js'
+import { addInt8, decodeInt8, encodeInt8 } from './int8.js'
 import { addBytes, decodeHalves, encodeHalves } from './kernels.js'
 
 type Wire = ReduceConfig['wire']
@@ -35,8 +36,9 @@ export function decodeBf16(from: Uint16Array, into: Float32Array): void {
  * @throws WireError when the lengths do not fit
  */
 export function decodeWire(bytes: Uint8Array, wire: Wire, into: Float32Array): void {
-  checkLength(`a ${wire} part`, bytes.length, into.length * wireBytes(wire))
+  checkLength(`a ${wire} part`, bytes.length, wireLength(into.length, wire))
   if (wire === 'f32') bytesOf(into).set(bytes)
+  else if (wire === 'int8') decodeInt8(bytes, into)
   else decodeHalves(bytes, into)
 }
 
@@ -45,8 +47,9 @@ export function decodeWire(bytes: Uint8Array, wire: Wire, into: Float32Array): v
  * @throws WireError when the lengths do not fit
  */
 export function encodeWire(values: Float32Array, wire: Wire, into: Uint8Array): void {
-  checkLength(`a ${wire} part`, into.length, values.length * wireBytes(wire))
+  checkLength(`a ${wire} part`, into.length, wireLength(values.length, wire))
   if (wire === 'f32') into.set(bytesOf(values))
+  else if (wire === 'int8') encodeInt8(values, into)
   else encodeHalves(values, into)
 }
 
@@ -56,13 +59,19 @@ export function encodeWire(values: Float32Array, wire: Wire, into: Uint8Array): 
  * @throws WireError when the lengths do not fit
  */
 export function addWire(bytes: Uint8Array, wire: Wire, into: Float32Array): void {
-  checkLength(`a ${wire} part`, bytes.length, into.length * wireBytes(wire))
-  addBytes(bytes, wire === 'f32' ? 4 : 2, into)
+  checkLength(`a ${wire} part`, bytes.length, wireLength(into.length, wire))
+  if (wire === 'int8') addInt8(bytes, into)
+  else addBytes(bytes, wire === 'f32' ? 4 : 2, into)
 }
 
 /** The values as they arrive on the other side, in place: what the sender must add for its own part. */
 export function roundToWire(values: Float32Array, wire: Wire): void {
   if (wire === 'f32') return
+  if (wire === 'int8') {
+    const bytes = new Uint8Array(wireLength(values.length, wire))
+    encodeInt8(values, bytes)
+    return decodeInt8(bytes, values)
+  }
   const bits = new Int32Array(values.buffer, values.byteOffset, values.length)
   for (let i = 0; i < bits.length; i++) {
     const b = bits[i]!

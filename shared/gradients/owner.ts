@@ -3,8 +3,8 @@
 // ("Mean": the loss is divided by the global number of slots before backward, so the sum over workers is the mean over slots.)
 import type { ReduceConfig } from '../config/run-config.js'
 import type { Epoch, Step, WorkerId } from '../ids.js'
-import { encodeWire } from './bf16.js'
-import { ownerOf, wireBytes, type Bucket, type Owner } from './buckets.js'
+import { ownerOf, sameTeam, wireLength, type Bucket, type Owner } from './buckets.js'
+import { Sender } from './feedback.js'
 import type { TreeTeam } from './group-tree.js'
 import { BucketSum, type Offered } from './reduce.js'
 import { TreeSum } from './tree-sum.js'
@@ -14,6 +14,7 @@ interface Owned {
   readonly sum: BucketSum<WorkerId> | TreeSum
   readonly values: Float32Array
   readonly bytes: Uint8Array
+  readonly sender: Sender
 }
 
 export class OwnedBuckets {
@@ -33,11 +34,13 @@ export class OwnedBuckets {
 
   /** A new membership; `step` is the last committed one. The team's order is the order of the sums, unless a tree is given. */
   assign(epoch: Epoch, step: Step, team: readonly WorkerId[], tree?: TreeTeam): void {
+    const changed = !sameTeam(team, this.team)
     this.epoch = epoch
     this.team = team
     this.tree = tree
     const mine = this.buckets.filter((bucket) => ownerOf(bucket, team, this.reduce.topology) === this.me)
     this.owned = new Map(mine.map((bucket) => [bucket.index, this.owned.get(bucket.index) ?? this.own(bucket)]))
+    if (changed) for (const { sender } of this.owned.values()) sender.reset(step)
     this.begin(step + 1)
   }
 
@@ -53,7 +56,7 @@ export class OwnedBuckets {
     if (owned === undefined) return 'unknown'
     const offered = owned.sum instanceof TreeSum ? owned.sum.offer(source, node, bytes) : owned.sum.offer(source, bytes)
     if (offered === 'added' && owned.sum.done) {
-      encodeWire(owned.values, this.reduce.wire, owned.bytes)
+      owned.sender.encode(owned.values, 0, owned.bytes)
       this.onMean(owned.bucket, owned.bytes)
     }
     return offered
@@ -61,9 +64,11 @@ export class OwnedBuckets {
 
   private begin(step: number): void {
     this.step = step
-    for (const { sum } of this.owned.values())
+    for (const { sum, sender } of this.owned.values()) {
       if (!(sum instanceof TreeSum)) sum.begin(this.team)
       else if (this.tree !== undefined) sum.begin(this.tree)
+      sender.settle(step - 1)
+    }
   }
 
   private own(bucket: Bucket): Owned {
@@ -75,7 +80,8 @@ export class OwnedBuckets {
         this.reduce.mode === 'exact'
           ? new TreeSum(values, this.reduce.wire)
           : new BucketSum<WorkerId>(values, this.reduce.wire),
-      bytes: new Uint8Array(values.length * wireBytes(this.reduce.wire)),
+      bytes: new Uint8Array(wireLength(values.length, this.reduce.wire)),
+      sender: new Sender(values.length, this.reduce.wire),
     }
   }
 }

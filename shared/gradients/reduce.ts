@@ -4,7 +4,7 @@
 import type { ReduceConfig } from '../config/run-config.js'
 import { WireError } from '../errors.js'
 import { addWire, decodeWire } from './bf16.js'
-import { wireBytes } from './buckets.js'
+import { wireLength } from './buckets.js'
 
 /** What became of an offered part. Only the first two changed anything. */
 export type Offered = 'added' | 'waiting' | 'duplicate' | 'unknown'
@@ -25,7 +25,7 @@ export class BucketSum<Source extends string> {
     private readonly into: Float32Array,
     private readonly wire: ReduceConfig['wire'],
   ) {
-    this.copyBytes = into.length * wireBytes(wire)
+    this.copyBytes = wireLength(into.length, wire)
   }
 
   /** Forgets the last sum and awaits one part from each source, to be added in this order. */

@@ -4,7 +4,7 @@ import { bytesOf } from '../bytes.js'
 import type { ReduceConfig } from '../config/run-config.js'
 import { WireError } from '../errors.js'
 import { addWire, decodeWire, roundToWire } from './bf16.js'
-import { wireBytes } from './buckets.js'
+import { wireLength } from './buckets.js'
 import type { GroupTree, TreeTeam } from './group-tree.js'
 import type { Offered } from './reduce.js'
 import type { WorkerId } from '../ids.js'
@@ -102,7 +102,7 @@ export class TreeSum {
   offer(source: WorkerId, node: number, bytes: Uint8Array): Offered {
     if (this.team?.nodes.get(source)?.includes(node) !== true) return 'unknown'
     if (this.given.has(node)) return 'duplicate'
-    const due = this.into.length * wireBytes(this.wire)
+    const due = wireLength(this.into.length, this.wire)
     if (bytes.length !== due) {
       throw new WireError(
         `the part of ${source} has ${bytes.length} bytes, the bucket ${due}`,

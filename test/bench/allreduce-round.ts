@@ -2,7 +2,7 @@
 // the mean of all must be.
 import type { ReduceConfig } from '../../shared/config/run-config.js'
 import { decodeWire, encodeWire } from '../../shared/gradients/bf16.js'
-import { planBuckets, wireBytes } from '../../shared/gradients/buckets.js'
+import { planBuckets, wireLength } from '../../shared/gradients/buckets.js'
 import { fingerprint } from '../../shared/gradients/fingerprint.js'
 import { OwnedBuckets } from '../../shared/gradients/owner.js'
 import { epochOf, stepOf, workerId, type WorkerId } from '../../shared/ids.js'
@@ -81,7 +81,7 @@ export function expectedHash(setup: Setup, step: number): string {
   team.forEach((source, i) => {
     fill(grad, i, step)
     for (const bucket of planBuckets(setup.elements, reduce)) {
-      const bytes = new Uint8Array((bucket.to - bucket.from) * wireBytes(setup.wire))
+      const bytes = new Uint8Array(wireLength(bucket.to - bucket.from, setup.wire))
       encodeWire(grad.subarray(bucket.from, bucket.to), setup.wire, bytes)
       owner.offer(EPOCH, stepOf(1), bucket.index, source, bytes)
     }

@@ -1,4 +1,4 @@
-// All-reduce over a real nats-server, every worker a process: 14 MB (bf16) and 28 MB (f32) of 7 million elements. The
+// All-reduce over a real nats-server, every worker a process: 14 MB (bf16), 28 MB (f32) and 7 MB (int8) of 7 million elements. The
 // yardstick, alternated with ours, is a first version: publish the whole gradient, sum what comes. Every mean is compared
 // with the sum in slot order, bit for bit; the naive one is only required to arrive.
 import { fork, type ChildProcess } from 'node:child_process'
@@ -14,7 +14,7 @@ const MODES = ['naive', 'sharded', 'star'] as const satisfies readonly Mode[]
 
 export const run = ({ quick }: BenchOptions, report: Report): Promise<void> =>
   onGround(async ({ nats }) => {
-    for (const wire of ['bf16', 'f32'] as const)
+    for (const wire of ['bf16', 'f32', 'int8'] as const)
       for (const workers of quick ? [2] : [2, 4, 8]) {
         const elements = quick ? 300_000 : 7_000_000
         const setup = { url: nats.url, elements, workers, wire, bucketBytes: 512 * 1024 }

@@ -4,8 +4,9 @@ import { test, type TestContext } from 'node:test'
 import { StarOwner } from '../../coordinator/star-owner.js'
 import { connectBus, type Bus } from '../../shared/bus/bus.js'
 import type { ReduceConfig } from '../../shared/config/run-config.js'
-import { addWire, decodeWire, encodeWire } from '../../shared/gradients/bf16.js'
-import { planBuckets, wireBytes } from '../../shared/gradients/buckets.js'
+import { addWire, decodeWire } from '../../shared/gradients/bf16.js'
+import { planBuckets, wireLength } from '../../shared/gradients/buckets.js'
+import { Sender } from '../../shared/gradients/feedback.js'
 import { epochOf, runId, stepOf, workerId } from '../../shared/ids.js'
 import { encode } from '../../shared/protocol/codec.js'
 import { crc32 } from '../../shared/protocol/crc32.js'
@@ -24,18 +25,34 @@ async function busOf(t: TestContext, url: string): Promise<Bus> {
   return bus
 }
 
-/** The sum that every topology must give: each part rounded to the wire, added in order, the sum rounded again. */
-function plainSum(grads: readonly Float32Array[], wire: ReduceConfig['wire']): Float32Array {
-  const sum = new Float32Array(ELEMENTS)
-  const bytes = new Uint8Array(ELEMENTS * wireBytes(wire))
-  grads.forEach((grad, i) => {
-    encodeWire(grad, wire, bytes)
-    if (i === 0) decodeWire(bytes, wire, sum)
-    else addWire(bytes, wire, sum)
-  })
-  encodeWire(sum, wire, bytes)
-  decodeWire(bytes, wire, sum)
-  return sum
+/** The sums that every topology must give: each part rounded to the wire, added in order, the sum rounded again. */
+class PlainSum {
+  private readonly senders: Sender[]
+  private readonly owner: Sender
+
+  constructor(
+    private readonly wire: ReduceConfig['wire'],
+    members: number,
+  ) {
+    this.senders = Array.from({ length: members }, () => new Sender(ELEMENTS, wire))
+    this.owner = new Sender(ELEMENTS, wire)
+  }
+
+  /** @param step the one before it has been committed */
+  of(grads: readonly Float32Array[], step: number): Float32Array {
+    const sum = new Float32Array(ELEMENTS)
+    const bytes = new Uint8Array(wireLength(ELEMENTS, this.wire))
+    grads.forEach((grad, i) => {
+      this.senders[i]!.settle(step - 1)
+      this.senders[i]!.encode(grad, 0, bytes)
+      if (i === 0) decodeWire(bytes, this.wire, sum)
+      else addWire(bytes, this.wire, sum)
+    })
+    this.owner.settle(step - 1)
+    this.owner.encode(sum, 0, bytes)
+    decodeWire(bytes, this.wire, sum)
+    return sum
+  }
 }
 
 const bits = (values: Float32Array): Buffer => Buffer.from(values.buffer, values.byteOffset, values.byteLength)
@@ -62,28 +79,31 @@ async function ring(
   star.assign(epochOf(1), stepOf(0), team)
   afterwards(t, () => star.close())
   for (const { bus } of [...members, { bus: central }]) await bus.flush()
-  return members
+  return { members, star }
 }
 
 test(
-  'two, three and four workers, star and sharded, f32 and bf16: the bits of a plain sum in slot order',
+  'two, three and four workers, star and sharded, f32, bf16 and int8: the bits of a plain sum in slot order',
   options,
   async (t) => {
     const { url } = await natsFor(t)
     for (const count of [1, 2, 3, 4])
       for (const topology of ['sharded', 'star'] as const)
-        for (const wire of ['f32', 'bf16'] as const) {
+        for (const wire of ['f32', 'bf16', 'int8'] as const) {
           const reduce = { topology, wire, mode: 'fast' as const, group: 1, bucketBytes: 4096, inFlightBytes: 1 << 16 }
-          const members = await ring(t, url, count, reduce, (why) => assert.fail(`${topology} ${wire}: dropped ${why}`))
+          const plain = new PlainSum(wire, count)
+          const { members } = await ring(t, url, count, reduce, (why) =>
+            assert.fail(`${topology} ${wire}: dropped ${why}`),
+          )
           for (const step of [1, 2, 3]) {
             for (const [i, { grad }] of members.entries()) {
               const rng = rngFor(step, 'grad', i, count)
               for (let k = 0; k < ELEMENTS; k++) grad[k] = rng.uniform() * 2 - 1
             }
             await Promise.all(members.map(({ allreduce }) => allreduce.run(epochOf(1), stepOf(step))))
-            const wanted = plainSum(
+            const wanted = plain.of(
               members.map(({ grad }) => grad),
-              wire,
+              step,
             )
             for (const { mean } of members) assert.ok(bits(mean).equals(bits(wanted)), `${count} ${topology} ${wire}`)
           }
@@ -103,7 +123,7 @@ test('garbage, damaged, duplicate and stale messages are counted, dropped, and c
     bucketBytes: 4096,
     inFlightBytes: 1 << 16,
   } as const
-  const members = await ring(t, url, 2, reduce, (why) => dropped.push(why))
+  const { members } = await ring(t, url, 2, reduce, (why) => dropped.push(why))
   members.forEach(({ grad }, i) => grad.fill(i + 1))
   const [w0, w1] = [workerId('w0'), workerId('w1')]
   const data = new Uint8Array(4096).fill(9)
@@ -156,7 +176,9 @@ test('a step given up never ends, and the same step under a new epoch does', opt
     bucketBytes: 4096,
     inFlightBytes: 1 << 16,
   } as const
-  const [alone, dead] = await ring(t, url, 2, reduce, () => undefined)
+  const {
+    members: [alone, dead],
+  } = await ring(t, url, 2, reduce, () => undefined)
   if (alone === undefined || dead === undefined) throw new Error('two members')
   dead.allreduce.close()
   alone.grad.fill(1)
@@ -168,3 +190,65 @@ test('a step given up never ends, and the same step under a new epoch does', opt
   assert.ok(alone.mean.every((value) => value === 1))
   assert.equal(ended, false)
 })
+
+test(
+  'int8: a step that is discarded and sent again under a new epoch has the same bits; a new team begins at zero',
+  options,
+  async (t) => {
+    const { url } = await natsFor(t)
+    for (const topology of ['sharded', 'star'] as const) {
+      const reduce = {
+        topology,
+        wire: 'int8',
+        mode: 'fast',
+        group: 1,
+        bucketBytes: 4096,
+        inFlightBytes: 1 << 16,
+      } as const
+      const { members, star } = await ring(t, url, 2, reduce, () => undefined)
+      const team = [workerId('w0'), workerId('w1')]
+      const everybody = [star, ...members.map(({ allreduce }) => allreduce)]
+      const plain = new PlainSum('int8', 2)
+      const reduced = async (epoch: number, step: number, grads = step): Promise<Float32Array> => {
+        for (const [i, { grad }] of members.entries()) {
+          const rng = rngFor(grads, 'grad', i, 2)
+          for (let k = 0; k < ELEMENTS; k++) grad[k] = rng.uniform() * 2 - 1
+        }
+        await Promise.all(members.map(({ allreduce }) => allreduce.run(epochOf(epoch), stepOf(step))))
+        return members[0]!.mean.slice()
+      }
+      const wanted = (step: number): Float32Array =>
+        plain.of(
+          members.map(({ grad }) => grad),
+          step,
+        )
+      const same = (a: Float32Array, b: Float32Array): boolean => bits(a).equals(bits(b))
+      for (const step of [1, 2, 3]) assert.ok(same(await reduced(1, step), wanted(step)))
+      // Step 4 comes to a mean and is discarded; what was sent then was of other numbers.
+      await reduced(1, 4, 99)
+      for (const one of everybody) one.assign(epochOf(2), stepOf(3), team)
+      assert.ok(same(await reduced(2, 4), wanted(4)), topology)
+      // Step 4 was committed, and the new epoch is the first to say so.
+      for (const one of everybody) one.assign(epochOf(3), stepOf(4), team)
+      assert.ok(same(await reduced(3, 5), wanted(5)), topology)
+      // Other members: nobody carries anything any more.
+      for (const one of everybody) one.assign(epochOf(4), stepOf(5), [workerId('w0')])
+      for (const one of everybody) one.assign(epochOf(5), stepOf(5), team)
+      const anew = await reduced(5, 6)
+      const fresh = new PlainSum('int8', 2)
+      assert.ok(
+        same(
+          anew,
+          fresh.of(
+            members.map(({ grad }) => grad),
+            1,
+          ),
+        ),
+        topology,
+      )
+      assert.ok(!same(anew, wanted(6)), 'it would have been something else')
+      for (const { allreduce } of members) allreduce.close()
+      star.close()
+    }
+  },
+)

@@ -20,7 +20,7 @@ const anyConfig = fc.record({
       'train.lr': fc.double({ min: 0, max: 10, noNaN: true }).map(String),
       'train.steps': fc.integer({ min: 1 }).map(String),
       'train.emaRate': fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }).map(String),
-      'reduce.wire': fc.constantFrom('bf16', 'f32'),
+      'reduce.wire': fc.constantFrom('bf16', 'f32', 'int8'),
       'metrics.port': fc.integer({ min: 0, max: 65535 }).map(String),
     },
     { requiredKeys: [] },
