@@ -79,8 +79,12 @@ export const NETWORK: DashboardSpec = {
       unit: 'cps',
       bars: true,
       size: { width: 8, height: 8 },
-      about: 'A few stale ones around a replay are right; damaged ones never are.',
-      queries: [[`sum by (why) (rate(trmesh_messages_dropped_total{${RUN}}${WINDOW}))`, '{{why}}']],
+      about:
+        'A few stale ones around a replay are right; damaged ones never are. Asked again: nothing came for a second.',
+      queries: [
+        [`sum by (why) (rate(trmesh_messages_dropped_total{${RUN}}${WINDOW}))`, '{{why}}'],
+        [`sum(rate(trmesh_asked_again_total{${RUN}}${WINDOW}))`, 'asked again'],
+      ],
     }),
     series({
       title: 'Pauses of the I/O threads',

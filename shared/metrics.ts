@@ -245,6 +245,13 @@ export const METRICS = {
     by: BOTH,
     labels: { why: DROP_REASONS },
   },
+  trmesh_asked_again_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Times that parts or means of the gradient were asked for again, because nothing came for too long',
+    by: ['worker'],
+    labels: {},
+  },
   trmesh_bus_reconnects_total: {
     kind: 'counter',
     unit: 'count',

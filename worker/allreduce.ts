@@ -1,16 +1,18 @@
 // All-reduce of the flat gradient over the bus: every worker sends each bucket to its owner, owners add the parts in slot
 // order and publish the mean, everybody collects the means in the arena. Bytes in flight are bounded by the bus's credit;
-// damaged or stale messages are counted and dropped (the step is then replayed, see coordinator/state.ts).
+// damaged, stale and repeated messages are counted and dropped, and what is missing is asked for again (shared/gradients/asking.ts).
 import { decodeWire } from '../shared/gradients/bf16.js'
-import { ownerOf, planBuckets, sameTeam, wireLength, type Bucket } from '../shared/gradients/buckets.js'
+import { ownerOf, planBuckets, sameTeam, wireLength, type Bucket, type Owner } from '../shared/gradients/buckets.js'
 import { Sender } from '../shared/gradients/feedback.js'
 import { treeTeamOf } from '../shared/gradients/group-tree.js'
+import { lacksOf, LOOK_MS, Patience } from '../shared/gradients/asking.js'
 import { OwnedBuckets } from '../shared/gradients/owner.js'
 import type { TreeNode } from '../shared/gradients/tree-sum.js'
 import type { ReduceConfig } from '../shared/config/run-config.js'
 import type { Bus } from '../shared/bus/bus.js'
 import type { Epoch, Step, WorkerId } from '../shared/ids.js'
 import { decode, encode } from '../shared/protocol/codec.js'
+import type { MessageOf } from '../shared/protocol/messages.js'
 import { crc32 } from '../shared/protocol/crc32.js'
 import type { Subjects } from '../shared/protocol/subjects.js'
 import { WireError } from '../shared/errors.js'
@@ -33,6 +35,10 @@ export class AllReduce {
   private step = 0 as Step
   private arrived = new Set<number>()
   private complete: (() => void) | undefined
+  /** What this worker contributes to the step, from the moment it does. */
+  private pieces: readonly TreeNode[] = []
+  private readonly patience = new Patience()
+  private readonly looking: NodeJS.Timeout
   private readonly parts: { close(): void }
   /** The means of every owner but ourselves: our own would only come back to be thrown away. */
   private means: { close(): void }[] = []
@@ -44,12 +50,14 @@ export class AllReduce {
     private readonly reduce: ReduceConfig,
     private readonly buffers: GradientBuffers,
     private readonly onDropped: (why: Dropped) => void,
+    private readonly onAsked: () => void = () => undefined,
   ) {
     this.buckets = planBuckets(buffers.grad.length, reduce)
     this.scratch = new Uint8Array(wireLength(Math.max(0, ...this.buckets.map((b) => b.to - b.from)), reduce.wire))
     this.sender = new Sender(buffers.grad.length, reduce.wire)
     this.owned = new OwnedBuckets(me, this.buckets, reduce, (bucket, bytes) => this.publishMean(bucket, bytes))
     this.parts = bus.subscribe(subjects.partsFor(me), (data) => this.onPart(data))
+    this.looking = setInterval(() => this.look(), LOOK_MS)
   }
 
   /** A new membership; `step` is the last committed one; `shares`: slots of each member, in order (mode exact). */
@@ -74,13 +82,14 @@ export class AllReduce {
   async run(epoch: Epoch, step: Step, nodes?: readonly TreeNode[]): Promise<void> {
     if (epoch !== this.epoch) return new Promise(() => undefined)
     if (step !== this.step) this.begin(step)
+    this.pieces = nodes ?? [{ node: 0, values: this.buffers.grad }]
     const finished = new Promise<void>((resolve) => (this.complete = resolve))
     const mine = this.team.indexOf(this.me)
     // Everyone begins with the buckets it owns itself, so that no owner is hit by all at once.
     const from = Math.max(0, mine)
     for (let i = 0; i < this.buckets.length; i++) {
       const bucket = this.buckets[(i + from) % this.buckets.length]!
-      for (const { node, values } of nodes ?? [{ node: 0, values: this.buffers.grad }]) {
+      for (const { node, values } of this.pieces) {
         if (epoch !== this.epoch || step !== this.step) return finished
         this.contribute(bucket, node, values)
         await this.bus.credit()
@@ -91,6 +100,7 @@ export class AllReduce {
   }
 
   close(): void {
+    clearInterval(this.looking)
     for (const subscription of [this.parts, ...this.means]) subscription.close()
   }
 
@@ -99,6 +109,48 @@ export class AllReduce {
     this.sender.settle(step - 1)
     this.arrived = new Set()
     this.complete = undefined
+    this.pieces = []
+  }
+
+  /** Asks again for what should have come by now. */
+  private look(): void {
+    const { epoch, step, bus, subjects, me: source } = this
+    if (this.complete === undefined) return
+    const missing = this.buckets.filter(({ index }) => !this.arrived.has(index))
+    const lacking = this.owned.lacking()
+    if (!this.patience.isOver(`${epoch} ${step}`, missing.length + lacking.length)) return
+    for (const lack of lacksOf(this.owned.at, lacking)) bus.publish(subjects.mean(source), encode('gradients', lack))
+    const ownerFor = (bucket: Bucket): Owner => ownerOf(bucket, this.team, this.reduce.topology)
+    for (const owner of new Set(missing.map(ownerFor))) {
+      if (owner === source) continue
+      const buckets = missing.filter((bucket) => ownerFor(bucket) === owner).map(({ index }) => index)
+      bus.publish(subjects.part(owner, source), encode('gradients', { type: 'ask', epoch, step, source, buckets }))
+    }
+    this.onAsked()
+  }
+
+  /** A mean that was lost on its way to one of us. */
+  private tellAgain({ epoch, step, buckets }: Extract<MessageOf<'gradients'>, { type: 'ask' }>): void {
+    for (const index of buckets) {
+      const finished = this.owned.finished(epoch, step, index)
+      if (finished !== undefined) this.sendMean(finished.bucket, finished.bytes)
+    }
+  }
+
+  /** Parts that were lost on their way to their owner. */
+  private contributeAgain({
+    epoch,
+    step,
+    target,
+    buckets,
+    nodes,
+  }: Extract<MessageOf<'gradients'>, { type: 'lack' }>): void {
+    if (target !== this.me || epoch !== this.epoch || step !== this.step) return
+    buckets.forEach((index, i) => {
+      const bucket = this.buckets[index]
+      const piece = this.pieces.find(({ node }) => node === nodes[i])
+      if (bucket !== undefined && piece !== undefined) this.contribute(bucket, piece.node, piece.values)
+    })
   }
 
   private contribute(bucket: Bucket, node: number, flat: Float32Array): void {
@@ -126,7 +178,10 @@ export class AllReduce {
 
   private publishMean(bucket: Bucket, data: Uint8Array): void {
     this.place(bucket, data)
-    if (this.team.length === 1) return
+    if (this.team.length > 1) this.sendMean(bucket, data)
+  }
+
+  private sendMean(bucket: Bucket, data: Uint8Array): void {
     const { epoch, step } = this
     const mean = encode('gradients', { type: 'mean', epoch, step, bucket: bucket.index, crc: crc32(data), data })
     this.bus.publish(this.subjects.mean(this.me), mean)
@@ -134,6 +189,7 @@ export class AllReduce {
 
   private onPart(bytes: Uint8Array): void {
     this.guarded(bytes, (message) => {
+      if (message.type === 'ask') return void this.tellAgain(message)
       if (message.type !== 'part') return 'garbage'
       const { epoch, step, bucket, source, data, node } = message
       const offered = this.owned.offer(epoch, step, bucket, source, data, node)
@@ -144,6 +200,7 @@ export class AllReduce {
 
   private onMean(bytes: Uint8Array): void {
     this.guarded(bytes, (message) => {
+      if (message.type === 'lack') return void this.contributeAgain(message)
       if (message.type !== 'mean') return 'garbage'
       const bucket = this.buckets[message.bucket]
       if (bucket === undefined) return 'garbage'
@@ -160,7 +217,8 @@ export class AllReduce {
   ): void {
     try {
       const message = decode('gradients', bytes)
-      const dropped = crc32(message.data) === message.crc ? handle(message) : 'damaged'
+      const whole = !('data' in message) || crc32(message.data) === message.crc
+      const dropped = whole ? handle(message) : 'damaged'
       if (dropped !== undefined) this.onDropped(dropped)
     } catch (error) {
       if (!(error instanceof WireError)) throw error

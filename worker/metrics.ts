@@ -90,6 +90,10 @@ export class WorkerMetrics {
     tellGpu(this.recorder, reading)
   }
 
+  askedAgain(): void {
+    this.recorder.count('trmesh_asked_again_total', {})
+  }
+
   dropped(why: Dropped): void {
     this.recorder.count('trmesh_messages_dropped_total', { why })
   }

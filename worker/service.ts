@@ -211,7 +211,15 @@ class Session {
     const layout = layoutOf(config.model)
     const arena = arenaOf(layout, config.train.slots, config.model.puzzleEmbDim, compute.arena)
     metrics.arena(arena.buffer.byteLength)
-    const allreduce = new AllReduce(bus, subjects, me, config.reduce, arena, (why) => metrics.dropped(why))
+    const allreduce = new AllReduce(
+      bus,
+      subjects,
+      me,
+      config.reduce,
+      arena,
+      (why) => metrics.dropped(why),
+      () => metrics.askedAgain(),
+    )
     const loop = new WorkerLoop({
       config,
       me,

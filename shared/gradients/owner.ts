@@ -9,6 +9,13 @@ import type { TreeTeam } from './group-tree.js'
 import { BucketSum, type Offered } from './reduce.js'
 import { TreeSum } from './tree-sum.js'
 
+/** A part that has not come. */
+export interface Lacking {
+  readonly source: WorkerId
+  readonly bucket: number
+  readonly node: number
+}
+
 interface Owned {
   readonly bucket: Bucket
   readonly sum: BucketSum<WorkerId> | TreeSum
@@ -23,6 +30,7 @@ export class OwnedBuckets {
   private step = -1
   private team: readonly WorkerId[] = []
   private tree: TreeTeam | undefined
+  private contributed = false
 
   /** @param onMean gets the wire bytes of a finished bucket, valid until the next step */
   constructor(
@@ -44,6 +52,30 @@ export class OwnedBuckets {
     this.begin(step + 1)
   }
 
+  /** The step being summed. */
+  get at(): { readonly epoch: Epoch; readonly step: Step } {
+    return { epoch: this.epoch as Epoch, step: this.step as Step }
+  }
+
+  /** Parts that have not come, once the first of the step has. */
+  lacking(): Lacking[] {
+    if (!this.contributed) return []
+    return [...this.owned.values()].flatMap(({ bucket, sum }) =>
+      sum.missing().map(({ source, node }) => ({ source, bucket: bucket.index, node })),
+    )
+  }
+
+  /** The wire bytes of a bucket whose sum is complete in this step. */
+  finished(
+    epoch: Epoch,
+    step: Step,
+    index: number,
+  ): { readonly bucket: Bucket; readonly bytes: Uint8Array } | undefined {
+    const owned = this.owned.get(index)
+    if (epoch !== this.epoch || step !== this.step || owned?.sum.done !== true) return undefined
+    return owned
+  }
+
   get indices(): readonly number[] {
     return [...this.owned.keys()]
   }
@@ -55,6 +87,7 @@ export class OwnedBuckets {
     const owned = this.owned.get(index)
     if (owned === undefined) return 'unknown'
     const offered = owned.sum instanceof TreeSum ? owned.sum.offer(source, node, bytes) : owned.sum.offer(source, bytes)
+    if (offered === 'added' || offered === 'waiting') this.contributed = true
     if (offered === 'added' && owned.sum.done) {
       owned.sender.encode(owned.values, 0, owned.bytes)
       this.onMean(owned.bucket, owned.bytes)
@@ -64,6 +97,7 @@ export class OwnedBuckets {
 
   private begin(step: number): void {
     this.step = step
+    this.contributed = false
     for (const { sum, sender } of this.owned.values()) {
       if (!(sum instanceof TreeSum)) sum.begin(this.team)
       else if (this.tree !== undefined) sum.begin(this.tree)

@@ -39,9 +39,9 @@ export class BucketSum<Source extends string> {
     return this.next === this.parts.length
   }
 
-  /** Sources that have not offered their part yet. */
-  missing(): Source[] {
-    return this.parts.filter((part) => !part.given).map((part) => part.source)
+  /** Sources that have not offered their part yet; each has one, which is of no node of a tree. */
+  missing(): { readonly source: Source; readonly node: number }[] {
+    return this.parts.filter((part) => !part.given).map(({ source }) => ({ source, node: 0 }))
   }
 
   /**

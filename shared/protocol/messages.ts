@@ -5,7 +5,7 @@ import { SUBJECTS } from '../language/subject.js'
 import { as, boolean, bytes, count, list, name, number, oneOf, record, text, type Of, type Shape } from './shape.js'
 
 /** Grows with every change that an older peer would misread. */
-export const PROTOCOL_VERSION = 6
+export const PROTOCOL_VERSION = 7
 
 /** Name of one snapshot of replica state, served until released. */
 export type SnapshotId = Brand<string, 'SnapshotId'>
@@ -190,6 +190,10 @@ const TO_WORKER = {
 const GRADIENTS = {
   /** One worker's sum over its slots of one bucket; in mode exact over a node of the tree of groups (else 0). */
   part: record({ epoch, step, bucket: count, node: count, source: worker, crc: count, data: bytes }),
+  /** A worker to the owner, in the place of a part: "these means have not reached me". */
+  ask: record({ epoch, step, source: worker, buckets: list(count, 1 << 16) }),
+  /** The owner to one worker, in the place of a mean: "these parts of yours have not reached me". */
+  lack: record({ epoch, step, target: worker, buckets: list(count, 1 << 16), nodes: list(count, 1 << 16) }),
   /** The reduced bucket, for everybody. */
   mean: record({ epoch, step, bucket: count, crc: count, data: bytes }),
 }

@@ -56,6 +56,8 @@ export const MESSAGES: Readonly<Record<Channel, readonly Readonly<Record<string,
   ],
   gradients: [
     { type: 'part', ...at, bucket: 0, node: 3, source: 'w-1', crc: 2 ** 32 - 1, data },
+    { type: 'ask', ...at, source: 'w-1', buckets: [0, 2] },
+    { type: 'lack', ...at, target: 'w-1', buckets: [0, 2], nodes: [1, 3] },
     { type: 'mean', ...at, bucket: 0, crc: 0, data },
   ],
   pull: [{ type: 'pull', snapshot: 's', segment: 'ema', slot: 0, offset: 2 ** 33, length: 8 }],
