@@ -67,6 +67,8 @@ export async function serveCoordinator(options: CoordinatorOptions, inquiry?: In
     const bus = await connectBus({
       url: config.bus.url,
       credentials: config.bus.credentials,
+      ca: config.bus.ca,
+      role: 'coordinator',
       name: `trmesh coordinator ${config.run.id}`,
       inFlightBytes: config.reduce.inFlightBytes,
     })

@@ -49,6 +49,8 @@ export interface EvaluationOptions {
 export interface WorkerOptions {
   readonly busUrl: string
   readonly credentials: string
+  /** File with the authority of the server's certificate, or empty. */
+  readonly ca: string
   /** undefined: the one run found on the bus. */
   readonly runId: string | undefined
   readonly backend: 'auto' | 'tensorflow' | 'wasm' | 'native'

@@ -41,6 +41,8 @@ export async function serveWorker(options: WorkerOptions): Promise<void> {
   const bus = await connectBus({
     url: options.busUrl,
     credentials: options.credentials,
+    ca: options.ca,
+    role: 'worker',
     name: `trmesh worker ${label}`,
     inFlightBytes: 8 << 20,
   })

@@ -45,6 +45,8 @@ export async function leadBaseline(options: LeadOptions): Promise<void> {
   const bus = await connectBus({
     url: config.bus.url,
     credentials: config.bus.credentials,
+    ca: config.bus.ca,
+    role: 'coordinator',
     name: `trmesh baseline ${config.run.id}`,
     inFlightBytes: config.reduce.inFlightBytes,
   })

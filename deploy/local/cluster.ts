@@ -76,6 +76,12 @@ class Crew {
   }
 }
 
+/** Flags by which a worker of ours reaches the server as we do. */
+const busFlags = ({ credentials, ca }: { readonly credentials: string; readonly ca: string }): string[] => [
+  ...(credentials === '' ? [] : ['--credentials', credentials]),
+  ...(ca === '' ? [] : ['--ca', ca]),
+]
+
 /** Cores shared out among CPU workers: more threads than cores make each other wait. */
 const threadsEach = (workers: number): number => Math.max(1, Math.floor(availableParallelism() / workers))
 
@@ -113,6 +119,7 @@ export async function startLocal(
     for (let i = 1; i <= workers; i++)
       crew.start(`worker-${i}`, [
         ...['--nats', url, '--run', config.run.id, '--backend', backend],
+        ...busFlags(config.bus),
         ...['--threads', String(threads), '--metrics.port', '0'],
         ...(options.recompute === true ? ['--recompute'] : []),
       ])
@@ -146,6 +153,7 @@ export async function startWorkers(options: WorkersOptions): Promise<void> {
   process.once('exit', last)
   const common = [
     ...['--nats', options.busUrl, '--backend', backend, '--metrics.host', options.metricsHost],
+    ...busFlags(options),
     ...(options.runId === undefined ? [] : ['--run', options.runId]),
     ...(options.recompute ? ['--recompute'] : []),
   ]

@@ -45,6 +45,10 @@ export interface BusOptions {
   readonly url: string
   /** Path of a NATS credentials file, or empty. */
   readonly credentials: string
+  /** Path of the certificate authority that must have signed the server's certificate; without it the server decides about TLS. */
+  readonly ca?: string
+  /** Whose replies nobody else may read: they come under _INBOX.ROLE, which deploy/nats/roles.conf gives to that role alone. */
+  readonly role?: 'coordinator' | 'worker'
   /** Shown by the server's monitoring. */
   readonly name: string
   readonly inFlightBytes: number
@@ -56,39 +60,50 @@ const patience = (ms: number): Promise<void> => new Promise((resolve) => void se
 
 /** @throws BusUnreachable naming the URL and the remedy. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
-  const { credentials } = options
+  const { credentials, ca = '' } = options
   const authenticator =
-    credentials === '' ? {} : { authenticator: credsAuthenticator(await readCredentials(credentials)) }
+    credentials === ''
+      ? {}
+      : { authenticator: credsAuthenticator(await readFileOf('NATS credentials', credentials, '--credentials')) }
+  const tls = ca === '' ? {} : { tls: { ca: text(await readFileOf('certificate authority', ca, '--ca')) } }
   let connection: NatsConnection
   try {
     connection = await connect({
       servers: options.url.split(','),
       name: options.name,
+      ...(options.role === undefined ? {} : { inboxPrefix: `_INBOX.${options.role}` }),
       maxReconnectAttempts: -1,
       reconnectTimeWait: 250,
       pingInterval: 10_000,
       ...authenticator,
+      ...tls,
     })
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new BusUnreachable(
-      `no NATS server at ${options.url} (${reason})`,
-      'start one with `nats-server`, or name another with --nats nats://HOST:4222',
-      { cause },
-    )
+    throw new BusUnreachable(`no NATS server at ${options.url} (${reason})`, remedyFor(cause, ca), { cause })
   }
   return natsBus(connection, options)
 }
 
 /** @throws ConfigError */
-async function readCredentials(path: string): Promise<Uint8Array> {
+async function readFileOf(what: string, path: string, flag: string): Promise<Uint8Array> {
   try {
     return await readFile(path)
   } catch (cause) {
-    throw new ConfigError(`cannot read the NATS credentials ${path}`, 'name a file that exists with --credentials', {
-      cause,
-    })
+    throw new ConfigError(`cannot read the ${what} ${path}`, `name a file that exists with ${flag}`, { cause })
   }
+}
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+
+/** What is wrong with the certificate, by the code that Node gives it, or that the server has none. */
+function remedyFor(cause: unknown, ca: string): string {
+  const { code = '', message = '' } = cause as { code?: string; message?: string }
+  if (ca !== '' && code === 'SERVER_OPT_NA')
+    return 'the server speaks no TLS: start it with deploy/nats/tls.conf, or leave --ca out and be read by everyone'
+  if (/CERT|SIGNATURE|SELF_SIGNED|ISSUER/.test(code) || /certificate/i.test(message))
+    return "name the authority that signed the server's certificate with --ca, and the server by a name that the certificate holds"
+  return 'start one with `nats-server`, or name another with --nats nats://HOST:4222'
 }
 
 function natsBus(connection: NatsConnection, options: BusOptions): Bus {

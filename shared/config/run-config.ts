@@ -144,6 +144,7 @@ export interface RunConfig {
   readonly cluster: ClusterConfig
   readonly checkpoint: CheckpointConfig
   readonly evaluate: EvaluateConfig
-  readonly bus: { readonly url: string; readonly credentials: string }
+  /** `credentials` and `ca`: paths of files, or empty. */
+  readonly bus: { readonly url: string; readonly credentials: string; readonly ca: string }
   readonly metrics: { readonly host: string; readonly port: number }
 }

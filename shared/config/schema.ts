@@ -304,6 +304,13 @@ const SCHEMA = {
       kind: 'path',
       alias: 'credentials',
     }),
+    ca: text(
+      "File with the authority that signed the server's certificate: TLS and nothing else, to that server alone; empty: as the server wishes.",
+      '',
+      'a file, or empty',
+      () => true,
+      { kind: 'path', alias: 'ca' },
+    ),
   },
   metrics: {
     host: text('Address that /metrics and /healthz listen on.', '127.0.0.1', 'an address', (x) => /^[^\s/]+$/.test(x)),

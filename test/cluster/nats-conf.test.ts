@@ -2,14 +2,12 @@
 // small run crosses each of them; only addresses are replaced, since all of it happens on this machine.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { connect, credsAuthenticator, nkeys, type NatsConnection } from 'nats'
-import { startNatsServer, type RunningNats } from '../../deploy/local/nats.js'
 import { createUserKey, ROLES, writeKeys } from '../../deploy/nats/keys.js'
-import { findNatsServer } from '../../deploy/setup/nats-server.js'
+import { writeCertificates } from '../../deploy/nats/certificates.js'
 import { connectBus } from '../../shared/bus/bus.js'
 import { runId, workerId } from '../../shared/ids.js'
 import { subjectsOf } from '../../shared/protocol/subjects.js'
@@ -23,46 +21,12 @@ import {
   withoutNats,
   work,
 } from '../helpers/cluster.js'
+import { CONFS, FOLDER, freePort, heard, nats, serve, variablesOf } from '../helpers/nats-conf.js'
 
-const FOLDER = join('deploy', 'nats')
-const CONFS = readdirSync(FOLDER).filter((name) => name.endsWith('.conf'))
-const nats = await findNatsServer('.')
 /** Variables that the files read, as for `nats-server -t`. */
 const ENV = {
   NATS_HUB: 'nats://127.0.0.1:7422',
   ...Object.fromEntries(ROLES.map((role) => [`NATS_${role.toUpperCase()}_NKEY`, createUserKey().publicKey])),
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-/** Starts a server on one of the files, with other addresses and variables put in. */
-async function serve(
-  t: TestContext,
-  conf: string,
-  replaced: Readonly<Record<string, string>> = {},
-): Promise<RunningNats> {
-  const folder = mkdtempSync(join(temporaryFolder(t), 'nats-'))
-  const own = { '127.0.0.1:8222': '127.0.0.1:-1', ...replaced }
-  for (const name of CONFS) {
-    const text = Object.entries(own).reduce(
-      (text, [from, to]) => text.replaceAll(from, to),
-      readFileSync(join(FOLDER, name), 'utf8'),
-    )
-    writeFileSync(join(folder, name), text)
-  }
-  const server = await startNatsServer({
-    binary: nats?.path ?? '',
-    storeDir: join(folder, 'store'),
-    configFile: join(folder, conf),
-  })
-  afterwards(t, () => server.stop())
-  return server
 }
 
 /** A run of `steps` steps: the coordinator at the first address, a worker at each of the others. */
@@ -79,11 +43,19 @@ async function runAcross(t: TestContext, coordinator: string, workers: readonly 
   await Promise.all(crew.map(({ done }) => done))
 }
 
-test('every nats configuration is taken by nats-server -t', { skip: withoutNats }, () => {
-  assert.ok(CONFS.length >= 6)
+test('every nats configuration is taken by nats-server -t', { skip: withoutNats }, (t) => {
+  assert.ok(CONFS.length >= 7)
+  const certificates = spawnSync('openssl', ['version']).status === 0
+  const folder = join(temporaryFolder(t), 'tls')
+  if (certificates) writeCertificates(folder, ['localhost'])
+  const tls = { NATS_TLS_CERT: join(folder, 'nats.pem'), NATS_TLS_KEY: join(folder, 'nats.key') }
   for (const conf of CONFS) {
+    if (conf === 'tls.conf' && !certificates) {
+      t.diagnostic('tls.conf is left out: no openssl is found here')
+      continue
+    }
     const { status, stderr } = spawnSync(nats?.path ?? '', ['-t', '-c', join(FOLDER, conf)], {
-      env: { ...process.env, ...ENV },
+      env: { ...process.env, ...ENV, ...tls },
       encoding: 'utf8',
       timeout: 10_000,
     })
@@ -139,19 +111,6 @@ test('hub.conf and leaf.conf: workers at a leaf serve a coordinator at the hub',
   await runAcross(t, hub.url, [leaf.url, leaf.url], 'leaf')
 })
 
-/** Waits until what is said at one server is heard at another: links between servers are made in the background. */
-async function heard(t: TestContext, from: string, to: string): Promise<void> {
-  const [speaker, listener] = await Promise.all([connect({ servers: from }), connect({ servers: to })])
-  afterwards(t, async () => void (await Promise.all([speaker.close(), listener.close()])))
-  let got = ''
-  listener.subscribe('test.heard', { callback: (_, message) => (got = new TextDecoder().decode(message.data)) })
-  await listener.flush()
-  await until(`a message from ${from} at ${to}`, () => {
-    speaker.publish('test.heard', 'a real message')
-    return got === 'a real message'
-  })
-}
-
 test(
   'secure.conf: a run with credentials crosses it; nobody can do what his role may not',
   { skip: withoutNats },
@@ -159,15 +118,7 @@ test(
     const keys = join(temporaryFolder(t), 'keys')
     writeKeys(keys)
     const creds = (role: string): string => join(keys, `${role}.creds`)
-    const env = Object.fromEntries(
-      readFileSync(join(keys, 'roles.env'), 'utf8')
-        .split('\n')
-        .flatMap((line) => {
-          const [name = '', value = ''] = line.split('=')
-          return name === '' ? [] : [[`$${name}`, value] as const]
-        }),
-    )
-    const server = await serve(t, 'secure.conf', env)
+    const server = await serve(t, 'secure.conf', variablesOf(join(keys, 'roles.env')))
     const dir = temporaryFolder(t)
     for (const topology of ['sharded', 'star']) {
       const config = configOf({

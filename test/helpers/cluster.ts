@@ -159,11 +159,12 @@ export const coordinate = (t: TestContext, config: RunConfig, fresh = false, bas
 export const evaluate = (t: TestContext, config: RunConfig, evaluation: EvaluationOptions, base?: string): Service =>
   service(t, (out, signal) => serveCoordinator({ config, root, fresh: false, evaluation, base, signal, out }))
 
-export const work = (t: TestContext, url: string, run: string, label = 'w', credentials = ''): Service =>
+export const work = (t: TestContext, url: string, run: string, label = 'w', credentials = '', ca = ''): Service =>
   service(t, (out, signal) =>
     serveWorker({
       busUrl: url,
       credentials,
+      ca,
       runId: run,
       backend: 'wasm',
       gpu: undefined,

@@ -209,7 +209,7 @@ test('canonical JSON does not depend on the order of keys', () => {
 })
 
 test('adding a setting is a decision: keys, variables and short flags', () => {
-  assert.equal(SETTINGS.length, 72)
+  assert.equal(SETTINGS.length, 73)
   assert.equal(new Set(SETTINGS.map((setting) => setting.env)).size, SETTINGS.length)
   assert.deepEqual(
     SETTINGS.filter((setting) => setting.alias !== undefined).map((setting) => `--${setting.alias} ${setting.env}`),
@@ -223,6 +223,7 @@ test('adding a setting is a decision: keys, variables and short flags', () => {
       '--steps TRMESH_TRAIN_STEPS',
       '--nats TRMESH_BUS_URL',
       '--credentials TRMESH_BUS_CREDENTIALS',
+      '--ca TRMESH_BUS_CA',
       '--metrics-port TRMESH_METRICS_PORT',
     ],
   )

@@ -36,6 +36,7 @@ export function registerWorker(program: Command, context: CliContext): void {
     await serveWorker({
       busUrl: config.bus.url,
       credentials: config.bus.credentials,
+      ca: config.bus.ca,
       runId: namesRun ? config.run.id : undefined,
       backend: flags.backend,
       gpu: flags.gpu,

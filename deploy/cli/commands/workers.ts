@@ -30,6 +30,7 @@ export function registerWorkers(program: Command, context: CliContext): void {
     await startWorkers({
       busUrl: config.bus.url,
       credentials: config.bus.credentials,
+      ca: config.bus.ca,
       runId: namesRun ? config.run.id : undefined,
       backend: flags.backend,
       cpu: flags.cpu,
