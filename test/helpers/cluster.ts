@@ -212,9 +212,19 @@ export interface Process {
   kill(signal: NodeJS.Signals): void
 }
 
-/** `trmesh` with these arguments, as a process; killed after the test if it is still there. */
-export function trmesh(t: TestContext, args: readonly string[], env: NodeJS.ProcessEnv = {}): Process {
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+/**
+ * `trmesh` with these arguments, as a process; killed after the test if it is still there.
+ * @param namespace network namespace to run in
+ */
+export function trmesh(
+  t: TestContext,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  namespace?: string,
+): Process {
+  const inside = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
+  const [program = '', ...rest] = [...inside, process.execPath, PROGRAM, ...args]
+  const child = spawn(program, rest, {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
