@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { findNatsServer, natsServerCaveat } from '../setup/nats-server.js'
-import { run } from '../setup/command.js'
+import { findCompiler, NEED_COMPILER } from '../setup/compiler.js'
 import { findTensorflow } from '../../worker/backends/tensorflow.js'
 import type { Finding } from './finding.js'
 import { diskFinding, gpuFindings, listGpus, memoryFinding, processorFinding, type Gpu } from './machine.js'
@@ -67,13 +67,13 @@ const speed = (gflopPerSecond: number): string =>
   gflopPerSecond >= 1000 ? `${(gflopPerSecond / 1000).toFixed(1)} TFLOP/s` : `${gflopPerSecond.toFixed(0)} GFLOP/s`
 
 async function compilerFinding(): Promise<Finding> {
-  const { status, stdout } = await run('g++', ['-dumpfullversion'], { timeoutMs: 10_000 })
-  if (status === 0) return { topic: 'g++', state: 'ok', text: stdout.trim() }
+  const found = await findCompiler(['g++'])
+  if (found !== undefined) return { topic: 'g++', state: 'ok', text: found.version }
   return {
     topic: 'g++',
     state: 'missing',
     text: 'needed to compile the native engine, and to set up TensorFlow',
-    remedy: 'run `apt-get install g++` as root',
+    remedy: NEED_COMPILER,
   }
 }
 

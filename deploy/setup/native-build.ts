@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { BackendUnavailable, SystemRefused } from '../../shared/errors.js'
 import type { Isa } from '../../worker/backends/native/isa.js'
+import { COMMON, SOURCES } from '../../worker/backends/native/recipe.js'
 import {
   kernelFolder,
   libraryPath,
@@ -13,20 +14,8 @@ import {
   setsHere,
   sourceFingerprint,
 } from '../../worker/backends/native/library.js'
-import { aptInstall } from './apt.js'
-import { run } from './command.js'
+import { compile, ensureCompiler, findCompiler, NEED_COMPILER } from './compiler.js'
 import { withLock } from './lock.js'
-
-const COMPILE_MS = 300_000
-const NEED_COMPILER = 'run `apt-get install g++` as root'
-const COMMON = ['-std=c++17', '-O3', '-fPIC', '-fvisibility=hidden', '-DNAPI_VERSION=8', '-fno-math-errno', '-fno-trapping-math', '-Wall', '-Wextra', '-Wno-psabi'] // prettier-ignore
-const SOURCES: readonly [name: string, flags: readonly string[]][] = [
-  ['engine.cpp', []],
-  ['addon.cpp', []],
-  ['pool.cpp', []],
-  // Replicas on other engines round every product and every sum by itself.
-  ['optimizer.cpp', ['-ffp-contract=off']],
-]
 
 export interface NativeBuildOptions {
   /** The project root. */
@@ -56,53 +45,44 @@ export async function buildNative(options: NativeBuildOptions): Promise<void> {
   await withLock(nativeFolder(root), log, async () => {
     const todo = missing()
     if (todo.length === 0) return
-    const compiler = await findCompiler(log, options.installCompiler ?? true)
+    const compiler = await compilerFor(log, options.installCompiler ?? true)
     log(`compiling the native engine for ${todo.map((isa) => isa.name).join(', ')} (${compiler})`)
     mkdirSync(join(nativeFolder(root), fingerprint), { recursive: true })
     for (const isa of todo) await buildOne(root, compiler, isa, libraryPath(root, fingerprint, isa))
   })
 }
 
-async function findCompiler(log: (line: string) => void, install: boolean): Promise<string> {
-  const works = async (name: string): Promise<boolean> =>
-    (await run(name, ['--version'], { timeoutMs: 10_000 })).status === 0
-  for (const name of ['g++', 'clang++']) if (await works(name)) return name
-  if (!install) throw new SystemRefused('there is no C++ compiler (g++ or clang++)', NEED_COMPILER)
-  await aptInstall('g++', NEED_COMPILER, log)
-  if (await works('g++')) return 'g++'
-  throw new SystemRefused('g++ is missing', NEED_COMPILER)
+const COMPILERS = ['g++', 'clang++']
+
+async function compilerFor(log: (line: string) => void, install: boolean): Promise<string> {
+  if (install) return (await ensureCompiler(COMPILERS, log)).program
+  const found = await findCompiler(COMPILERS)
+  if (found === undefined) throw new SystemRefused('there is no C++ compiler (g++ or clang++)', NEED_COMPILER)
+  return found.program
 }
 
 async function buildOne(root: string, compiler: string, isa: Isa, target: string): Promise<void> {
   const headers = join(dirname(createRequire(join(root, 'package.json')).resolve('node-api-headers/package.json')), 'include') // prettier-ignore
   const work = mkdtempSync(join(dirname(target), '.new-'))
   try {
-    const compile = async ([name, flags]: (typeof SOURCES)[number]): Promise<string> => {
+    const what = `the native engine for ${isa.name}`
+    const remedy = `use g++ 10 or newer, or clang++ 12 or newer; \`${compiler} --version\` tells yours`
+    const build = async ([name, flags]: (typeof SOURCES)[number]): Promise<string> => {
       const object = join(work, `${name}.o`)
       const args = [...COMMON, ...isa.compilerFlags, ...flags, `-I${headers}`, '-c', join(kernelFolder(root), name)]
-      await must(compiler, [...args, '-o', object], isa)
+      await compile(compiler, [...args, '-o', object], what, remedy)
       return object
     }
     const objects: string[] = []
-    if (availableParallelism() > 1) objects.push(...(await Promise.all(SOURCES.map(compile))))
-    else for (const source of SOURCES) objects.push(await compile(source))
+    if (availableParallelism() > 1) objects.push(...(await Promise.all(SOURCES.map(build))))
+    else for (const source of SOURCES) objects.push(await build(source))
     const loose = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : ['-Wl,-Bsymbolic']
     const library = join(work, 'library')
-    await must(compiler, ['-shared', ...objects, '-pthread', ...loose, '-o', library], isa)
+    await compile(compiler, ['-shared', ...objects, '-pthread', ...loose, '-o', library], what, remedy)
     renameSync(library, target)
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
-}
-
-async function must(compiler: string, args: readonly string[], isa: Isa): Promise<void> {
-  const result = await run(compiler, [...args], { timeoutMs: COMPILE_MS })
-  if (result.failure === undefined) return
-  const first = /^.*error:.*$/m.exec(result.stderr)?.[0] ?? result.failure
-  throw new SystemRefused(
-    `the native engine for ${isa.name} does not compile: ${first}`,
-    `use g++ 10 or newer, or clang++ 12 or newer; \`${compiler} --version\` tells yours`,
-  )
 }
 
 /** As `buildNative`, but what goes wrong is told loudly and left so, unless the engine was asked for. True if it is there. */

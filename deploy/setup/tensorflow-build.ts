@@ -5,12 +5,8 @@ import { readFileSync, renameSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
-import { SystemRefused } from '../../shared/errors.js'
-import { aptInstall } from './apt.js'
-import { run } from './command.js'
+import { compile } from './compiler.js'
 
-const COMPILE_MS = 300_000
-const NEED_COMPILER = 'run `apt-get install g++` as root'
 const LIBRARY = 'libtrmesh_tensorflow.so'
 const MODULE = 'trmesh_tensorflow.node'
 
@@ -39,20 +35,6 @@ export function bindingFingerprint(root: string): string {
   return hash.digest('hex').slice(0, 16)
 }
 
-/** The compiler's version; installs it where we are root. @throws SystemRefused with the command that gets it */
-export async function ensureCompiler(log: (line: string) => void): Promise<string> {
-  const version = async (): Promise<string | undefined> => {
-    const { status, stdout } = await run('g++', ['-dumpfullversion'], { timeoutMs: 10_000 })
-    return status === 0 ? stdout.trim() : undefined
-  }
-  const found = await version()
-  if (found !== undefined) return found
-  await aptInstall('g++', NEED_COMPILER, log)
-  const installed = await version()
-  if (installed === undefined) throw new SystemRefused('g++ is missing', NEED_COMPILER)
-  return installed
-}
-
 /**
  * Builds both files into `folder`, which holds the two libraries and `include/`. Each appears whole or not at all.
  * @throws SystemRefused with the first compiler error
@@ -76,18 +58,12 @@ export async function buildBinding(root: string, folder: string): Promise<void> 
     ],
     [MODULE, [loader, '-ldl']],
   ]
-  const compile = async ([name, args]: [string, string[]]): Promise<void> => {
+  const build = async ([name, args]: [string, string[]]): Promise<void> => {
     const temporary = join(folder, `.${name}.${process.pid}`)
-    const result = await run('g++', [...common, ...args, '-o', temporary], { timeoutMs: COMPILE_MS })
-    if (result.failure !== undefined) {
-      const first = /^.*error:.*$/m.exec(result.stderr)?.[0] ?? result.failure
-      throw new SystemRefused(
-        `the TensorFlow binding does not compile: ${first}`,
-        'use g++ 9 or newer; `g++ --version` tells yours',
-      )
-    }
+    const remedy = 'use g++ 9 or newer; `g++ --version` tells yours'
+    await compile('g++', [...common, ...args, '-o', temporary], 'the TensorFlow binding', remedy)
     renameSync(temporary, join(folder, name))
   }
-  if (availableParallelism() > 1) await Promise.all(outputs.map(compile))
-  else for (const output of outputs) await compile(output)
+  if (availableParallelism() > 1) await Promise.all(outputs.map(build))
+  else for (const output of outputs) await build(output)
 }

@@ -16,9 +16,10 @@ import { basename, join } from 'node:path'
 import { SystemRefused } from '../../shared/errors.js'
 import { findTensorflow, tensorflowFolder, type TensorflowInstall } from '../../worker/backends/tensorflow.js'
 import { probeBackend, type ProbeResult } from '../doctor/probe.js'
+import { ensureCompiler } from './compiler.js'
 import { unpackCuda } from './cuda.js'
 import { withLock } from './lock.js'
-import { bindingFingerprint, buildBinding, ensureCompiler } from './tensorflow-build.js'
+import { bindingFingerprint, buildBinding } from './tensorflow-build.js'
 import { fetchWheel } from './wheel.js'
 import { Zip } from './zip.js'
 
@@ -73,7 +74,7 @@ export async function installTensorflow(
       log(`TensorFlow ${present.version} (${variant}) is installed in ${present.folder}`)
       return { ...present, probe: await mustCompute(root, variant, options) }
     }
-    log(`g++ ${await ensureCompiler(log)}`)
+    log(`g++ ${(await ensureCompiler(['g++'], log)).version}`)
     if (present !== undefined) return rebuild(root, present, options)
     return install(variant, options)
   })

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { BackendUnavailable, ConfigError } from '../../../shared/errors.js'
 import type { Isa } from './isa.js'
 import { flagsOf, ISAS, setsOf } from './isa.js'
+import { COMMON, SOURCES } from './recipe.js'
 
 const BUILD = 'run `npm run native`; it needs g++ (`apt-get install g++` as root)'
 
@@ -14,7 +15,9 @@ export const nativeFolder = (root: string): string => join(root, '.trmesh', 'nat
 
 /** Changes when any source or any flag does. */
 export function sourceFingerprint(root: string): string {
-  const hash = createHash('sha256').update(JSON.stringify(ISAS)).update(`${process.platform} ${process.arch}`)
+  const hash = createHash('sha256')
+    .update(JSON.stringify([ISAS, COMMON, SOURCES]))
+    .update(`${process.platform} ${process.arch}`)
   const folder = kernelFolder(root)
   for (const name of readdirSync(folder).sort()) hash.update(name).update(readFileSync(join(folder, name)))
   return hash.digest('hex').slice(0, 16)
