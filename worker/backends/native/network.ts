@@ -34,13 +34,13 @@ interface PackedEntry {
   readonly key: string
   readonly rope: NetworkShape['rope']
   readonly network: NetworkHandle
-  layers: readonly LayerWeights[]
+  readonly layers: readonly LayerWeights[]
 }
 
-/** Packed weights of a training run and of its average: two are in use, a third is somebody's evaluation. */
-const KEPT = 3
+/** Two networks, each in training and on average (HRM), are all that is ever in use; older ones are of replicas long gone. */
+const KEPT = 4
 
-/** Finds or makes the packed form of `layers`; the oldest of the same shape gives way to new weights. */
+/** Finds or makes the packed form of `layers`; the one that was used longest ago gives way, and its memory if it fits. */
 class PackedWeights {
   private readonly entries: PackedEntry[] = []
 
@@ -58,21 +58,13 @@ class PackedWeights {
     const { addon, handle } = this.backend.engine
     const numbers = numbersOf(layers, shape)
     const key = numbers.join(' ')
-    const sameKind = this.entries.filter((entry) => entry.key === key && entry.rope === shape.rope)
-    let entry: PackedEntry
-    if (sameKind.length >= KEPT) {
-      entry = sameKind[0] as PackedEntry
-      this.entries.splice(this.entries.indexOf(entry), 1)
-    } else {
-      const table = (which: 'cos' | 'sin'): Float32Array | null =>
-        shape.rope === null ? null : this.backend.memoryOf(shape.rope[which])
-      const network = addon.reserve(handle, numbers, table('cos'), table('sin'))
-      entry = { key, rope: shape.rope, network, layers }
-    }
-    entry.layers = layers
-    const weights = layers.flatMap(weightsOf).map(({ w }) => this.backend.memoryOf(w))
-    addon.pack(handle, entry.network, weights)
-    return entry
+    const oldest = this.entries.length >= KEPT ? this.entries.shift() : undefined
+    const fits = oldest?.key === key && oldest.rope === shape.rope
+    const table = (which: 'cos' | 'sin'): Float32Array | null =>
+      shape.rope === null ? null : this.backend.memoryOf(shape.rope[which])
+    const network = fits ? oldest.network : addon.reserve(handle, numbers, table('cos'), table('sin'))
+    addon.pack(handle, network, layers.flatMap(weightsOf).map(({ w }) => this.backend.memoryOf(w))) // prettier-ignore
+    return { key, rope: shape.rope, network, layers }
   }
 }
 
