@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import type { RunConfig } from '../../shared/config/run-config.js'
-import { SETTINGS, type Setting } from '../../shared/config/schema.js'
+import { DEFAULT_BUS_URL, type Setting } from '../../shared/config/schema.js'
 import { ConfigError } from '../../shared/errors.js'
 import type { EngineSetup, WorkerOptions } from '../../shared/ports.js'
 
@@ -28,12 +28,9 @@ export function numberFrom(min: number): (text: string) => number {
   }
 }
 
-/** The default of bus.url: nobody named a server. */
-const DEFAULT_BUS = SETTINGS.find(({ key }) => key === 'bus.url')?.default
-
 /** Workers to start on this machine; with a server that somebody named, its workers may be elsewhere. @throws ConfigError */
 export function crewOf(asked: number | undefined, { bus }: Pick<RunConfig, 'bus'>): number {
-  const remote = bus.url !== DEFAULT_BUS
+  const remote = bus.url !== DEFAULT_BUS_URL
   const workers = asked ?? (remote ? 0 : 2)
   if (workers > 0 || remote) return workers
   throw new ConfigError('there is nobody to compute', 'give --workers 1 or more, or --nats with workers there')

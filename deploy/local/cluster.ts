@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { serveCoordinator } from '../../coordinator/service.js'
+import { DEFAULT_BUS_URL } from '../../shared/config/schema.js'
 import type { RunError } from '../../shared/errors.js'
 import { SystemRefused } from '../../shared/errors.js'
 import type { CoordinatorOptions, LocalOptions, Terminal, WorkersOptions } from '../../shared/ports.js'
@@ -11,8 +12,6 @@ import { listGpus } from '../doctor/machine.js'
 import { startNatsServer, type RunningNats } from './nats.js'
 import { startWorkerProcess, type WorkerProcess } from './worker-process.js'
 
-/** The default of bus.url: nobody named a server. */
-const DEFAULT_URL = 'nats://127.0.0.1:4222'
 const RESTARTS = 5
 const RESTART_MS = 1000
 const GRACE_MS = 5000
@@ -96,7 +95,7 @@ export async function startLocal(
 ): Promise<void> {
   const { config, root, out, workers, backend } = options
   const { state = join(root, '.trmesh') } = options
-  const ours = config.bus.url === DEFAULT_URL
+  const ours = config.bus.url === DEFAULT_BUS_URL
   const { engines, tensorflowWheel: wheel } = options
   const ready = await ensureForStart({ root, log: (line) => out.line(line), engines, wheel })
   let nats: RunningNats | undefined

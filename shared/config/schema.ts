@@ -5,6 +5,9 @@ import convict from 'convict'
 import { isName } from '../ids.js'
 import type { RunConfig } from './run-config.js'
 
+/** Where a nats-server listens if nobody says otherwise: on this machine. */
+export const DEFAULT_BUS_URL = 'nats://127.0.0.1:4222'
+
 export const PRESET_NAMES = [
   'tiny',
   'arc1',
@@ -295,7 +298,7 @@ const SCHEMA = {
   bus: {
     url: text(
       'NATS server; several of one cluster with commas.',
-      'nats://127.0.0.1:4222',
+      DEFAULT_BUS_URL,
       'a URL such as nats://HOST:4222',
       isBusUrl,
       { alias: 'nats' },

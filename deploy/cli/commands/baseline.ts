@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
-import { SETTINGS, type Setting } from '../../../shared/config/schema.js'
+import { DEFAULT_BUS_URL, type Setting } from '../../../shared/config/schema.js'
 import { LANGUAGE_SIZES, TUNINGS, type LanguageSize, type Tuning } from '../../../shared/language/shape.js'
 import type { CliContext } from '../context.js'
 import { startBaseline } from '../entries.js'
@@ -16,9 +16,6 @@ Examples:
   npx trmesh baseline --size 160m,400m --mode lora --minutes 30
   npx trmesh baseline --data arc-agi-1 --price-per-hour 2.50 --json
   npx trmesh baseline --nats nats://10.0.0.1:4222 --run cmp   then there: trmesh worker --gpu 0 --run cmp`
-
-/** The default of bus.url: nobody named a server. */
-const DEFAULT_BUS = SETTINGS.find(({ key }) => key === 'bus.url')?.default
 
 /** What TRM is measured (the preset's model), on which data, and where. */
 const isBaselineSetting = ({ key, section }: Setting): boolean =>
@@ -77,7 +74,7 @@ export function registerBaseline(program: Command, context: CliContext): void {
   addSettings(addThreads(addBackend(command)), isBaselineSetting).action(async (flags: BaselineFlags) => {
     const { cwd, root, signal, env } = context
     const { config, namesRun } = configOf(command, context, 'arc1')
-    const local = config.bus.url === DEFAULT_BUS
+    const local = config.bus.url === DEFAULT_BUS_URL
     const own = command.getOptionValueSource('data.source') === undefined && env['TRMESH_DATA_SOURCE'] === undefined
     const { backend, threads, batch } = flags
     // A JSON document stands alone on the output.

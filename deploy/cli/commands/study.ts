@@ -1,12 +1,12 @@
 // `trmesh study`: the critical reading of TRM, on a checkpoint of one's own.
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { SETTINGS, type Setting } from '../../../shared/config/schema.js'
+import type { Setting } from '../../../shared/config/schema.js'
 import { ConfigError } from '../../../shared/errors.js'
 import type { CliContext } from '../context.js'
 import { checkStudyName, listStudies, runStudy, savedRun } from '../entries.js'
 import type { Backend } from '../options.js'
-import { addBackend, addThreads, engineSetup, wholeNumber } from '../options.js'
+import { addBackend, addThreads, crewOf, engineSetup, wholeNumber } from '../options.js'
 import { addSettings, configOf } from '../settings.js'
 
 const EXAMPLES = `
@@ -18,9 +18,6 @@ Examples:
   npx trmesh study voting --checkpoint RUN --nats nats://10.0.0.1:4222              with workers elsewhere
 
 Files go to study-NAME in the folder of the run: study.json, study.csv, pictures as SVG; \`npx trmesh report RUN\` shows them.`
-
-/** The default of bus.url: nobody named a server. */
-const DEFAULT_BUS = SETTINGS.find(({ key }) => key === 'bus.url')?.default
 
 /** Those that do not change what is evaluated. */
 const isStudySetting = ({ key, section }: Setting): boolean =>
@@ -92,10 +89,7 @@ async function order(
   const { cwd, root, signal, out, env } = context
   const saved = await savedRun(resolve(cwd, checkpoint))
   const { config: own } = configOf(command, context, 'tiny', { path: saved.dir, text: saved.configText })
-  const remote = own.bus.url !== DEFAULT_BUS
-  const workers = flags.workers ?? (remote ? 0 : 2)
-  if (workers === 0 && !remote)
-    throw new ConfigError('there is nobody to answer', 'give --workers 1 or more, or --nats with workers there')
+  const workers = crewOf(flags.workers, own)
   const { backend, threads, augmentations, maxPairs = own.evaluate.maxPairs, seed, resamples, steps, batches } = flags
   const config = {
     ...own,
