@@ -6,8 +6,10 @@ import { JsonError, parseJson } from './json.js'
 import { nearest } from './nearest.js'
 import { PRESETS } from './presets.js'
 import type { DataConfig, RunConfig } from './run-config.js'
-import { checkSettings, isNamedSource, nest, PRESET_NAMES, SETTINGS } from './schema.js'
-import type { PresetName, Setting, SettingValue } from './schema.js'
+import type { SettingValue } from './leaf.js'
+import { checkSettings, nest, PRESET_NAMES, SETTINGS } from './schema.js'
+import type { PresetName, Setting } from './schema.js'
+import { isNamedSource } from './settings-data.js'
 
 export interface Layers {
   /** Used where neither file, environment nor flags name a preset. */

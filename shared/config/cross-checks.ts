@@ -2,7 +2,7 @@
 import { SUDOKU_SIDES } from '../puzzles/sudoku.js'
 import type { RunConfig } from './run-config.js'
 import { groupsOf } from '../gradients/group-tree.js'
-import { DATA_SOURCES, isNamedSource } from './schema.js'
+import { DATA_SOURCES, isNamedSource } from './settings-data.js'
 
 /** Grids of the published puzzles, and those that are generated in smaller sizes too. */
 const GRID: Readonly<Partial<Record<RunConfig['data']['kind'], number>>> = { sudoku: 9, maze: 30 }

@@ -2,7 +2,7 @@
 // a checkpoint may be resumed, only if it is equal. Paths, ports, intervals and URLs are not in it, so they may differ.
 import { sha256 } from '../hash.js'
 import type { RunConfig } from './run-config.js'
-import { isNamedSource } from './schema.js'
+import { isNamedSource } from './settings-data.js'
 
 /** Settings of the network that came later, and what every run had before: so identities from then still hold. */
 const NEWER = {

@@ -1,7 +1,7 @@
 // `trmesh export`: a checkpoint as a safetensors file that the official PyTorch code can load.
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { isNamedSource } from '../../../shared/config/schema.js'
+import { isNamedSource } from '../../../shared/config/settings-data.js'
 import type { CliContext } from '../context.js'
 import { exportWeights } from '../entries.js'
 import { wholeNumber } from '../options.js'

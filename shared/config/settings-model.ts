@@ -1,0 +1,45 @@
+// Settings of the model: its size, its recursion and its halting.
+import { choice, integer, real } from './leaf.js'
+
+/** Section `model` of RunConfig. */
+export const MODEL_SETTINGS = {
+  hidden: integer('Width D of every position.', 512, 2, 8192),
+  heads: integer('Attention heads; each is hidden / heads wide.', 8, 1, 256),
+  expansion: real('SwiGLU expansion; its inner width is 256 ceil(round(expansion D 2/3) / 256).', 4, 0.1, 32),
+  layers: integer('Layers of the shared network; of L, where there are two.', 2, 1, 64),
+  hLayers: integer('Layers of H, where there are two networks; 0: as many as L.', 0, 0, 64),
+  networks: choice('One network for thoughts and answers (shared: TRM), or one each (two: HRM).', 'shared', [
+    'shared',
+    'two',
+  ]),
+  states: choice(
+    'Answer and thought (two), one state for both (one), a thought per L cycle (many), or no thought (answer: a transformer).',
+    'two',
+    ['two', 'one', 'many', 'answer'],
+  ),
+  gradient: choice(
+    'Differentiated: the last H cycle (cycle: TRM), or its last thought and answer (last: HRM).',
+    'cycle',
+    ['cycle', 'last'],
+  ),
+  gradedCycles: integer('With gradient cycle: so many of the last H cycles are differentiated.', 1, 1, 64),
+  halting: choice('q_halt > 0 halts (halt: TRM), or q_halt > q_continue, which learns too (continue: HRM).', 'halt', [
+    'halt',
+    'continue',
+  ]),
+  hCycles: integer("The paper's T: H cycles per supervision step.", 3, 1, 64),
+  lCycles: integer("The paper's n: L cycles per H cycle; 0 with states answer only.", 6, 0, 64),
+  mixer: choice('What mixes the sequence: attention (TRM-Att) or mlp (TRM-MLP).', 'attention', ['attention', 'mlp']),
+  positions: choice('Position encoding.', 'rope', ['rope', 'learned', 'none']),
+  puzzleEmbLen: integer('Puzzle positions put before the grid; only the first carries the learned vector.', 16, 0, 256),
+  puzzleEmbDim: integer('Width of a puzzle row; 0 (and puzzleEmbLen 0) for no puzzle embedding.', 512, 0, 65536),
+  haltMaxSteps: integer("The paper's N_sup: supervision steps per example, at most.", 16, 1, 1024),
+  haltExplorationProb: real('Probability that a sample may not halt before a random step.', 0.1, 0, 1),
+  rmsNormEps: real('Epsilon of the RMS norm.', 1e-5, 1e-12, 1),
+  ropeTheta: real('Base of the rotary frequencies.', 10000, 1, 1e9),
+  precision: choice('Activations; auto takes bf16 where the backend has it, else f32, and says which.', 'auto', [
+    'auto',
+    'f32',
+    'bf16',
+  ]),
+}
