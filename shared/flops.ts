@@ -1,8 +1,9 @@
 // Modelled FLOPs of the network (spec 8.2): 2 per multiply-add; matrix products and attention; norms and elementwise work
 // ignored; backward is twice the graded forward. A model, not a measurement: whoever shows a figure made of it says so.
 import type { ModelConfig } from './config/run-config.js'
-import { positionsOf, swigluWidth } from './gradients/layout.js'
+import { positionsOf } from './gradients/layout.js'
 import { callsOf, layersIn, recursionOf } from './recursion.js'
+import { subLayersOf } from './sub-layers.js'
 
 export interface Flops {
   /** One layer, one sample, forward. */
@@ -19,11 +20,7 @@ export interface Flops {
 
 /** FLOPs per sample. */
 export function flopsOf(model: ModelConfig): Flops {
-  const D = model.hidden
-  const S = positionsOf(model)
-  const swiglu = (n: number, rows: number): number => 2 * rows * 3 * n * swigluWidth(n, model.expansion)
-  const mixer = model.mixer === 'mlp' ? swiglu(S, D) : 2 * S * 4 * D * D + 4 * S * S * D
-  const layer = mixer + swiglu(D, S)
+  const layer = subLayersOf(model, positionsOf(model)).reduce((sum, { flops }) => sum + flops, 0)
   const calls = callsOf(model)
   const forward = layersIn(model, calls) * layer
   const backward = 2 * layersIn(model, calls.slice(-recursionOf(model).graded)) * layer

@@ -4,8 +4,9 @@ import { compileConfig } from '../../shared/config/compile.js'
 import type { ModelConfig } from '../../shared/config/run-config.js'
 import { PRESET_NAMES, type PresetName } from '../../shared/config/schema.js'
 import { CheckpointRefused } from '../../shared/errors.js'
-import { layoutOf, swigluWidth, type LayoutEntry } from '../../shared/gradients/layout.js'
+import { layoutOf, type LayoutEntry } from '../../shared/gradients/layout.js'
 import { layersOf, recursionOf } from '../../shared/recursion.js'
+import { FEED_FORWARD, MIXERS, swigluWidth } from '../../shared/sub-layers.js'
 import { shown } from './shown.js'
 
 /** What is known of a tensor without reading it. */
@@ -110,6 +111,13 @@ export interface Inferred {
   readonly puzzleEmbDim: number
 }
 
+/** The mixer whose sub-layers are those named; attention where there is none. */
+function mixerNamed(found: readonly (string | undefined)[]): ModelConfig['mixer'] {
+  const text = (names: readonly (string | undefined)[]): string => [...new Set(names)].sort().join(' ')
+  const mixers = Object.keys(MIXERS) as ModelConfig['mixer'][]
+  return mixers.find((mixer) => text([...Object.keys(MIXERS[mixer]), FEED_FORWARD]) === text(found)) ?? 'attention'
+}
+
 /** @returns undefined where even the embedding of tokens is missing: then it is another kind of network */
 export function inferModel(tensors: ReadonlyMap<string, NamedShape>): Inferred | undefined {
   const size = (name: string, axis: number): number | undefined => tensors.get(name)?.shape[axis]
@@ -132,7 +140,7 @@ export function inferModel(tensors: ReadonlyMap<string, NamedShape>): Inferred |
     states: L === 0 ? 'answer' : latents > 1 ? 'many' : latents === 1 && !tensors.has('H_init') ? 'one' : 'two',
     latents,
     vocab,
-    mixer: tensors.has(`${first}.mlp_t.gate_up_proj.weight`) ? 'mlp' : 'attention',
+    mixer: mixerNamed(names.filter((name) => name.startsWith(`${first}.`)).map((name) => name.split('.')[3])),
     learnedPositions: tensors.has('embed_pos.embedding_weight'),
     expansion: halves.find((expansion) => 2 * swigluWidth(hidden, expansion) === inner),
     positions: size(`${first}.mlp_t.gate_up_proj.weight`, 1) ?? size('embed_pos.embedding_weight', 0),

@@ -6,7 +6,7 @@ export interface ModelConfig {
   readonly hidden: number
   /** Attention heads; head size is hidden / heads. */
   readonly heads: number
-  /** SwiGLU expansion; see swigluWidth in shared/gradients/layout.ts (spec 1.4). */
+  /** SwiGLU expansion; see swigluWidth in shared/sub-layers.ts (spec 1.4). */
   readonly expansion: number
   /** Layers of the shared network; of L, where there are two. */
   readonly layers: number

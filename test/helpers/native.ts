@@ -4,7 +4,7 @@ import { rngFor } from '../../shared/rng/counter.js'
 import { ISAS, type Isa } from '../../worker/backends/native/isa.js'
 import { findLibrary } from '../../worker/backends/native/library.js'
 import type { Weight } from '../../worker/ops/linear.js'
-import type { LayerWeights, NetworkShape } from '../../worker/ops/network.js'
+import type { NetworkShape, SubLayerWeights } from '../../worker/ops/network.js'
 import { ropeTables } from '../../worker/ops/rope.js'
 
 /** Every set that this machine can run and that is built. */
@@ -83,23 +83,23 @@ export function setUp(
   problem: Problem,
   inputs: Inputs,
   weight: (offset: number, w: tf.Tensor2D) => Weight,
-): { h: tf.Tensor2D; injection: tf.Tensor2D; dy: tf.Tensor2D; layers: LayerWeights[]; shape: NetworkShape } {
+): { h: tf.Tensor2D; injection: tf.Tensor2D; dy: tf.Tensor2D; stack: SubLayerWeights[]; shape: NetworkShape } {
   const { batch, positions, hidden, heads, mixer, rope } = problem
   const matrix = (values: Float32Array): tf.Tensor2D => tf.tensor2d(values.slice(), [batch * positions, hidden])
-  const layers = inputs.weights.map((pieces): LayerWeights => {
+  const stack = inputs.weights.flatMap((pieces): SubLayerWeights[] => {
     const made = pieces.map(({ offset, rows, columns, values }) => weight(offset, tf.tensor2d(values.slice(), [rows, columns]))) // prettier-ignore
     const [gate, up, down] = made.slice(-3) as [Weight, Weight, Weight]
-    const mlp = { gate, up, down }
+    const feedForward = { kind: 'swiglu', weights: { gate, up, down } } as const
     if (mixer === 'attention') {
       const [q, k, v, o] = made as [Weight, Weight, Weight, Weight]
-      return { mixer: { kind: 'attention', weights: { q, k, v, o } }, mlp }
+      return [{ kind: 'attention', weights: { q, k, v, o } }, feedForward]
     }
     const [mixerGate, mixerUp, mixerDown] = made as [Weight, Weight, Weight]
-    return { mixer: { kind: 'mlp', weights: { gate: mixerGate, up: mixerUp, down: mixerDown } }, mlp }
+    return [{ kind: 'mlp', weights: { gate: mixerGate, up: mixerUp, down: mixerDown } }, feedForward]
   })
   const tables = rope ? ropeTables(positions, hidden / heads, 10_000) : null
   const shape = { batch, positions, heads, rope: tables, eps: 1e-5 }
-  return { h: matrix(inputs.h), injection: matrix(inputs.injection), dy: matrix(inputs.dy), layers, shape }
+  return { h: matrix(inputs.h), injection: matrix(inputs.injection), dy: matrix(inputs.dy), stack, shape }
 }
 
 export interface Outputs {

@@ -5,8 +5,9 @@ import { describe, it } from 'node:test'
 import type * as tf from '@tensorflow/tfjs-core'
 import { compileConfig } from '../../shared/config/compile.js'
 import { initialParams, initialStates } from '../../shared/gradients/init.js'
-import { layoutOf, positionsOf, swigluWidth } from '../../shared/gradients/layout.js'
+import { layoutOf, positionsOf } from '../../shared/gradients/layout.js'
 import { drawOf, slotId, stepOf } from '../../shared/ids.js'
+import { swigluWidth } from '../../shared/sub-layers.js'
 import { selectBackend } from '../../worker/backends/choose.js'
 import type { Isa } from '../../worker/backends/native/isa.js'
 import { Gradients } from '../../worker/ops/gradients.js'
@@ -34,15 +35,15 @@ const PROBLEMS: readonly Problem[] = [
 
 /** Forward, forward with saves and backward (twice, so that gradients add up) on the current backend. */
 function compute(problem: Problem, inputs: Inputs): Outputs {
-  const { h, injection, dy, layers, shape } = setUp(problem, inputs, (offset, w) => linear().weight(offset, w))
+  const { h, injection, dy, stack, shape } = setUp(problem, inputs, (offset, w) => linear().weight(offset, w))
   const values = (t: tf.Tensor): Float32Array => t.dataSync<'float32'>().slice()
   const op = network()
-  const y = values(op.forward(h, injection, layers, shape))
-  const { y: saving, saved } = op.forwardSaving(h, injection, layers, shape)
+  const y = values(op.forward(h, injection, stack, shape))
+  const { y: saving, saved } = op.forwardSaving(h, injection, stack, shape)
   const ySaving = values(saving)
   const gradients = new Gradients()
-  const dh = values(op.backward(saved, dy, layers, shape, gradients))
-  op.backward(saved, dy, layers, shape, gradients)
+  const dh = values(op.backward(saved, dy, stack, shape, gradients))
+  op.backward(saved, dy, stack, shape, gradients)
   const total = inputs.weights.flat().reduce((sum, piece) => sum + piece.values.length, 0)
   const flat = new Float32Array(total)
   gradients.addTo(flat)
@@ -160,8 +161,8 @@ describe('the native network pass', { skip }, () => {
         mixerInner: swigluWidth(positionsOf(model), model.expansion),
         layers: model.layers,
       }
-      const { h, layers, shape } = setUp(problem, inputsOf(problem), (offset, w) => linear().weight(offset, w))
-      const { saved } = network().forwardSaving(h, h, layers, shape)
+      const { h, stack, shape } = setUp(problem, inputsOf(problem), (offset, w) => linear().weight(offset, w))
+      const { saved } = network().forwardSaving(h, h, stack, shape)
       assert.ok('block' in saved)
       // One pass at a time keeps its block; every graded pass keeps the state it started from, and all of them the question.
       const bytes = 4 * (saved.block.size + (model.lCycles + 3) * h.size)
@@ -192,7 +193,7 @@ describe('the native network pass', { skip }, () => {
   it('refuses arrays that do not fit its network', async () => {
     const [problem] = PROBLEMS as [Problem]
     await on(sets[0] as Isa, 'f32')
-    const { h, layers, shape } = setUp(problem, inputsOf(problem), (offset, w) => linear().weight(offset, w))
-    assert.throws(() => network().forward(h, h, layers, { ...shape, batch: 2 }), /needs \d+/)
+    const { h, stack, shape } = setUp(problem, inputsOf(problem), (offset, w) => linear().weight(offset, w))
+    assert.throws(() => network().forward(h, h, stack, { ...shape, batch: 2 }), /needs \d+/)
   })
 })

@@ -3,24 +3,24 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { ModelConfig } from '../../shared/config/run-config.js'
 import type { Layout } from '../../shared/gradients/layout.js'
+import { positionsOf } from '../../shared/gradients/layout.js'
 import { layersOf } from '../../shared/recursion.js'
-import type { AttentionWeights } from '../ops/attention.js'
-import type { Weight } from '../ops/linear.js'
+import { subLayersOf, type StoredTensor } from '../../shared/sub-layers.js'
+import type { Table, Weight } from '../ops/linear.js'
 import { disposeWeight, linear } from '../ops/linear.js'
-import type { LayerWeights } from '../ops/network.js'
-import type { SwigluWeights } from '../ops/swiglu.js'
+import type { Stack, SubLayerWeights } from '../ops/network.js'
 
 export interface Parameters {
   /** (V, D), and where its gradient goes. */
-  readonly tokens: { readonly table: tf.Tensor2D; readonly offset: number }
+  readonly tokens: Table
   /** (S, D), only with learned positions. */
-  readonly positions: { readonly table: tf.Tensor2D; readonly offset: number } | null
+  readonly positions: Table | null
   /** Both heads as one weight (V + 2, D): the rows of lm_head, then q_head's two. */
   readonly heads: Weight
   /** q_head.bias: (q_halt, q_continue); added on the host. */
   readonly qBias: { readonly values: readonly [number, number]; readonly offset: number }
   /** Empty where the model has no such network. */
-  readonly networks: Readonly<Record<'H' | 'L', readonly LayerWeights[]>>
+  readonly networks: Readonly<Record<'H' | 'L', Stack>>
   dispose(): void
 }
 
@@ -39,41 +39,35 @@ export function uploadParameters(model: ModelConfig, layout: Layout, flat: Float
     owned.push({ dispose: () => disposeWeight(made) })
     return made
   }
-  const table = (name: string): { table: tf.Tensor2D; offset: number } => {
-    const { offset, shape } = entryOf(name)
-    const made = matrix(offset, shape[0] ?? 0, shape[1] ?? 0)
+  const table = (offset: number, rows: number, columns: number): Table => {
+    const made = matrix(offset, rows, columns)
     owned.push(made)
     return { table: made, offset }
   }
-  /** Equal stacks of rows of one stored matrix, in order. */
-  const stacked = (name: string, parts: number): Weight[] => {
+  const tableNamed = (name: string): Table => {
     const { offset, shape } = entryOf(name)
-    const rows = (shape[0] ?? 0) / parts
-    const columns = shape[1] ?? 0
-    return Array.from({ length: parts }, (_, i) => weight(offset + i * rows * columns, rows, columns))
+    return table(offset, shape[0] ?? 0, shape[1] ?? 0)
   }
-  const swigluOf = (name: string): SwigluWeights => {
-    const [gate, up] = stacked(`${name}.gate_up_proj.weight`, 2) as [Weight, Weight]
-    const [down] = stacked(`${name}.down_proj.weight`, 1) as [Weight]
-    return { gate, up, down }
-  }
-  const attentionOf = (name: string): AttentionWeights => {
-    const [q, k, v] = stacked(`${name}.qkv_proj.weight`, 3) as [Weight, Weight, Weight]
-    const [o] = stacked(`${name}.o_proj.weight`, 1) as [Weight]
-    return { q, k, v, o }
-  }
-
-  const networkOf = (network: string, layers: number): LayerWeights[] =>
-    Array.from({ length: layers }, (_, i): LayerWeights => {
-      const name = `${network}_level.layers.${i}`
-      return {
-        mixer:
-          model.mixer === 'mlp'
-            ? { kind: 'mlp', weights: swigluOf(`${name}.mlp_t`) }
-            : { kind: 'attention', weights: attentionOf(`${name}.self_attn`) },
-        mlp: swigluOf(`${name}.mlp`),
-      }
+  /** The pieces of a stored tensor, by name. */
+  const piecesOf = (name: string, { shape, pieces, use }: StoredTensor): [string, Weight | Table][] => {
+    let { offset } = entryOf(name)
+    const columns = shape.slice(1).reduce((product, size) => product * size, 1)
+    return pieces.map(([piece, rows]) => {
+      const made = use === 'weight' ? weight(offset, rows, columns) : table(offset, rows, columns)
+      offset += rows * columns
+      return [piece, made]
     })
+  }
+  const subLayers = subLayersOf(model, positionsOf(model))
+  const networkOf = (network: string, layers: number): Stack =>
+    Array.from({ length: layers }, (_, i) =>
+      subLayers.map(({ kind, name, tensors }) => {
+        const at = `${network}_level.layers.${i}.${name}`
+        const weights = Object.fromEntries(tensors.flatMap((tensor) => piecesOf(`${at}.${tensor.name}`, tensor)))
+        // The table names the pieces as the ops do.
+        return { kind, weights } as unknown as SubLayerWeights
+      }),
+    ).flat()
 
   const { H, L } = layersOf(model)
   const lmHead = entryOf('lm_head.weight')
@@ -82,8 +76,8 @@ export function uploadParameters(model: ModelConfig, layout: Layout, flat: Float
     throw new Error('q_head.weight does not follow lm_head.weight in the layout; the model reads them as one matrix')
   const bias = entryOf('q_head.bias')
   return {
-    tokens: table('embed_tokens.embedding_weight'),
-    positions: model.positions === 'learned' ? table('embed_pos.embedding_weight') : null,
+    tokens: tableNamed('embed_tokens.embedding_weight'),
+    positions: model.positions === 'learned' ? tableNamed('embed_pos.embedding_weight') : null,
     heads: weight(lmHead.offset, model.vocab + 2, model.hidden),
     qBias: { values: [flat[bias.offset] ?? 0, flat[bias.offset + 1] ?? 0], offset: bias.offset },
     networks: { H: networkOf('H', H), L: networkOf('L', L) },

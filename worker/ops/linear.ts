@@ -13,6 +13,14 @@ export interface Weight {
   readonly wT: tf.Tensor2D | null
 }
 
+/** A parameter that is read as it is, and where its gradient goes. */
+export interface Table {
+  /** First element in the flat buffer. */
+  readonly offset: number
+  /** (rows, columns) */
+  readonly table: tf.Tensor2D
+}
+
 export interface LinearKernel {
   /** Consumes `w`. */
   weight(offset: number, w: tf.Tensor2D): Weight

@@ -1,5 +1,5 @@
-// One pass of the single shared network (spec 1.4, L_level): h <- h + injection, then every layer's mixing over positions
-// and SwiGLU over channels, each followed by the residual RMS norm. The largest op: a backend may fuse all of it.
+// One pass of the single shared network (spec 1.4, L_level): h <- h + injection, then for every sub-layer of every layer
+// h <- norm(h + f(h)); shared/sub-layers.ts says which there are. The largest op: a backend may fuse all of it.
 // h, injection: (B*S, D), f32.
 import * as tf from '@tensorflow/tfjs-core'
 import type { AddNormSaved } from './add-norm.js'
@@ -13,44 +13,42 @@ import { scoped } from './scope.js'
 import type { SwigluSaved, SwigluWeights } from './swiglu.js'
 import { swiglu } from './swiglu.js'
 
-export interface LayerWeights {
-  readonly mixer:
-    | { readonly kind: 'attention'; readonly weights: AttentionWeights }
-    | { readonly kind: 'mlp'; readonly weights: SwigluWeights }
-  readonly mlp: SwigluWeights
-}
+/** A sub-layer's f, with its weights: self-attention, SwiGLU over positions (`mlp`) or over channels. */
+export type SubLayerWeights =
+  | { readonly kind: 'attention'; readonly weights: AttentionWeights }
+  | { readonly kind: 'mlp' | 'swiglu'; readonly weights: SwigluWeights }
 
 export interface NetworkShape extends AttentionShape {
   readonly eps: number
 }
 
-interface LayerSaved {
-  readonly mixer: { kind: 'attention'; saved: AttentionSaved } | { kind: 'mlp'; saved: SwigluSaved }
-  readonly afterMixer: AddNormSaved
-  readonly mlp: SwigluSaved
-  readonly afterMlp: AddNormSaved
+type SubLayerSaved = (
+  | { readonly kind: 'attention'; readonly saved: AttentionSaved }
+  | { readonly kind: 'mlp' | 'swiglu'; readonly saved: SwigluSaved }
+) & {
+  /** The residual norm; of `mlp` over positions, for each channel. */
+  readonly norm: AddNormSaved
+  readonly y: tf.Tensor2D
 }
 
 /** What backward needs; opaque to the caller, who disposes it with tf.dispose. A fused kernel keeps one block of its own. */
-export type NetworkSaved = { readonly layers: LayerSaved[] } | { readonly y: tf.Tensor2D; readonly block: tf.Tensor1D }
+export type NetworkSaved =
+  { readonly subLayers: SubLayerSaved[] } | { readonly y: tf.Tensor2D; readonly block: tf.Tensor1D }
+
+/** All sub-layers of all layers, in order. */
+export type Stack = readonly SubLayerWeights[]
 
 export interface NetworkKernel {
-  forward(h: tf.Tensor2D, injection: tf.Tensor2D, layers: readonly LayerWeights[], shape: NetworkShape): tf.Tensor2D
+  forward(h: tf.Tensor2D, injection: tf.Tensor2D, stack: Stack, shape: NetworkShape): tf.Tensor2D
   /** As forward, keeping what backward needs. The output is part of `saved` and is disposed with it. */
   forwardSaving(
     h: tf.Tensor2D,
     injection: tf.Tensor2D,
-    layers: readonly LayerWeights[],
+    stack: Stack,
     shape: NetworkShape,
   ): { y: tf.Tensor2D; saved: NetworkSaved }
   /** The gradient of h, which is that of the injection too; weight gradients are added to `gradients`. */
-  backward(
-    saved: NetworkSaved,
-    dy: tf.Tensor2D,
-    layers: readonly LayerWeights[],
-    shape: NetworkShape,
-    gradients: Gradients,
-  ): tf.Tensor2D
+  backward(saved: NetworkSaved, dy: tf.Tensor2D, stack: Stack, shape: NetworkShape, gradients: Gradients): tf.Tensor2D
 }
 
 /** Swaps positions and channels: (B*rows, columns) -> (B*columns, rows). */
@@ -61,77 +59,74 @@ function swapAxes(x: tf.Tensor2D, batch: number): tf.Tensor2D {
   return reshape(transpose(reshape(x, [batch, rows, columns]), [0, 2, 1]), [batch * columns, rows])
 }
 
-function mix(
-  h: tf.Tensor2D,
-  layer: LayerWeights,
-  shape: NetworkShape,
-): { h: tf.Tensor2D; mixer: LayerSaved['mixer']; afterMixer: AddNormSaved } {
-  if (layer.mixer.kind === 'attention') {
-    const { y, saved } = attention().forward(h, layer.mixer.weights, shape)
-    const afterMixer = addNorm().forward(h, y, shape.eps)
-    return { h: afterMixer.y, mixer: { kind: 'attention', saved }, afterMixer }
+function subLayerForward(h: tf.Tensor2D, subLayer: SubLayerWeights, { eps, ...shape }: NetworkShape): SubLayerSaved {
+  switch (subLayer.kind) {
+    case 'attention': {
+      const { y, saved } = attention().forward(h, subLayer.weights, shape)
+      const norm = addNorm().forward(h, y, eps)
+      return { kind: 'attention', saved, norm, y: norm.y }
+    }
+    case 'swiglu': {
+      const { y, saved } = swiglu().forward(h, subLayer.weights)
+      const norm = addNorm().forward(h, y, eps)
+      return { kind: 'swiglu', saved, norm, y: norm.y }
+    }
+    case 'mlp': {
+      const turned = swapAxes(h, shape.batch)
+      const { y, saved } = swiglu().forward(turned, subLayer.weights)
+      const norm = addNorm().forward(turned, y, eps)
+      return { kind: 'mlp', saved, norm, y: swapAxes(norm.y, shape.batch) }
+    }
   }
-  // The MLP mixer also normalises over positions, for each channel.
-  const turned = swapAxes(h, shape.batch)
-  const { y, saved } = swiglu().forward(turned, layer.mixer.weights)
-  const afterMixer = addNorm().forward(turned, y, shape.eps)
-  return { h: swapAxes(afterMixer.y, shape.batch), mixer: { kind: 'mlp', saved }, afterMixer }
 }
 
-function mixBackward(
-  saved: LayerSaved,
-  dh: tf.Tensor2D,
-  layer: LayerWeights,
+function subLayerBackward(
+  kept: SubLayerSaved,
+  dy: tf.Tensor2D,
+  subLayer: SubLayerWeights,
   shape: NetworkShape,
   gradients: Gradients,
 ): tf.Tensor2D {
-  if (layer.mixer.kind === 'attention' && saved.mixer.kind === 'attention') {
-    const ds = addNorm().backward(saved.afterMixer, dh)
-    return primitives().add(ds, attention().backward(saved.mixer.saved, ds, layer.mixer.weights, shape, gradients))
+  const { add } = primitives()
+  if (kept.kind === 'attention' && subLayer.kind === 'attention') {
+    const ds = addNorm().backward(kept.norm, dy)
+    return add(ds, attention().backward(kept.saved, ds, subLayer.weights, shape, gradients))
   }
-  if (layer.mixer.kind === 'mlp' && saved.mixer.kind === 'mlp') {
-    const ds = addNorm().backward(saved.afterMixer, swapAxes(dh, shape.batch))
-    const dTurned = primitives().add(ds, swiglu().backward(saved.mixer.saved, ds, layer.mixer.weights, gradients))
-    return swapAxes(dTurned, shape.batch)
+  if (kept.kind === 'swiglu' && subLayer.kind === 'swiglu') {
+    const ds = addNorm().backward(kept.norm, dy)
+    return add(ds, swiglu().backward(kept.saved, ds, subLayer.weights, gradients))
   }
-  throw new Error(`values saved by a ${saved.mixer.kind} mixer cannot go back through a ${layer.mixer.kind} mixer`)
-}
-
-function layerForward(h: tf.Tensor2D, layer: LayerWeights, shape: NetworkShape): LayerSaved {
-  const mixed = mix(h, layer, shape)
-  const { y, saved } = swiglu().forward(mixed.h, layer.mlp)
-  const afterMlp = addNorm().forward(mixed.h, y, shape.eps)
-  return { mixer: mixed.mixer, afterMixer: mixed.afterMixer, mlp: saved, afterMlp }
+  if (kept.kind === 'mlp' && subLayer.kind === 'mlp') {
+    const ds = addNorm().backward(kept.norm, swapAxes(dy, shape.batch))
+    return swapAxes(add(ds, swiglu().backward(kept.saved, ds, subLayer.weights, gradients)), shape.batch)
+  }
+  throw new Error(`what ${kept.kind} kept cannot go back through ${subLayer.kind}`)
 }
 
 const reference: NetworkKernel = {
-  forward: (h, injection, layers, shape) =>
+  forward: (h, injection, stack, shape) =>
     tf.tidy(() =>
-      layers.reduce<tf.Tensor2D>(
-        (state, layer) => tf.tidy(() => layerForward(state, layer, shape).afterMlp.y),
+      stack.reduce<tf.Tensor2D>(
+        (state, subLayer) => tf.tidy(() => subLayerForward(state, subLayer, shape).y),
         primitives().add(h, injection),
       ),
     ),
-  forwardSaving: (h, injection, layers, shape) =>
+  forwardSaving: (h, injection, stack, shape) =>
     scoped(() => {
       let y = primitives().add(h, injection)
-      const saved = layers.map((layer) => {
-        const kept = layerForward(y, layer, shape)
-        y = kept.afterMlp.y
+      const subLayers = stack.map((subLayer) => {
+        const kept = subLayerForward(y, subLayer, shape)
+        y = kept.y
         return kept
       })
-      return { y, saved: { layers: saved } }
+      return { y, saved: { subLayers } }
     }),
-  backward: (saved, dy, layers, shape, gradients) =>
+  backward: (saved, dy, stack, shape, gradients) =>
     tf.tidy(() =>
-      layers.reduceRight<tf.Tensor2D>((dh, layer, i) => {
-        const kept = 'layers' in saved ? saved.layers[i] : undefined
-        if (kept === undefined) throw new Error(`nothing was saved for layer ${i}`)
-        return tf.tidy(() => {
-          const ds = addNorm().backward(kept.afterMlp, dh)
-          const dMixed = primitives().add(ds, swiglu().backward(kept.mlp, ds, layer.mlp, gradients))
-          return mixBackward(kept, dMixed, layer, shape, gradients)
-        })
+      stack.reduceRight<tf.Tensor2D>((dh, subLayer, i) => {
+        const kept = 'subLayers' in saved ? saved.subLayers[i] : undefined
+        if (kept === undefined) throw new Error(`nothing was saved for sub-layer ${i}`)
+        return tf.tidy(() => subLayerBackward(kept, dh, subLayer, shape, gradients))
       }, dy),
     ),
 }

@@ -1,19 +1,16 @@
 // How many slots go through the network together. What backward needs of one sample is kept for all of them, so the number
 // is bounded by memory; it is a function of the model alone, so that the order of sums does not depend on the machine.
 import type { ModelConfig } from '../../shared/config/run-config.js'
-import { positionsOf, swigluWidth } from '../../shared/gradients/layout.js'
+import { positionsOf } from '../../shared/gradients/layout.js'
 import { callsOf, layersIn, recursionOf } from '../../shared/recursion.js'
+import { subLayersOf } from '../../shared/sub-layers.js'
 
 /** Bytes of saved activations at once, at most, unless a single sample needs more. */
 const BUDGET_BYTES = 3 * 2 ** 30
 
-/** f32 bytes that the graded calls keep of one sample, roughly: inputs of every product, and attention weights. */
+/** f32 bytes that the graded calls keep of one sample, roughly. */
 export function savedBytes(model: ModelConfig): number {
-  const S = positionsOf(model)
-  const D = model.hidden
-  const mixing =
-    model.mixer === 'mlp' ? 2 * S * D + 3 * D * swigluWidth(S, model.expansion) : 5 * S * D + 2 * model.heads * S * S
-  const perLayer = mixing + 4 * S * D + 3 * S * swigluWidth(D, model.expansion)
+  const perLayer = subLayersOf(model, positionsOf(model)).reduce((sum, { kept }) => sum + kept, 0)
   const { graded } = recursionOf(model)
   return 4 * layersIn(model, callsOf(model).slice(-graded)) * perLayer
 }

@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Gradients } from '../../ops/gradients.js'
 import type { Weight } from '../../ops/linear.js'
-import type { LayerWeights, NetworkKernel, NetworkShape } from '../../ops/network.js'
+import type { NetworkKernel, NetworkShape, Stack, SubLayerWeights } from '../../ops/network.js'
 import { registerKernel } from '../../ops/registry.js'
 import type { NativeBackend } from './backend.js'
 import { nativeBackend } from './backend.js'
@@ -11,60 +11,62 @@ import type { NetworkHandle, ShapeNumbers } from './engine.js'
 import { NATIVE } from './name.js'
 
 /** In the order that the engine takes them. */
-const weightsOf = ({ mixer, mlp }: LayerWeights): Weight[] => [
-  ...(mixer.kind === 'attention'
-    ? [mixer.weights.q, mixer.weights.k, mixer.weights.v, mixer.weights.o]
-    : [mixer.weights.gate, mixer.weights.up, mixer.weights.down]),
-  mlp.gate,
-  mlp.up,
-  mlp.down,
-]
+const weightsOf = (subLayer: SubLayerWeights): Weight[] => {
+  if (subLayer.kind === 'attention') {
+    const { q, k, v, o } = subLayer.weights
+    return [q, k, v, o]
+  }
+  const { gate, up, down } = subLayer.weights
+  return [gate, up, down]
+}
 
-function numbersOf(layers: readonly LayerWeights[], shape: NetworkShape): ShapeNumbers {
-  const [first] = layers
-  if (first === undefined) throw new Error('a network without layers')
-  const { mixer, mlp } = first
-  const [inner, hidden] = mlp.gate.w.shape
+/** The engine knows layers of two: a mixer and SwiGLU. */
+function numbersOf(stack: Stack, shape: NetworkShape): ShapeNumbers {
+  const [mixer, feedForward] = stack
+  const alike = stack.every(({ kind }, i) => kind === (i % 2 === 0 ? mixer?.kind : 'swiglu'))
+  if (mixer === undefined || feedForward?.kind !== 'swiglu' || mixer.kind === 'swiglu' || !alike)
+    throw new Error(`the native engine does not know a network of ${stack.map(({ kind }) => kind).join(', ')}`)
+  const [inner, hidden] = feedForward.weights.gate.w.shape
   const attention = mixer.kind === 'attention'
-  const mixerInner = attention ? 0 : mixer.weights.gate.w.shape[0]
-  return [hidden, shape.heads, shape.positions, layers.length, Number(attention), inner, mixerInner, shape.eps]
+  const mixerInner = mixer.kind === 'attention' ? 0 : mixer.weights.gate.w.shape[0]
+  return [hidden, shape.heads, shape.positions, stack.length / 2, Number(attention), inner, mixerInner, shape.eps]
 }
 
 interface PackedEntry {
   readonly key: string
   readonly rope: NetworkShape['rope']
   readonly network: NetworkHandle
-  readonly layers: readonly LayerWeights[]
+  readonly stack: Stack
 }
 
 /** Two networks, each in training and on average (HRM), are all that is ever in use; older ones are of replicas long gone. */
 const KEPT = 4
 
-/** Finds or makes the packed form of `layers`; the one that was used longest ago gives way, and its memory if it fits. */
+/** Finds or makes the packed form of `stack`; the one that was used longest ago gives way, and its memory if it fits. */
 class PackedWeights {
   private readonly entries: PackedEntry[] = []
 
   constructor(private readonly backend: NativeBackend) {}
 
-  of(layers: readonly LayerWeights[], shape: NetworkShape): NetworkHandle {
-    const at = this.entries.findIndex((entry) => entry.layers === layers && entry.rope === shape.rope)
+  of(stack: Stack, shape: NetworkShape): NetworkHandle {
+    const at = this.entries.findIndex((entry) => entry.stack === stack && entry.rope === shape.rope)
     const [known] = at < 0 ? [] : this.entries.splice(at, 1)
-    const entry = known ?? this.make(layers, shape)
+    const entry = known ?? this.make(stack, shape)
     this.entries.push(entry) // the last is the most recently used
     return entry.network
   }
 
-  private make(layers: readonly LayerWeights[], shape: NetworkShape): PackedEntry {
+  private make(stack: Stack, shape: NetworkShape): PackedEntry {
     const { addon, handle } = this.backend.engine
-    const numbers = numbersOf(layers, shape)
+    const numbers = numbersOf(stack, shape)
     const key = numbers.join(' ')
     const oldest = this.entries.length >= KEPT ? this.entries.shift() : undefined
     const fits = oldest?.key === key && oldest.rope === shape.rope
     const table = (which: 'cos' | 'sin'): Float32Array | null =>
       shape.rope === null ? null : this.backend.memoryOf(shape.rope[which])
     const network = fits ? oldest.network : addon.reserve(handle, numbers, table('cos'), table('sin'))
-    addon.pack(handle, network, layers.flatMap(weightsOf).map(({ w }) => this.backend.memoryOf(w))) // prettier-ignore
-    return { key, rope: shape.rope, network, layers }
+    addon.pack(handle, network, stack.flatMap(weightsOf).map(({ w }) => this.backend.memoryOf(w))) // prettier-ignore
+    return { key, rope: shape.rope, network, stack }
   }
 }
 
@@ -82,13 +84,13 @@ function asTensor(info: tf.TensorInfo): tf.Tensor2D {
 function pass(
   h: tf.Tensor2D,
   injection: tf.Tensor2D,
-  layers: readonly LayerWeights[],
+  stack: Stack,
   shape: NetworkShape,
   saves: boolean,
 ): { y: tf.Tensor2D; block: tf.Tensor1D | null } {
   const backend = nativeBackend()
   const { addon, handle } = backend.engine
-  const network = packed(backend).of(layers, shape)
+  const network = packed(backend).of(stack, shape)
   const y = backend.take(h.shape)
   const block = saves ? backend.take([addon.savedFloats(handle, network, shape.batch)]) : null
   const [from, added] = [backend.memoryOf(h), backend.memoryOf(injection)]
@@ -97,18 +99,18 @@ function pass(
 }
 
 const kernel: NetworkKernel = {
-  forward: (h, injection, layers, shape) => pass(h, injection, layers, shape, false).y,
-  forwardSaving: (h, injection, layers, shape) => {
-    const { y, block } = pass(h, injection, layers, shape, true)
+  forward: (h, injection, stack, shape) => pass(h, injection, stack, shape, false).y,
+  forwardSaving: (h, injection, stack, shape) => {
+    const { y, block } = pass(h, injection, stack, shape, true)
     if (block === null) throw new Error('a saving pass kept nothing')
     return { y, saved: { y, block } }
   },
-  backward: (saved, dy, layers, shape, gradients: Gradients) => {
+  backward: (saved, dy, stack, shape, gradients: Gradients) => {
     if (!('block' in saved)) throw new Error('what another backend saved cannot go back through this one')
     const backend = nativeBackend()
     const { addon, handle } = backend.engine
-    const network = packed(backend).of(layers, shape)
-    const sums = layers.flatMap(weightsOf).map(({ offset, w }) => backend.memoryOf(gradients.sumAt(offset, w.shape)))
+    const network = packed(backend).of(stack, shape)
+    const sums = stack.flatMap(weightsOf).map(({ offset, w }) => backend.memoryOf(gradients.sumAt(offset, w.shape)))
     const dh = backend.take(dy.shape)
     addon.backward(handle, network, backend.memoryOf(saved.block), backend.memoryOf(dy), shape.batch, dh.values, sums)
     return asTensor(dh.info)
