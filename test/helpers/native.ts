@@ -5,7 +5,7 @@ import { ISAS, type Isa } from '../../worker/backends/native/isa.js'
 import { findLibrary } from '../../worker/backends/native/library.js'
 import type { Weight } from '../../worker/ops/linear.js'
 import type { NetworkShape, SubLayerWeights } from '../../worker/ops/network.js'
-import { ropeTables } from '../../worker/ops/rope.js'
+import { ropeTables, ropeTablesAt, type RopeTables } from '../../worker/ops/rope.js'
 
 /** Every set that this machine can run and that is built. */
 export function setsBuilt(root: string): Isa[] {
@@ -25,14 +25,15 @@ export interface Problem {
   readonly hidden: number
   readonly heads: number
   readonly mixer: 'attention' | 'mlp'
-  readonly rope: boolean
+  /** `own`: every sample stands at positions of its own. */
+  readonly rope: boolean | 'own'
   readonly inner: number
   readonly mixerInner: number
   readonly layers: number
 }
 
 export const titleOf = ({ batch, positions, hidden, heads, mixer, rope, inner, layers }: Problem): string =>
-  `${mixer} ${batch} x ${positions} x ${hidden}, ${heads} heads${rope ? ' with rope' : ''}, inner ${inner}, ${layers} layers`
+  `${mixer} ${batch} x ${positions} x ${hidden}, ${heads} heads${rope === false ? '' : ` with rope ${rope}`}, inner ${inner}, ${layers} layers`
 
 /** The same numbers for the same problem, on any backend. */
 export interface Inputs {
@@ -97,7 +98,15 @@ export function setUp(
     const [mixerGate, mixerUp, mixerDown] = made as [Weight, Weight, Weight]
     return [{ kind: 'mlp', weights: { gate: mixerGate, up: mixerUp, down: mixerDown } }, feedForward]
   })
-  const tables = rope ? ropeTables(positions, hidden / heads, 10_000) : null
+  const size = hidden / heads
+  const somewhere = (i: number): number => (7 * Math.floor(i / positions) + 3 * (i % positions)) % (2 * positions)
+  const own = (): RopeTables =>
+    ropeTablesAt(
+      ropeTables(2 * positions, size, 10_000),
+      Int32Array.from({ length: batch * positions }, (_, i) => somewhere(i)),
+      batch,
+    )
+  const tables = rope === 'own' ? own() : rope ? ropeTables(positions, size, 10_000) : null
   const shape = { batch, positions, heads, rope: tables, eps: 1e-5 }
   return { h: matrix(inputs.h), injection: matrix(inputs.injection), dy: matrix(inputs.dy), stack, shape }
 }

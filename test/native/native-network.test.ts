@@ -27,6 +27,7 @@ const PROBLEMS: readonly Problem[] = [
   { ...base, batch: 2, positions: 97, hidden: 128, heads: 2, mixer: 'attention', layers: 1 },
   { ...base, batch: 5, positions: 1, hidden: 32, heads: 4, mixer: 'attention', inner: 64 },
   { ...base, batch: 2, positions: 33, hidden: 40, heads: 5, mixer: 'attention', inner: 96 },
+  { ...base, batch: 3, positions: 21, hidden: 64, heads: 2, mixer: 'attention', rope: 'own' },
   { ...base, batch: 1, positions: 17, hidden: 64, heads: 1, mixer: 'mlp', rope: false },
   { ...base, batch: 4, positions: 97, hidden: 96, heads: 1, mixer: 'mlp', rope: false },
   { ...base, batch: 7, positions: 6, hidden: 32, heads: 1, mixer: 'mlp', rope: false, inner: 128, layers: 3 },

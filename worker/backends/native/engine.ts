@@ -9,22 +9,29 @@ declare const networkHandle: unique symbol
 export type EngineHandle = object & { readonly [engineHandle]: true }
 export type NetworkHandle = object & { readonly [networkHandle]: true }
 
-/** Sizes of the network in the order of `reserve`: hidden, heads, positions, layers, attention, inner, mixerInner, eps. */
+/**
+ * Sizes of the network in the order of `reserve`: hidden, heads, positions (0 with attention, which takes them with every
+ * pass), layers, attention, inner, mixerInner, eps.
+ */
 export type ShapeNumbers = readonly [number, number, number, number, number, number, number, number]
 
 /** Every function throws an Error on a length that does not fit. */
 export interface Addon {
   createEngine(threads: number, bf16: boolean): EngineHandle
-  reserve(engine: EngineHandle, shape: ShapeNumbers, cos: Float32Array | null, sin: Float32Array | null): NetworkHandle
+  reserve(engine: EngineHandle, shape: ShapeNumbers): NetworkHandle
   pack(engine: EngineHandle, network: NetworkHandle, weights: readonly Float32Array[]): void
   /** f32 elements that a pass over `batch` samples keeps for backward. */
-  savedFloats(engine: EngineHandle, network: NetworkHandle, batch: number): number
+  savedFloats(engine: EngineHandle, network: NetworkHandle, batch: number, positions: number): number
+  /** cos, sin: of all positions, or of those of every sample; null: no rotation. */
   forward(
     engine: EngineHandle,
     network: NetworkHandle,
     h: Float32Array,
     injection: Float32Array,
     batch: number,
+    positions: number,
+    cos: Float32Array | null,
+    sin: Float32Array | null,
     y: Float32Array,
     saved: Float32Array | null,
   ): void
@@ -34,6 +41,9 @@ export interface Addon {
     saved: Float32Array,
     dy: Float32Array,
     batch: number,
+    positions: number,
+    cos: Float32Array | null,
+    sin: Float32Array | null,
     dh: Float32Array,
     gradients: readonly Float32Array[],
   ): void

@@ -29,12 +29,12 @@ function numbersOf(stack: Stack, shape: NetworkShape): ShapeNumbers {
   const [inner, hidden] = feedForward.weights.gate.w.shape
   const attention = mixer.kind === 'attention'
   const mixerInner = mixer.kind === 'attention' ? 0 : mixer.weights.gate.w.shape[0]
-  return [hidden, shape.heads, shape.positions, stack.length / 2, Number(attention), inner, mixerInner, shape.eps]
+  const positions = attention ? 0 : shape.positions
+  return [hidden, shape.heads, positions, stack.length / 2, Number(attention), inner, mixerInner, shape.eps]
 }
 
 interface PackedEntry {
   readonly key: string
-  readonly rope: NetworkShape['rope']
   readonly network: NetworkHandle
   readonly stack: Stack
 }
@@ -49,7 +49,7 @@ class PackedWeights {
   constructor(private readonly backend: NativeBackend) {}
 
   of(stack: Stack, shape: NetworkShape): NetworkHandle {
-    const at = this.entries.findIndex((entry) => entry.stack === stack && entry.rope === shape.rope)
+    const at = this.entries.findIndex((entry) => entry.stack === stack)
     const [known] = at < 0 ? [] : this.entries.splice(at, 1)
     const entry = known ?? this.make(stack, shape)
     this.entries.push(entry) // the last is the most recently used
@@ -61,12 +61,9 @@ class PackedWeights {
     const numbers = numbersOf(stack, shape)
     const key = numbers.join(' ')
     const oldest = this.entries.length >= KEPT ? this.entries.shift() : undefined
-    const fits = oldest?.key === key && oldest.rope === shape.rope
-    const table = (which: 'cos' | 'sin'): Float32Array | null =>
-      shape.rope === null ? null : this.backend.memoryOf(shape.rope[which])
-    const network = fits ? oldest.network : addon.reserve(handle, numbers, table('cos'), table('sin'))
+    const network = oldest?.key === key ? oldest.network : addon.reserve(handle, numbers)
     addon.pack(handle, network, stack.flatMap(weightsOf).map(({ w }) => this.backend.memoryOf(w))) // prettier-ignore
-    return { key, rope: shape.rope, network, stack }
+    return { key, network, stack }
   }
 }
 
@@ -75,6 +72,15 @@ function packed(backend: NativeBackend): PackedWeights {
   const known = packedOf.get(backend) ?? new PackedWeights(backend)
   packedOf.set(backend, known)
   return known
+}
+
+/** Batch, positions, cos and sin, as a call takes them. */
+function samplesOf(
+  backend: NativeBackend,
+  { batch, positions, rope }: NetworkShape,
+): [number, number, Float32Array | null, Float32Array | null] {
+  if (rope === null) return [batch, positions, null, null]
+  return [batch, positions, backend.memoryOf(rope.cos), backend.memoryOf(rope.sin)]
 }
 
 function asTensor(info: tf.TensorInfo): tf.Tensor2D {
@@ -92,9 +98,9 @@ function pass(
   const { addon, handle } = backend.engine
   const network = packed(backend).of(stack, shape)
   const y = backend.take(h.shape)
-  const block = saves ? backend.take([addon.savedFloats(handle, network, shape.batch)]) : null
+  const block = saves ? backend.take([addon.savedFloats(handle, network, shape.batch, shape.positions)]) : null
   const [from, added] = [backend.memoryOf(h), backend.memoryOf(injection)]
-  addon.forward(handle, network, from, added, shape.batch, y.values, block?.values ?? null)
+  addon.forward(handle, network, from, added, ...samplesOf(backend, shape), y.values, block?.values ?? null)
   return { y: asTensor(y.info), block: block === null ? null : (asTensor(block.info) as tf.Tensor as tf.Tensor1D) }
 }
 
@@ -112,7 +118,8 @@ const kernel: NetworkKernel = {
     const network = packed(backend).of(stack, shape)
     const sums = stack.flatMap(weightsOf).map(({ offset, w }) => backend.memoryOf(gradients.sumAt(offset, w.shape)))
     const dh = backend.take(dy.shape)
-    addon.backward(handle, network, backend.memoryOf(saved.block), backend.memoryOf(dy), shape.batch, dh.values, sums)
+    const [block, dOut] = [backend.memoryOf(saved.block), backend.memoryOf(dy)]
+    addon.backward(handle, network, block, dOut, ...samplesOf(backend, shape), dh.values, sums)
     return asTensor(dh.info)
   },
 }

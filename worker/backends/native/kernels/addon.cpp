@@ -119,17 +119,30 @@ napi_value createEngine(napi_env env, const Arguments &given) {
   return external(env, holder.release());
 }
 
-/** (engine, [hidden, heads, positions, layers, attention, inner, mixerInner, eps], cos, sin) -> network */
+/** (engine, [hidden, heads, positions, layers, attention, inner, mixerInner, eps]) -> network */
 napi_value reserve(napi_env env, const Arguments &given) {
   const std::vector<double> n = given.numbers(1);
   if (n.size() != 8) throw std::invalid_argument("a shape has eight numbers");
   const NetworkShape shape{static_cast<long>(n[0]), static_cast<long>(n[1]), static_cast<long>(n[2]), static_cast<long>(n[3]),
                            n[4] != 0,               static_cast<long>(n[5]), static_cast<long>(n[6]), static_cast<float>(n[7])};
-  const bool turns = !given.isNull(2);
-  const long table = shape.positions * (shape.hidden / shape.heads);
-  auto network = given.handle<Holder>(0).engine->reserve(shape, turns ? given.floats(2, table).data : nullptr,
-                                                         turns ? given.floats(3, table).data : nullptr);
-  return external(env, network.release());
+  return external(env, given.handle<Holder>(0).engine->reserve(shape).release());
+}
+
+/** Arguments from `i` on: batch, positions; and, where a pass is to be run, cos and sin, or null. */
+Samples samplesOf(const Arguments &given, size_t i, const NetworkShape &shape, bool tables) {
+  Samples samples{given.integer(i), given.integer(i + 1), {nullptr, nullptr, 0}};
+  if (!shape.attention && samples.positions != shape.positions)
+    throw std::invalid_argument("an MLP mixer of " + std::to_string(shape.positions) + " positions cannot mix " +
+                                std::to_string(samples.positions));
+  if (!tables || given.isNull(i + 2)) return samples;
+  const long width = shape.hidden / shape.heads;
+  const Floats cos = given.floats(i + 2, samples.positions * width);
+  const long rows = cos.length / width;
+  if (rows != samples.positions && rows != samples.count * samples.positions)
+    throw std::invalid_argument("tables of " + std::to_string(rows) + " rows do not turn " + std::to_string(samples.count) + " x " +
+                                std::to_string(samples.positions) + " positions");
+  samples.rope = {cos.data, given.floats(i + 3, cos.length).data, rows};
+  return samples;
 }
 
 /** Sizes of a layer's weights in the order they are given. */
@@ -169,33 +182,36 @@ napi_value pack(napi_env, const Arguments &given) {
   return nullptr;
 }
 
-/** (engine, network, batch) -> floats that `saved` of a pass needs */
+/** (engine, network, batch, positions) -> floats that `saved` of a pass needs */
 napi_value savedFloats(napi_env env, const Arguments &given) {
-  const long bytes = given.handle<Holder>(0).engine->savedBytes(given.handle<PackedNetwork>(1), given.integer(2));
+  auto &network = given.handle<PackedNetwork>(1);
+  const long bytes = given.handle<Holder>(0).engine->savedBytes(network, samplesOf(given, 2, network.shape, false));
   return numberValue(env, static_cast<double>((bytes + kAlign) / 4));
 }
 
 void *aligned(float *data) { return reinterpret_cast<void *>(roundUp(reinterpret_cast<long>(data), kAlign)); }
 
-/** (engine, network, h, injection, batch, y, saved or null) */
+/** (engine, network, h, injection, batch, positions, cos, sin, y, saved or null) */
 napi_value forward(napi_env, const Arguments &given) {
   auto &engine = *given.handle<Holder>(0).engine;
   auto &network = given.handle<PackedNetwork>(1);
-  const long batch = given.integer(4), size = batch * network.shape.positions * network.shape.hidden;
+  const Samples samples = samplesOf(given, 4, network.shape, true);
+  const long size = samples.count * samples.positions * network.shape.hidden;
   void *saved = nullptr;
-  if (!given.isNull(6)) saved = aligned(given.floats(6, (engine.savedBytes(network, batch) + kAlign) / 4).data);
-  engine.forward(network, given.floats(2, size).data, given.floats(3, size).data, batch, given.floats(5, size).data, saved);
+  if (!given.isNull(9)) saved = aligned(given.floats(9, (engine.savedBytes(network, samples) + kAlign) / 4).data);
+  engine.forward(network, given.floats(2, size).data, given.floats(3, size).data, samples, given.floats(8, size).data, saved);
   return nullptr;
 }
 
-/** (engine, network, saved, dy, batch, dh, gradients) */
+/** (engine, network, saved, dy, batch, positions, cos, sin, dh, gradients) */
 napi_value backward(napi_env, const Arguments &given) {
   auto &engine = *given.handle<Holder>(0).engine;
   auto &network = given.handle<PackedNetwork>(1);
-  const long batch = given.integer(4), size = batch * network.shape.positions * network.shape.hidden;
-  const void *saved = aligned(given.floats(2, (engine.savedBytes(network, batch) + kAlign) / 4).data);
-  engine.backward(network, saved, given.floats(3, size).data, batch, given.floats(5, size).data,
-                  perLayer<LayerGradients>(network.shape, given.arrays(6)));
+  const Samples samples = samplesOf(given, 4, network.shape, true);
+  const long size = samples.count * samples.positions * network.shape.hidden;
+  const void *saved = aligned(given.floats(2, (engine.savedBytes(network, samples) + kAlign) / 4).data);
+  engine.backward(network, saved, given.floats(3, size).data, samples, given.floats(8, size).data,
+                  perLayer<LayerGradients>(network.shape, given.arrays(9)));
   return nullptr;
 }
 

@@ -14,9 +14,10 @@ public:
   explicit Backward(Stages<P> &stages) : stages_(stages), weightGradient_(stages.pool) {}
 
   /** As Engine::backward. */
-  void run(const Packed<P> &packed, const void *saved, const float *dy, long batch, float *dh,
-                const std::vector<LayerGradients> &gradients) {
-    const NetworkShape &shape = packed.shape;
+  void run(const Packed<P> &packed, const void *saved, const float *dy, const Samples &samples, float *dh,
+           const std::vector<LayerGradients> &gradients) {
+    const NetworkShape shape = shapeOf(packed, samples);
+    const long batch = samples.count;
     const SavedPass<P> pass(shape, batch, const_cast<void *>(saved), true);
     const long stride = padded<P>(shape.hidden), rows = batch * shape.positions;
     Elem *flow = flow_.take<Elem>((rows + kSpareRows) * stride);
@@ -26,9 +27,9 @@ public:
     for (long i = shape.layers - 1; i >= 0; i--) {
       const SavedLayer<P> &at = pass.layers[i];
       const Elem *y = i + 1 < shape.layers ? pass.layers[i + 1].x : pass.y;
-      feedForwardBack(packed, packed.layers[i], at, y, batch, flow, gradients[i]);
-      if (shape.attention) attendBack(packed, packed.layers[i], at, batch, flow, gradients[i]);
-      else mixBack(packed, packed.layers[i], at, batch, flow, gradients[i]);
+      feedForwardBack(shape, packed.layers[i], at, y, batch, flow, gradients[i]);
+      if (shape.attention) attendBack(shape, packed.layers[i], at, batch, samples.rope, flow, gradients[i]);
+      else mixBack(shape, packed.layers[i], at, batch, flow, gradients[i]);
     }
     stages_.overRows(shape, batch, [&](long r, long count, int) {
       readRows<P>(flow + r * stride, count, shape.hidden, dh + r * shape.hidden);
@@ -39,9 +40,8 @@ private:
   /** Backward keeps its own activations for this many rows at a time: they stay near, and the order of sums is fixed. */
   static constexpr long kBlock = 1536;
 
-  void feedForwardBack(const Packed<P> &packed, const PackedLayer<P> &layer, const SavedLayer<P> &at, const Elem *y, long batch,
+  void feedForwardBack(const NetworkShape &shape, const PackedLayer<P> &layer, const SavedLayer<P> &at, const Elem *y, long batch,
                        Elem *flow, const LayerGradients &gradients) {
-    const NetworkShape &shape = packed.shape;
     const long D = shape.hidden, stride = padded<P>(D), F = shape.inner, rows = batch * shape.positions;
     const long block = std::min(rows, kBlock);
     Carver measure(nullptr);
@@ -73,9 +73,8 @@ private:
     }
   }
 
-  void attendBack(const Packed<P> &packed, const PackedLayer<P> &layer, const SavedLayer<P> &at, long batch, Elem *flow,
-                  const LayerGradients &gradients) {
-    const NetworkShape &shape = packed.shape;
+  void attendBack(const NetworkShape &shape, const PackedLayer<P> &layer, const SavedLayer<P> &at, long batch, const Rope &rope,
+                  Elem *flow, const LayerGradients &gradients) {
     const HeadShape head = stages_.headOf(shape);
     const long D = shape.hidden, stride = padded<P>(D), wide = padded<P>(3 * D), S = shape.positions, rows = batch * S;
     Elem *dContext = dContext_.take<Elem>((rows + kSpareRows) * stride);
@@ -94,9 +93,9 @@ private:
       const long width = padded<P>(head.size);
       for (long s = 0; s < S; s++) {
         float *dq = own.dQ + s * width, *dk = own.dK + s * width, *dv = own.dV + s * width;
-        if (packed.rope.cos != nullptr) {
-          turnRowBack<P::W>(dq, head.size, packed.rope, s);
-          turnRowBack<P::W>(dk, head.size, packed.rope, s);
+        if (rope.cos != nullptr) {
+          turnRowBack<P::W>(dq, head.size, rope, (sample * S + s) % rope.rows);
+          turnRowBack<P::W>(dk, head.size, rope, (sample * S + s) % rope.rows);
         }
         Elem *out = dQkv + (sample * S + s) * wide + h * head.size;
         convertRow<P>(dq, head.size, out, head.size);
@@ -116,9 +115,8 @@ private:
     });
   }
 
-  void mixBack(const Packed<P> &packed, const PackedLayer<P> &layer, const SavedLayer<P> &at, long batch, Elem *flow,
+  void mixBack(const NetworkShape &shape, const PackedLayer<P> &layer, const SavedLayer<P> &at, long batch, Elem *flow,
                const LayerGradients &gradients) {
-    const NetworkShape &shape = packed.shape;
     const long stride = padded<P>(shape.hidden), panels = stride / P::NR, S = shape.positions, G = shape.mixerInner;
     const long group = std::min(batch, std::max(1L, kBlock / S));
     Carver measure(nullptr);

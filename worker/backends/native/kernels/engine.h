@@ -11,6 +11,7 @@ namespace trmesh {
 struct NetworkShape {
   long hidden;
   long heads;
+  /** Of an MLP mixer, whose weights they size; an attention network takes them with every pass. */
   long positions;
   long layers;
   bool attention;
@@ -18,6 +19,23 @@ struct NetworkShape {
   long inner;
   long mixerInner;
   float eps;
+};
+
+/**
+ * cos and sin (rows, headSize), the tables of spec 1.5 with the sign of the rotated half in sin: a row per position, or, where
+ * samples stand at positions of their own, per position of every sample. Null: no rotation.
+ */
+struct Rope {
+  const float *cos;
+  const float *sin;
+  long rows;
+};
+
+/** The samples of a pass, all of one length. */
+struct Samples {
+  long count;
+  long positions;
+  Rope rope;
 };
 
 /** Stored weights of a layer, f32 row-major as in the checkpoint. Attention: q, k, v, o. MLP: mixer gate, up, down. */
@@ -43,14 +61,15 @@ public:
 class Engine {
 public:
   virtual ~Engine() = default;
-  virtual std::unique_ptr<PackedNetwork> reserve(const NetworkShape &shape, const float *cos, const float *sin) = 0;
+  virtual std::unique_ptr<PackedNetwork> reserve(const NetworkShape &shape) = 0;
   virtual void pack(PackedNetwork &network, const std::vector<LayerWeights> &layers) = 0;
-  /** Bytes of `saved` that a pass over `batch` samples keeps for backward. */
-  virtual long savedBytes(const PackedNetwork &network, long batch) = 0;
-  /** y <- network(h + injection); all (batch * positions, hidden) f32. `saved`: null, or savedBytes, on a cache line. */
-  virtual void forward(const PackedNetwork &network, const float *h, const float *injection, long batch, float *y, void *saved) = 0;
+  /** Bytes of `saved` that a pass over `samples` keeps for backward. */
+  virtual long savedBytes(const PackedNetwork &network, const Samples &samples) = 0;
+  /** y <- network(h + injection); all (samples * positions, hidden) f32. `saved`: null, or savedBytes, on a cache line. */
+  virtual void forward(const PackedNetwork &network, const float *h, const float *injection, const Samples &samples, float *y,
+                       void *saved) = 0;
   /** dh from dy; the gradients of the weights are added to `gradients`. */
-  virtual void backward(const PackedNetwork &network, const void *saved, const float *dy, long batch, float *dh,
+  virtual void backward(const PackedNetwork &network, const void *saved, const float *dy, const Samples &samples, float *dh,
                         const std::vector<LayerGradients> &gradients) = 0;
   /** c[m][n] <- a b, each batch of it, f32 whatever the engine's numbers; a flag: stored transposed. */
   virtual void matMul(const float *a, const float *b, float *c, long batch, long m, long k, long n, bool flipA, bool flipB,

@@ -13,8 +13,9 @@ public:
   explicit Forward(Stages<P> &stages) : stages_(stages) {}
 
   /** As Engine::forward. */
-  void run(const Packed<P> &packed, const float *h, const float *injection, long batch, float *y, void *saved) {
-    const NetworkShape &shape = packed.shape;
+  void run(const Packed<P> &packed, const float *h, const float *injection, const Samples &samples, float *y, void *saved) {
+    const NetworkShape shape = shapeOf(packed, samples);
+    const long batch = samples.count;
     const bool saving = saved != nullptr;
     if (!saving) saved = pass_.take<char>(SavedPass<P>(shape, batch, nullptr, false).bytes);
     SavedPass<P> pass(shape, batch, saved, saving);
@@ -22,9 +23,9 @@ public:
     for (long i = 0; i < shape.layers; i++) {
       SavedLayer<P> &at = pass.layers[saving ? i : 0];
       Elem *next = saving ? (i + 1 < shape.layers ? pass.layers[i + 1].x : pass.y) : at.x;
-      if (shape.attention) attend(packed, packed.layers[i], at, batch);
-      else mix(packed, packed.layers[i], at, batch, saving);
-      feedForward(packed, packed.layers[i], at, batch, next, saving);
+      if (shape.attention) attend(shape, packed.layers[i], at, batch, samples.rope);
+      else mix(shape, packed.layers[i], at, batch, saving);
+      feedForward(shape, packed.layers[i], at, batch, next, saving);
     }
     const Elem *last = saving ? pass.y : pass.layers[0].x;
     stages_.overRows(shape, batch, [&](long r, long count, int) {
@@ -39,17 +40,16 @@ private:
     });
   }
 
-  void attend(const Packed<P> &packed, const PackedLayer<P> &layer, SavedLayer<P> &at, long batch) {
-    const NetworkShape &shape = packed.shape;
+  void attend(const NetworkShape &shape, const PackedLayer<P> &layer, SavedLayer<P> &at, long batch, const Rope &rope) {
     const HeadShape head = stages_.headOf(shape);
     const long D = shape.hidden, stride = padded<P>(D), wide = padded<P>(3 * D), S = shape.positions;
     stages_.overRows(shape, batch, [&](long r, long count, int) {
       Elem *qkv = at.qkv + r * wide;
       projectOnto<P>(at.x + r * stride, stride, count, layer.qkv, nullptr, qkv, wide);
-      if (packed.rope.cos == nullptr) return;
+      if (rope.cos == nullptr) return;
       for (long i = 0; i < count; i++)
         for (long h = 0; h < 2 * shape.heads; h++)
-          turnRow<P>(qkv + i * wide + h * head.size, head.size, packed.rope, (r + i) % S);
+          turnRow<P>(qkv + i * wide + h * head.size, head.size, rope, (r + i) % rope.rows);
     });
     stages_.pool.run(batch * shape.heads, [&](long i, int thread) {
       const long sample = i / shape.heads, h = i % shape.heads;
@@ -66,8 +66,7 @@ private:
     });
   }
 
-  void mix(const Packed<P> &packed, const PackedLayer<P> &layer, SavedLayer<P> &at, long batch, bool saving) {
-    const NetworkShape &shape = packed.shape;
+  void mix(const NetworkShape &shape, const PackedLayer<P> &layer, SavedLayer<P> &at, long batch, bool saving) {
     const long stride = padded<P>(shape.hidden), panels = stride / P::NR, S = shape.positions;
     stages_.pool.run(batch * panels, [&](long i, int thread) {
       const long sample = i / panels, channel = i % panels * P::NR, from = sample * S * stride + channel;
@@ -78,8 +77,7 @@ private:
     });
   }
 
-  void feedForward(const Packed<P> &packed, const PackedLayer<P> &layer, SavedLayer<P> &at, long batch, Elem *next, bool saving) {
-    const NetworkShape &shape = packed.shape;
+  void feedForward(const NetworkShape &shape, const PackedLayer<P> &layer, SavedLayer<P> &at, long batch, Elem *next, bool saving) {
     const long stride = padded<P>(shape.hidden), F = shape.inner;
     stages_.overRows(shape, batch, [&](long r, long count, int thread) {
       Elem *act = stages_.own[thread].template take<Elem>((P::rowChunk + kSpareRows) * F);

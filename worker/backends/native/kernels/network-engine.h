@@ -13,25 +13,26 @@ template <class P> class NetworkEngine final : public Engine {
 public:
   explicit NetworkEngine(Pool &pool) : pool_(pool), stages_(pool), forward_(stages_), backward_(stages_) {}
 
-  std::unique_ptr<PackedNetwork> reserve(const NetworkShape &shape, const float *cos, const float *sin) override {
-    return std::make_unique<Packed<P>>(shape, cos, sin);
+  std::unique_ptr<PackedNetwork> reserve(const NetworkShape &shape) override {
+    return std::make_unique<Packed<P>>(shape);
   }
 
   void pack(PackedNetwork &network, const std::vector<LayerWeights> &weights) override {
     packNetwork<P>(stages_, static_cast<Packed<P> &>(network), weights);
   }
 
-  long savedBytes(const PackedNetwork &network, long batch) override {
-    return SavedPass<P>(network.shape, batch, nullptr, true).bytes;
+  long savedBytes(const PackedNetwork &network, const Samples &samples) override {
+    return SavedPass<P>(shapeOf(network, samples), samples.count, nullptr, true).bytes;
   }
 
-  void forward(const PackedNetwork &network, const float *h, const float *injection, long batch, float *y, void *saved) override {
-    forward_.run(static_cast<const Packed<P> &>(network), h, injection, batch, y, saved);
+  void forward(const PackedNetwork &network, const float *h, const float *injection, const Samples &samples, float *y,
+               void *saved) override {
+    forward_.run(static_cast<const Packed<P> &>(network), h, injection, samples, y, saved);
   }
 
-  void backward(const PackedNetwork &network, const void *saved, const float *dy, long batch, float *dh,
+  void backward(const PackedNetwork &network, const void *saved, const float *dy, const Samples &samples, float *dh,
                 const std::vector<LayerGradients> &gradients) override {
-    backward_.run(static_cast<const Packed<P> &>(network), saved, dy, batch, dh, gradients);
+    backward_.run(static_cast<const Packed<P> &>(network), saved, dy, samples, dh, gradients);
   }
 
   void matMul(const float *a, const float *b, float *c, long batch, long m, long k, long n, bool flipA, bool flipB,

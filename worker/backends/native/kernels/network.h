@@ -21,14 +21,8 @@ template <class P> class Packed final : public PackedNetwork {
   typedef typename P::Elem Elem;
 
 public:
-  Packed(const NetworkShape &shape, const float *cos, const float *sin) {
+  explicit Packed(const NetworkShape &shape) {
     this->shape = shape;
-    if (cos != nullptr) {
-      const long count = shape.positions * (shape.hidden / shape.heads);
-      tables_.assign(cos, cos + count);
-      tables_.insert(tables_.end(), sin, sin + count);
-      rope = {tables_.data(), tables_.data() + count};
-    }
     layers.resize(shape.layers);
     Carver measure(nullptr);
     carve(measure);
@@ -36,7 +30,6 @@ public:
     carve(carver);
   }
 
-  Rope rope{nullptr, nullptr};
   std::vector<PackedLayer<P>> layers;
 
 private:
@@ -65,9 +58,15 @@ private:
     }
   }
 
-  std::vector<float> tables_;
   Memory memory_;
 };
+
+/** The sizes of one pass: those of its network, at the length of its samples. */
+inline NetworkShape shapeOf(const PackedNetwork &network, const Samples &samples) {
+  NetworkShape shape = network.shape;
+  shape.positions = samples.positions;
+  return shape;
+}
 
 /** What a pass keeps for backward, per layer. Rows are padded to whole panels. Without backward all layers share the first one's. */
 template <class P> struct SavedLayer {

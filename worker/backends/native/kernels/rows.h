@@ -2,6 +2,7 @@
 // Rows are padded to whole panels; the padding is zero and stays zero.
 #pragma once
 #include <cmath>
+#include "engine.h"
 #include "products.h"
 
 namespace trmesh {
@@ -75,13 +76,7 @@ void normRowsBack(const typename P::Elem *y, const float *scales, const typename
   }
 }
 
-/** cos and sin (positions, headSize), the tables of spec 1.5 with the sign of the rotated half in sin. Null: no rotation. */
-struct Rope {
-  const float *cos;
-  const float *sin;
-};
-
-/** Turns one head's row at `position` by the tables; direction -1 turns back. Load and Store move W or (as floats) single values. */
+/** Turns one head's row by row `position` of the tables; direction -1 turns back. Load and Store move W or (as floats) single values. */
 template <int W, class T, class Load, class Store>
 void turnHead(T *x, long headSize, const Rope &rope, long position, float direction, const Load &load, const Store &store) {
   const long half = headSize / 2;
