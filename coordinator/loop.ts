@@ -7,7 +7,7 @@ import type { Epoch, Millis, SlotId, Step, WorkerId } from '../shared/ids.js'
 import { decode, encode } from '../shared/protocol/codec.js'
 import type { CoordinatorMessage, Hello, HelloReply, SnapshotId, WorkerMessage } from '../shared/protocol/messages.js'
 import { PROTOCOL_VERSION, STEP_PHASES } from '../shared/protocol/messages.js'
-import { senderOf, type Subjects } from '../shared/protocol/subjects.js'
+import { helloFrom, senderOf, type Subjects } from '../shared/protocol/subjects.js'
 import type { Bus } from '../shared/bus/bus.js'
 import { Assignments } from './assignment.js'
 import type { Courier } from './courier.js'
@@ -113,9 +113,9 @@ export class CoordinatorLoop {
     for (const effect of effects) this.perform(effect)
   }
 
-  onHello(data: Uint8Array, respond: ((reply: Uint8Array) => void) | undefined): void {
+  onHello(data: Uint8Array, subject: string, respond: ((reply: Uint8Array) => void) | undefined): void {
     if (respond === undefined) return
-    const hello = decode('hello', data)
+    const hello = helloFrom(data, subject)
     const reply = this.welcome(hello)
     respond(encode('helloReply', reply))
     if (reply.type === 'refused') return this.ports.observer.decision(`${hello.worker} is refused: ${reply.why}`)

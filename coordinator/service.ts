@@ -256,8 +256,8 @@ class Coordinator {
     const { config } = this.options
     const subjects = subjectsOf(runId(config.run.id))
     const garbage = (): void => observer.dropped('garbage')
-    const hello = bus.subscribe(subjects.hello, (data, _subject, respond) =>
-      tolerant(() => loop.onHello(data, respond), garbage),
+    const hello = bus.subscribe(subjects.anyHello, (data, subject, respond) =>
+      tolerant(() => loop.onHello(data, subject, respond), garbage),
     )
     const inbox = bus.subscribe(subjects.anyToCoordinator, (data, subject) =>
       tolerant(() => loop.onWorkerMessage(data, subject), garbage),
@@ -274,6 +274,7 @@ class Coordinator {
     const tick = setInterval(() => setImmediate(() => loop.dispatch({ type: 'tick' })), TICK_MS)
     const status = bus.onStatus((change) => {
       if (change.type === 'error') return observer.decision(`the bus complains: ${change.why}`)
+      if (change.type === 'refused') return loop.abandon(change.error)
       if (change.type === 'disconnected')
         observer.decision(`the NATS server at ${config.bus.url} is gone; waiting for it`)
       loop.dispatch({ type: change.type })

@@ -9,7 +9,7 @@ import type { Bus } from '../shared/bus/bus.js'
 import { decode, encode } from '../shared/protocol/codec.js'
 import type { MessageOf } from '../shared/protocol/messages.js'
 import { crc32 } from '../shared/protocol/crc32.js'
-import type { Subjects } from '../shared/protocol/subjects.js'
+import { senderOf, type Subjects } from '../shared/protocol/subjects.js'
 import { tolerant } from './tolerant.js'
 import type { DroppedWhy } from './observer.js'
 
@@ -29,12 +29,13 @@ export class StarOwner {
   ) {
     this.owned = new OwnedBuckets('coordinator', buckets, reduce, ({ index }, data) => this.publish(index, data))
     if (reduce.topology !== 'star') return
-    this.subscription = bus.subscribe(subjects.partsFor('coordinator'), (bytes) =>
+    this.subscription = bus.subscribe(subjects.partsFor('coordinator'), (bytes, subject) =>
       tolerant(
         () => {
           const message = decode('gradients', bytes)
           if (message.type === 'ask') return this.tellAgain(message)
-          if (message.type !== 'part' || crc32(message.data) !== message.crc) return onDropped('garbage')
+          const forged = message.type === 'part' && message.source !== senderOf(subject)
+          if (message.type !== 'part' || forged || crc32(message.data) !== message.crc) return onDropped('garbage')
           const { epoch, step, bucket, source, data, node } = message
           if (this.owned.offer(epoch, step, bucket, source, data, node) === 'stale') onDropped('stale')
         },

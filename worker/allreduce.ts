@@ -14,7 +14,7 @@ import type { Epoch, Step, WorkerId } from '../shared/ids.js'
 import { decode, encode } from '../shared/protocol/codec.js'
 import type { MessageOf } from '../shared/protocol/messages.js'
 import { crc32 } from '../shared/protocol/crc32.js'
-import type { Subjects } from '../shared/protocol/subjects.js'
+import { senderOf, type Subjects } from '../shared/protocol/subjects.js'
 import { WireError } from '../shared/errors.js'
 
 export type Dropped = 'stale' | 'duplicate' | 'damaged' | 'garbage'
@@ -56,7 +56,7 @@ export class AllReduce {
     this.scratch = new Uint8Array(wireLength(Math.max(0, ...this.buckets.map((b) => b.to - b.from)), reduce.wire))
     this.sender = new Sender(buffers.grad.length, reduce.wire)
     this.owned = new OwnedBuckets(me, this.buckets, reduce, (bucket, bytes) => this.publishMean(bucket, bytes))
-    this.parts = bus.subscribe(subjects.partsFor(me), (data) => this.onPart(data))
+    this.parts = bus.subscribe(subjects.partsFor(me), (data, subject) => this.onPart(data, subject))
     this.looking = setInterval(() => this.look(), LOOK_MS)
   }
 
@@ -69,7 +69,9 @@ export class AllReduce {
     owners.delete(this.me)
     for (const old of this.means) old.close()
     // In time for every mean, because none can be complete before our own part has been sent after this.
-    this.means = [...owners].map((owner) => this.bus.subscribe(this.subjects.mean(owner), (data) => this.onMean(data)))
+    this.means = [...owners].map((owner) =>
+      this.bus.subscribe(this.subjects.mean(owner), (data) => this.onMean(data, owner)),
+    )
     this.begin((step + 1) as Step)
     this.owned.assign(epoch, step, team, treeTeamOf(this.reduce, team, shares))
   }
@@ -187,10 +189,11 @@ export class AllReduce {
     this.bus.publish(this.subjects.mean(this.me), mean)
   }
 
-  private onPart(bytes: Uint8Array): void {
+  private onPart(bytes: Uint8Array, subject: string): void {
     this.guarded(bytes, (message) => {
       if (message.type === 'ask') return void this.tellAgain(message)
-      if (message.type !== 'part') return 'garbage'
+      // Nobody contributes for another.
+      if (message.type !== 'part' || message.source !== senderOf(subject)) return 'garbage'
       const { epoch, step, bucket, source, data, node } = message
       const offered = this.owned.offer(epoch, step, bucket, source, data, node)
       if (offered === 'stale' || offered === 'duplicate') return offered
@@ -198,13 +201,15 @@ export class AllReduce {
     })
   }
 
-  private onMean(bytes: Uint8Array): void {
+  private onMean(bytes: Uint8Array, owner: Owner): void {
     this.guarded(bytes, (message) => {
       if (message.type === 'lack') return void this.contributeAgain(message)
       if (message.type !== 'mean') return 'garbage'
       const bucket = this.buckets[message.bucket]
       if (bucket === undefined) return 'garbage'
       if (message.epoch !== this.epoch || message.step !== this.step) return 'stale'
+      // Nobody tells the mean of a bucket that another owns.
+      if (ownerOf(bucket, this.team, this.reduce.topology) !== owner) return 'garbage'
       if (this.arrived.has(bucket.index)) return 'duplicate'
       this.place(bucket, message.data)
       return undefined

@@ -10,7 +10,8 @@ import { layoutOf, layoutText } from '../shared/gradients/layout.js'
 import { epochOf, millis, runId, stepOf, workerId, type Millis, type RunId, type WorkerId } from '../shared/ids.js'
 import { sha256 } from '../shared/hash.js'
 import type { WorkerOptions } from '../shared/ports.js'
-import { connectBus, type Bus } from '../shared/bus/bus.js'
+import { connectBus, readCredentials, type Bus } from '../shared/bus/bus.js'
+import { seatIn } from '../shared/bus/seat.js'
 import { serveState } from '../shared/bus/transfer.js'
 import { decode, encode } from '../shared/protocol/codec.js'
 import { PROTOCOL_VERSION, type Beacon } from '../shared/protocol/messages.js'
@@ -38,6 +39,7 @@ const now = (): Millis => millis(performance.now())
 export async function serveWorker(options: WorkerOptions): Promise<void> {
   const { out, signal } = options
   const label = options.label ?? `${hostname()}-${process.pid}`
+  const seat = seatIn((await readCredentials(options.credentials)) ?? '')
   const bus = await connectBus({
     url: options.busUrl,
     credentials: options.credentials,
@@ -50,7 +52,7 @@ export async function serveWorker(options: WorkerOptions): Promise<void> {
     while (!signal.requested) {
       const beacon = await findRun(bus, options)
       if (beacon === undefined) return
-      const ending = await new Session(bus, options, label, beacon).run()
+      const ending = await new Session(bus, options, label, seat, beacon).run()
       out.line(
         ending.type === 'over' ? `worker ${label}: ${ending.why}` : `worker ${label} starts again: ${ending.why}`,
       )
@@ -95,7 +97,7 @@ async function findRun(bus: Bus, { runId: wanted, out, signal, busUrl }: WorkerO
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 class Session {
-  private readonly me: WorkerId = workerId(`w-${randomUUID().slice(0, 8)}`)
+  private readonly me: WorkerId
   private readonly run_: RunId
   /** Once the replica is built. */
   private loop: WorkerLoop | undefined
@@ -107,8 +109,10 @@ class Session {
     private readonly bus: Bus,
     private readonly options: WorkerOptions,
     private readonly label: string,
+    seat: string,
     private readonly beacon: Beacon,
   ) {
+    this.me = workerId(`${seat}-${randomUUID().slice(0, 8)}`)
     this.run_ = runId(beacon.run)
   }
 
@@ -182,7 +186,8 @@ class Session {
       metrics: metricsUrl,
     })
     const answer = await this.bus
-      .request(subjectsOf(this.run_).hello, request, HELLO_TIMEOUT_MS)
+
+      .request(subjectsOf(this.run_).hello(this.me), request, HELLO_TIMEOUT_MS)
       .catch((error: unknown) => error)
     if (!(answer instanceof Uint8Array)) {
       // It led the run a moment ago: it died, or the bus did. Look again.
@@ -263,6 +268,10 @@ class Session {
       () => state.close(),
     )
     this.watchBeacon(loop)
+    const status = bus.onStatus((change) => {
+      if (change.type === 'refused') this.fail(change.error)
+    })
+    this.closers.push(() => status.close())
     options.signal.onStop(() => {
       loop.send({ type: 'leaving', why: 'asked to stop' })
       void bus.flush().then(() => this.end({ type: 'over', why: 'asked to stop' }))

@@ -7,7 +7,7 @@ import type { RunConfig } from '../../shared/config/run-config.js'
 import { epochOf, runId, stepOf, type WorkerId } from '../../shared/ids.js'
 import { decode, encode } from '../../shared/protocol/codec.js'
 import { PROTOCOL_VERSION, type CoordinatorMessage, type WorkerMessage } from '../../shared/protocol/messages.js'
-import { senderOf, subjectsOf } from '../../shared/protocol/subjects.js'
+import { helloFrom, senderOf, subjectsOf } from '../../shared/protocol/subjects.js'
 import { tolerant } from '../tolerant.js'
 
 const BEACON_MS = 250
@@ -36,10 +36,10 @@ export class MeasuringCrew {
     private readonly now: () => number,
     private readonly say: (line: string) => void,
   ) {
-    const { beacon, hello, anyToCoordinator } = subjectsOf(runId(config.run.id))
+    const { beacon, anyHello, anyToCoordinator } = subjectsOf(runId(config.run.id))
     const garbage = (): void => undefined
-    const greeting = bus.subscribe(hello, (data, _subject, respond) =>
-      tolerant(() => this.onHello(data, respond), garbage),
+    const greeting = bus.subscribe(anyHello, (data, subject, respond) =>
+      tolerant(() => this.onHello(data, subject, respond), garbage),
     )
     const inbox = bus.subscribe(anyToCoordinator, (data, subject) =>
       tolerant(() => this.onMessage(decode('worker', data), senderOf(subject)), garbage),
@@ -96,8 +96,8 @@ export class MeasuringCrew {
     this.bus.publish(subjectsOf(runId(this.config.run.id)).toWorker(this.worker.id), encode('coordinator', message))
   }
 
-  private onHello(data: Uint8Array, respond: ((reply: Uint8Array) => void) | undefined): void {
-    const { run, protocol, label } = decode('hello', data)
+  private onHello(data: Uint8Array, subject: string, respond: ((reply: Uint8Array) => void) | undefined): void {
+    const { run, protocol, label } = helloFrom(data, subject)
     // One is enough; another asks again until this one is gone, and then takes its place.
     if (respond === undefined || this.worker !== undefined) return
     const refuse = (refusal: 'run-differs' | 'protocol-differs', why: string): void =>

@@ -1,16 +1,17 @@
-// TLS for deploy/nats/tls.conf: an authority of our own and the certificate of one server, by the openssl program (Node makes
+// TLS for a nats-server: an authority of our own and the certificate of one server, by the openssl program (Node makes
 // keys, but no certificates). Elliptic keys (P-256). Clients are told the authority (--ca) and believe nobody else.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { ConfigError, SystemRefused } from '../../shared/errors.js'
+import type { Certificate } from './permissions.js'
 
 /** The authority outlives the servers; a server's certificate is as long-lived as clients commonly take (825 days). */
 const AUTHORITY_DAYS = '3650'
 const SERVER_DAYS = '825'
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-sha256']
-const FILES = ['ca.pem', 'ca.key', 'nats.pem', 'nats.key', 'tls.env'] as const
+const FILES = ['ca.pem', 'ca.key', 'nats.pem', 'nats.key'] as const
 
 /** @throws SystemRefused with what openssl said */
 function openssl(args: readonly string[], cwd: string): void {
@@ -32,7 +33,7 @@ function alternatives(names: readonly string[]): string {
 }
 
 /**
- * Writes ca.pem, ca.key (keep it away from the server), nats.pem, nats.key and tls.env into a folder.
+ * Writes ca.pem, ca.key (keep it away from the server), nats.pem and nats.key into a folder.
  * @param names of the server, as clients will call it
  * @returns the files
  * @throws ConfigError rather than replace what is in use
@@ -69,10 +70,6 @@ export function writeCertificates(folder: string, names: readonly string[]): str
       ],
       folder,
     )
-    writeFileSync(
-      join(folder, 'tls.env'),
-      `NATS_TLS_CERT=${join(folder, 'nats.pem')}\nNATS_TLS_KEY=${join(folder, 'nats.key')}\n`,
-    )
   } catch (error) {
     for (const path of paths) rmSync(path, { force: true })
     throw error
@@ -82,4 +79,10 @@ export function writeCertificates(folder: string, names: readonly string[]): str
   }
   for (const path of paths) chmodSync(path, path.endsWith('.key') ? 0o600 : 0o644)
   return paths
+}
+
+/** The server's certificate in a folder, if one was made there. */
+export function certificateIn(folder: string): Certificate | undefined {
+  const [cert, key] = [join(folder, 'nats.pem'), join(folder, 'nats.key')]
+  return existsSync(cert) && existsSync(key) ? { cert, key } : undefined
 }

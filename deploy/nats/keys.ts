@@ -1,11 +1,7 @@
-// Keys for the roles of deploy/nats/roles.conf: Ed25519 pairs in the notation of NATS (nkeys: base32 of prefix, key, CRC-16).
-// The server gets the public halves; the secret ones lie in credentials files, each for its role alone.
+// A key in the notation of NATS (nkeys: an Ed25519 pair, base32 of prefix, key, CRC-16), and the credentials file that holds its
+// secret half for one role, or one worker's seat, alone.
 import { generateKeyPairSync } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { ConfigError } from '../../shared/errors.js'
-
-export const ROLES = ['coordinator', 'worker', 'observer'] as const
+import { seatLine } from '../../shared/bus/seat.js'
 
 /** First byte of a public user key, and the two that a user's seed begins with. */
 const USER = 20 << 3
@@ -57,8 +53,12 @@ export function createUserKey(): Nkey {
   }
 }
 
-/** As NATS' tools write credentials. A server that lists keys looks at the key alone, so no token is needed. */
-const credentials = (seed: string): string =>
+/**
+ * As NATS' tools write credentials; what stands outside the blocks is for us. A server that lists keys looks at the key
+ * alone, so no token is needed.
+ * @param seat of a worker with a key of its own
+ */
+export const credentialsText = ({ publicKey, seed }: Nkey, seat?: string): string =>
   `-----BEGIN NATS USER JWT-----
 none
 ------END NATS USER JWT------
@@ -66,31 +66,10 @@ none
 -----BEGIN USER NKEY SEED-----
 ${seed}
 ------END USER NKEY SEED------
-`
 
-/**
- * Writes ROLE.creds for each role and roles.env for the server into a folder.
- * @returns the files
- * @throws ConfigError rather than replace a key that is in use
- */
-export function writeKeys(folder: string): string[] {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const taken = ROLES.map((role) => join(folder, `${role}.creds`)).find((path) => existsSync(path))
-  if (taken !== undefined)
-    throw new ConfigError(`${taken} exists`, 'name another folder, or remove the keys there if nobody uses them')
-  const keys = ROLES.map((role) => ({ role, ...createUserKey() }))
-  const write = (name: string, text: string, mode: number): string => {
-    const path = join(folder, name)
-    writeFileSync(path, text, { mode })
-    chmodSync(path, mode)
-    return path
-  }
-  return [
-    ...keys.map(({ role, seed }) => write(`${role}.creds`, credentials(seed), 0o600)),
-    write(
-      'roles.env',
-      keys.map(({ role, publicKey }) => `NATS_${role.toUpperCase()}_NKEY=${publicKey}\n`).join(''),
-      0o644,
-    ),
-  ]
-}
+public key: ${publicKey}
+${seat === undefined ? '' : `${seatLine(seat)}\n`}`
+
+/** The public half that stands in a credentials file of ours. */
+export const publicKeyIn = (credentials: string): string | undefined =>
+  /^public key: (U[A-Z2-7]{55})$/m.exec(credentials)?.[1]

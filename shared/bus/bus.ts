@@ -6,9 +6,13 @@ import { connect, credsAuthenticator, Events, type NatsConnection, type Subscrip
 import { BusUnreachable, ConfigError } from '../errors.js'
 import type { WireKind } from '../metrics.js'
 import { wireKindOf } from '../protocol/subjects.js'
+import { seatIn } from './seat.js'
 
 export type BusStatus =
-  { readonly type: 'disconnected' | 'reconnected' } | { readonly type: 'error'; readonly why: string }
+  | { readonly type: 'disconnected' | 'reconnected' }
+  | { readonly type: 'error'; readonly why: string }
+  /** The server sends us away for good: our key was taken back. */
+  | { readonly type: 'refused'; readonly error: BusUnreachable }
 
 /** Payload bytes by kind. */
 export type WireBytes = Readonly<Record<'in' | 'out', Readonly<Record<WireKind, number>>>>
@@ -47,7 +51,7 @@ export interface BusOptions {
   readonly credentials: string
   /** Path of the certificate authority that must have signed the server's certificate; without it the server decides about TLS. */
   readonly ca?: string
-  /** Whose replies nobody else may read: they come under _INBOX.ROLE, which deploy/nats/roles.conf gives to that role alone. */
+  /** Whose replies nobody else may read. */
   readonly role?: 'coordinator' | 'worker'
   /** Shown by the server's monitoring. */
   readonly name: string
@@ -61,17 +65,15 @@ const patience = (ms: number): Promise<void> => new Promise((resolve) => void se
 /** @throws BusUnreachable naming the URL and the remedy. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
   const { credentials, ca = '' } = options
-  const authenticator =
-    credentials === ''
-      ? {}
-      : { authenticator: credsAuthenticator(await readFileOf('NATS credentials', credentials, '--credentials')) }
-  const tls = ca === '' ? {} : { tls: { ca: text(await readFileOf('certificate authority', ca, '--ca')) } }
+  const key = await readCredentials(credentials)
+  const authenticator = key === undefined ? {} : { authenticator: credsAuthenticator(new TextEncoder().encode(key)) }
+  const tls = ca === '' ? {} : { tls: { ca: await readAuthority(ca) } }
   let connection: NatsConnection
   try {
     connection = await connect({
       servers: options.url.split(','),
       name: options.name,
-      ...(options.role === undefined ? {} : { inboxPrefix: `_INBOX.${options.role}` }),
+      ...(options.role === undefined ? {} : { inboxPrefix: inboxOf(options.role, key) }),
       maxReconnectAttempts: -1,
       reconnectTimeWait: 250,
       pingInterval: 10_000,
@@ -85,16 +87,42 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   return natsBus(connection, options)
 }
 
-/** @throws ConfigError */
-async function readFileOf(what: string, path: string, flag: string): Promise<Uint8Array> {
+/**
+ * @param path of a credentials file, or empty
+ * @throws ConfigError
+ */
+export async function readCredentials(path: string): Promise<string | undefined> {
+  if (path === '') return undefined
   try {
-    return await readFile(path)
+    return await readFile(path, 'utf8')
   } catch (cause) {
-    throw new ConfigError(`cannot read the ${what} ${path}`, `name a file that exists with ${flag}`, { cause })
+    throw new ConfigError(`cannot read the NATS credentials ${path}`, 'name a file that exists with --credentials', {
+      cause,
+    })
   }
 }
 
-const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+/** @throws ConfigError */
+async function readAuthority(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new ConfigError(`cannot read the certificate authority ${path}`, 'name a file that exists with --ca', {
+      cause,
+    })
+  }
+}
+
+/** Under which replies come: deploy/nats/permissions.ts gives each to one role, or one seat, alone. */
+const inboxOf = (role: 'coordinator' | 'worker', key: string | undefined): string =>
+  role === 'coordinator' ? '_INBOX.coordinator' : `_INBOX.worker.${seatIn(key ?? '')}`
+
+const refusal = (url: string, cause: Error): BusUnreachable =>
+  new BusUnreachable(
+    `the NATS server at ${url} does not let us in any more (${cause.message})`,
+    'its keys have changed: ask whoever keeps them for credentials that are good',
+    { cause },
+  )
 
 /** What is wrong with the certificate, by the code that Node gives it, or that the server has none. */
 function remedyFor(cause: unknown, ca: string): string {
@@ -132,6 +160,9 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
     }
   }
   void watch()
+  void connection.closed().then((error) => {
+    if (error instanceof Error) tell({ type: 'refused', error: refusal(options.url, error) })
+  })
 
   const taken = (): Promise<void> => {
     if (flushing !== undefined) return flushing

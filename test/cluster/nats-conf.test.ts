@@ -2,13 +2,14 @@
 // small run crosses each of them; only addresses are replaced, since all of it happens on this machine.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { connect, credsAuthenticator, nkeys, type NatsConnection } from 'nats'
-import { createUserKey, ROLES, writeKeys } from '../../deploy/nats/keys.js'
-import { writeCertificates } from '../../deploy/nats/certificates.js'
+import { orderKeys } from '../../deploy/nats/key-folder.js'
+import { createUserKey } from '../../deploy/nats/keys.js'
 import { connectBus } from '../../shared/bus/bus.js'
+import { ConfigError } from '../../shared/errors.js'
 import { runId, workerId } from '../../shared/ids.js'
 import { subjectsOf } from '../../shared/protocol/subjects.js'
 import {
@@ -21,12 +22,11 @@ import {
   withoutNats,
   work,
 } from '../helpers/cluster.js'
-import { CONFS, FOLDER, freePort, heard, nats, serve, variablesOf } from '../helpers/nats-conf.js'
+import { CONFS, FOLDER, freePort, heard, keysFor, nats, serve, serveKeys } from '../helpers/nats-conf.js'
 
 /** Variables that the files read, as for `nats-server -t`. */
 const ENV = {
   NATS_HUB: 'nats://127.0.0.1:7422',
-  ...Object.fromEntries(ROLES.map((role) => [`NATS_${role.toUpperCase()}_NKEY`, createUserKey().publicKey])),
 }
 
 /** A run of `steps` steps: the coordinator at the first address, a worker at each of the others. */
@@ -44,18 +44,11 @@ async function runAcross(t: TestContext, coordinator: string, workers: readonly 
 }
 
 test('every nats configuration is taken by nats-server -t', { skip: withoutNats }, (t) => {
-  assert.ok(CONFS.length >= 7)
-  const certificates = spawnSync('openssl', ['version']).status === 0
-  const folder = join(temporaryFolder(t), 'tls')
-  if (certificates) writeCertificates(folder, ['localhost'])
-  const tls = { NATS_TLS_CERT: join(folder, 'nats.pem'), NATS_TLS_KEY: join(folder, 'nats.key') }
-  for (const conf of CONFS) {
-    if (conf === 'tls.conf' && !certificates) {
-      t.diagnostic('tls.conf is left out: no openssl is found here')
-      continue
-    }
-    const { status, stderr } = spawnSync(nats?.path ?? '', ['-t', '-c', join(FOLDER, conf)], {
-      env: { ...process.env, ...ENV, ...tls },
+  assert.ok(CONFS.length >= 5)
+  const made = [[], ['gpu-1', 'gpu-2']].map((workers) => join(keysFor(t, { workers }), 'nats-server.conf'))
+  for (const conf of [...CONFS.map((name) => join(FOLDER, name)), ...made]) {
+    const { status, stderr } = spawnSync(nats?.path ?? '', ['-t', '-c', conf], {
+      env: { ...process.env, ...ENV },
       encoding: 'utf8',
       timeout: 10_000,
     })
@@ -112,13 +105,12 @@ test('hub.conf and leaf.conf: workers at a leaf serve a coordinator at the hub',
 })
 
 test(
-  'secure.conf: a run with credentials crosses it; nobody can do what his role may not',
+  'trmesh keys: a run with credentials crosses its server; nobody can do what his role may not',
   { skip: withoutNats },
   async (t) => {
-    const keys = join(temporaryFolder(t), 'keys')
-    writeKeys(keys)
+    const keys = keysFor(t)
     const creds = (role: string): string => join(keys, `${role}.creds`)
-    const server = await serve(t, 'secure.conf', variablesOf(join(keys, 'roles.env')))
+    const server = await serveKeys(t, keys)
     const dir = temporaryFolder(t)
     for (const topology of ['sharded', 'star']) {
       const config = configOf({
@@ -162,10 +154,9 @@ test(
     await may('worker', subjects.beacon, false)
     await may('coordinator', subjects.toWorker(w), true)
     await may('coordinator', subjects.toCoordinator(w), false)
-    await may('observer', subjects.hello, false)
+    await may('observer', subjects.hello(w), false)
 
-    const strangers = join(temporaryFolder(t), 'other')
-    writeKeys(strangers)
+    const strangers = keysFor(t)
     const options = { url: server.url, name: 'stranger', inFlightBytes: 1024 }
     for (const credentials of ['', join(strangers, 'worker.creds')])
       await assert.rejects(connectBus({ ...options, credentials }), /Authorization Violation/)
@@ -193,8 +184,24 @@ test("the keys are NATS' own: its client reads them, and signs what their public
   }
 })
 
-test('keys that are there are not replaced', (t) => {
-  const folder = join(temporaryFolder(t), 'keys')
-  assert.deepEqual(writeKeys(folder).length, ROLES.length + 1)
-  assert.throws(() => writeKeys(folder), /coordinator\.creds exists/)
+test('keys that are there stay as they are; the configuration lets in those that are there, and nobody else', (t) => {
+  const folder = keysFor(t)
+  const read = (name: string): string => readFileSync(join(folder, name), 'utf8')
+  const order = (workers: string[], revoke: string[] = []): string[] =>
+    orderKeys(folder, { workers, revoke, base: join(FOLDER, 'server.conf') }).map((path) => basename(path))
+  const users = (): string[] => read('nats-server.conf').match(/(?<=^ {4}# )\S+$/gm) ?? []
+  assert.deepEqual(users(), ['coordinator', 'observer', 'worker'])
+  const before = read('coordinator.creds')
+  assert.deepEqual(order(['gpu-1', 'gpu_2']), ['gpu-1.creds', 'gpu_2.creds', 'nats-server.conf'])
+  assert.deepEqual(order(['gpu-3'], ['worker', 'gpu-1']), ['gpu-3.creds', 'nats-server.conf'])
+  assert.deepEqual(users(), ['coordinator', 'gpu-3', 'gpu_2', 'observer'])
+  // With keys of their own for some, none that all share comes back by itself.
+  assert.deepEqual(order([]), ['nats-server.conf'])
+  assert.equal(read('coordinator.creds'), before)
+  assert.throws(() => order(['coordinator']), /name of a role/)
+  for (const name of ['a.b', '*', '>', '../x', '', 'x'.repeat(41)]) assert.throws(() => order([name]), ConfigError)
+  assert.throws(() => order([], ['gpu-1']), /gpu-1\.creds is not there/)
+  // Credentials under another's name would speak for it.
+  writeFileSync(join(folder, 'gpu-9.creds'), read('gpu-3.creds'))
+  assert.throws(() => order([]), /gpu-9\.creds is no key of this folder/)
 })

@@ -43,7 +43,7 @@ test('metrics and health answer while it trains; garbage is counted and changes 
   const noise = Uint8Array.from({ length: 300 }, (_, i) => (i * 31) % 256)
   const stranger = workerId('w-stranger')
   for (const id of [...workers].map(workerId)) {
-    for (const subject of [subjects.toWorker(id), subjects.partsFor(id).replace('*', 'x'), subjects.mean(id)])
+    for (const subject of [subjects.toWorker(id), subjects.partsFor(id).replaceAll('*', 'x'), subjects.mean(id)])
       for (const bytes of [
         noise,
         new Uint8Array(0),
@@ -67,7 +67,7 @@ test('metrics and health answer while it trains; garbage is counted and changes 
       }),
     )
   }
-  spy.publish(subjects.hello, noise)
+  spy.publish(subjects.hello(stranger), noise)
   spy.publish(subjects.beacon, noise)
   spy.publish(subjects.state('coordinator'), noise)
   spy.publish(subjects.toCoordinator(stranger), encode('worker', { type: 'leaving', why: 'I was never here' }))

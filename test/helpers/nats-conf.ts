@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { connect } from 'nats'
+import { orderKeys, type KeyOrder } from '../../deploy/nats/key-folder.js'
 import { startNatsServer, type RunningNats } from '../../deploy/local/nats.js'
 import { findNatsServer } from '../../deploy/setup/nats-server.js'
 import { afterwards, temporaryFolder, until } from './cluster.js'
@@ -57,13 +58,27 @@ export async function heard(t: TestContext, from: string, to: string): Promise<v
   })
 }
 
-/** What a file of `trmesh keys` (roles.env, tls.env) puts in place of the variables that the configurations name. */
-export const variablesOf = (file: string): Record<string, string> =>
-  Object.fromEntries(
-    readFileSync(file, 'utf8')
-      .split('\n')
-      .flatMap((line) => {
-        const [name = '', value = ''] = line.split('=')
-        return name === '' ? [] : [[`$${name}`, value] as const]
-      }),
-  )
+const BASE = join(FOLDER, 'server.conf')
+
+/** A folder as `trmesh keys` makes it. */
+export function keysFor(t: TestContext, order: Partial<KeyOrder> = {}): string {
+  const keys = join(temporaryFolder(t), 'keys')
+  orderKeys(keys, { workers: [], revoke: [], base: BASE, ...order })
+  return keys
+}
+
+/** Starts a server on the configuration of a folder of keys; `configFile`: where to put what it reads. */
+export async function serveKeys(
+  t: TestContext,
+  keys: string,
+  configFile = join(temporaryFolder(t), 'nats-server.conf'),
+): Promise<RunningNats> {
+  copyKeys(keys, configFile)
+  const server = await startNatsServer({ binary: nats?.path ?? '', storeDir: join(keys, 'store'), configFile })
+  afterwards(t, () => server.stop())
+  return server
+}
+
+/** The configuration of a folder, with the port of its monitoring left free. */
+export const copyKeys = (keys: string, to: string): void =>
+  writeFileSync(to, readFileSync(join(keys, 'nats-server.conf'), 'utf8').replace('127.0.0.1:8222', '127.0.0.1:-1'))

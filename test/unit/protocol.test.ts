@@ -8,7 +8,7 @@ import { WireError } from '../../shared/errors.js'
 import { runId, workerId } from '../../shared/ids.js'
 import { decode, encode, floatsOf } from '../../shared/protocol/codec.js'
 import { CHANNELS, PROTOCOL_VERSION, type Channel, type MessageOf } from '../../shared/protocol/messages.js'
-import { anyBeacon, senderOf, subjectsOf, wireKindOf } from '../../shared/protocol/subjects.js'
+import { anyBeacon, helloFrom, senderOf, subjectsOf, wireKindOf } from '../../shared/protocol/subjects.js'
 import { crc32 } from '../../shared/protocol/crc32.js'
 import { MESSAGES } from '../helpers/messages.js'
 
@@ -122,20 +122,35 @@ describe('codec', () => {
 })
 
 test('subjects are what server permissions were written for', () => {
-  const w = workerId('w-1')
+  const w = workerId('gpu-0-1')
   const s = subjectsOf(runId('r'))
   assert.deepEqual(
     [
-      ...[s.beacon, s.hello, s.toCoordinator(w), s.anyToCoordinator, s.toWorker(w), s.part('coordinator', w)],
-      ...[s.partsFor(w), s.mean(w), s.state('coordinator'), anyBeacon],
+      ...[s.beacon, s.hello(w), s.anyHello, s.toCoordinator(w), s.anyToCoordinator, s.toWorker(w)],
+      ...[s.part('coordinator', w), s.partsFor(w), s.mean(w), s.state('coordinator'), anyBeacon],
     ],
     [
-      ...['trmesh.r.beacon', 'trmesh.r.hello', 'trmesh.r.c.w-1', 'trmesh.r.c.*', 'trmesh.r.w.w-1'],
-      ...['trmesh.r.part.coordinator.w-1', 'trmesh.r.part.w-1.*', 'trmesh.r.mean.w-1', 'trmesh.r.state.coordinator'],
+      ...['trmesh.r.beacon', 'trmesh.r.hello.gpu-0.gpu-0-1', 'trmesh.r.hello.*.*'],
+      ...['trmesh.r.c.gpu-0.gpu-0-1', 'trmesh.r.c.*.*', 'trmesh.r.w.gpu-0.gpu-0-1'],
+      ...['trmesh.r.part.coordinator.coordinator.gpu-0.gpu-0-1', 'trmesh.r.part.gpu-0.gpu-0-1.*.*'],
+      ...['trmesh.r.mean.gpu-0.gpu-0-1', 'trmesh.r.state.coordinator.coordinator'],
       'trmesh.*.beacon',
     ],
   )
   assert.equal(senderOf(s.toCoordinator(w)), w)
+  assert.throws(() => senderOf('trmesh.r.c.gpu-1.gpu-0-1'), WireError)
+  const hello = encode('hello', {
+    type: 'hello',
+    worker: w,
+    run: 'r',
+    protocol: 1,
+    label: 'l',
+    host: 'h',
+    pid: 4,
+    metrics: '',
+  })
+  assert.equal(helloFrom(hello, s.hello(w)).worker, w)
+  assert.throws(() => helloFrom(hello, s.hello(workerId('gpu-0-2'))), WireError)
   assert.deepEqual([s.part(w, w), s.mean(w), s.state(w), s.beacon].map(wireKindOf), [
     'parts',
     'means',
