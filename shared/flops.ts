@@ -12,7 +12,7 @@ export interface Flops {
   readonly forward: number
   /** Its backward: twice the graded calls. */
   readonly backward: number
-  /** Forward and backward; with halting `continue`, forward once more, for the target of q_continue. */
+  /** Forward and backward; with halting `continue`, forward once more, for the target of q_continue; with several chains, once more for each. */
   readonly train: number
   /** An example answered: haltMaxSteps forward steps. */
   readonly answer: number
@@ -24,6 +24,7 @@ export function flopsOf(model: ModelConfig): Flops {
   const calls = callsOf(model)
   const forward = layersIn(model, calls) * layer
   const backward = 2 * layersIn(model, calls.slice(-recursionOf(model).graded)) * layer
-  const forwards = model.halting === 'continue' && model.haltMaxSteps > 1 ? 2 : 1
+  const forwards =
+    (model.halting === 'continue' && model.haltMaxSteps > 1 ? 2 : 1) + (model.chains > 1 ? model.chains : 0)
   return { layer, forward, backward, train: forwards * forward + backward, answer: model.haltMaxSteps * forward }
 }

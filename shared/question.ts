@@ -1,6 +1,16 @@
 // What an evaluation asks of every row, and how the answers lie in one message: a block after each supervision step asked
 // for, and, where early halting is asked for too, one more block with every row's answer at the step at which it halts.
 
+/**
+ * Noise on the states of every row that has a number other than 0 (worker/train/noise.ts). PTRM (arXiv:2605.19943) adds N(0, sigma²)
+ * before every supervision step; its sigma is 0.3. `answer`: to z_H alone, as a reimplementation reads its algorithm; `all`: to every state.
+ */
+export interface Noise {
+  readonly seed: number
+  readonly sigma: number
+  readonly states: 'answer' | 'all'
+}
+
 export interface Question {
   /** Supervision steps whose answers are wanted: ascending, from 1; the last one is the last step that is run. */
   readonly steps: readonly number[]
@@ -8,6 +18,8 @@ export interface Question {
   readonly early: boolean
   /** `steps` counts cycles instead, of which hCycles make a supervision step: a look inside the steps. */
   readonly cycles?: boolean
+  /** Absent: none. */
+  readonly noise?: Noise
 }
 
 /** Answers to a question about `rows` rows, block after block. */

@@ -33,6 +33,17 @@ export function recursionOf(model: Recursive): Recursion {
   return { inits, cycle, graded }
 }
 
+/** Latent thoughts that a carry holds: those of the recursion, once for every chain. */
+export const latentsOf = (model: Recursive & Pick<ModelConfig, 'chains'>): number =>
+  model.chains * (recursionOf(model).inits.length - 1)
+
+/** Official names of what fresh states begin with; those of chains after the first, which TRM does not have, are our own. */
+export function startNamesOf(model: Recursive & Pick<ModelConfig, 'chains'>): string[] {
+  const [answer = '', ...latents] = recursionOf(model).inits
+  const chain = (k: number): string[] => latents.map((name) => (k === 0 ? name : `${name}.${k}`))
+  return [answer, ...Array.from({ length: model.chains }, (_, k) => chain(k)).flat()]
+}
+
 function cycleOf({ states, networks, lCycles: n }: Recursive): Omit<Recursion, 'graded'> {
   const answering = networks === 'two' ? 'H' : 'L'
   const times = (call: (l: number) => Call): Call[] => Array.from({ length: n }, (_, l) => call(l))

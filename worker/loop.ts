@@ -14,7 +14,7 @@ import {
   type WorkerPhase,
 } from '../shared/protocol/messages.js'
 import type { Subjects } from '../shared/protocol/subjects.js'
-import { recursionOf } from '../shared/recursion.js'
+import { latentsOf } from '../shared/recursion.js'
 import type { Bus } from '../shared/bus/bus.js'
 import { chunkBytes, pull } from '../shared/bus/transfer.js'
 import type { Owner } from '../shared/gradients/buckets.js'
@@ -190,7 +190,7 @@ export class WorkerLoop {
       await pull(bus, subject, { ...range, segment, length: arena[segment].byteLength }, bytesOf(arena[segment]))
     const states = {
       hInit: new Float32Array(config.model.hidden),
-      lInit: new Float32Array((recursionOf(config.model).inits.length - 1) * config.model.hidden),
+      lInit: new Float32Array(latentsOf(config.model) * config.model.hidden),
     }
     for (const segment of ['hInit', 'lInit'] as const)
       await pull(bus, subject, { ...range, segment, length: states[segment].byteLength }, bytesOf(states[segment]))

@@ -14,6 +14,7 @@ import {
 } from '../../shared/checkpoint/contents.js'
 import type { ManifestInput } from '../../shared/checkpoint/manifest.js'
 import { tensorBytes } from '../../shared/checkpoint/safetensors.js'
+import { initialStates } from '../../shared/gradients/init.js'
 import type { Layout } from '../../shared/gradients/layout.js'
 import { CheckpointWriter } from '../store/checkpoint-writer.js'
 import type { Fitted } from './fit.js'
@@ -98,6 +99,9 @@ async function writeDense(
   const states = new Float32Array(inits.length * hidden)
   for (const [i, tensor] of inits.entries())
     await readFinite(tensor, 0, states.subarray(i * hidden, (i + 1) * hidden), file.path)
+  // The official code has one chain; what the others start from is drawn as for a new run.
+  const { lInit } = initialStates(config.model, config.run.seed)
+  lInit.set(states.subarray(hidden))
   const zeros = new Float32Array(layout.elements)
   const segments = [
     ['params', params],
@@ -105,7 +109,7 @@ async function writeDense(
     ['m', zeros],
     ['v', zeros],
     ['hInit', states.subarray(0, hidden)],
-    ['lInit', states.subarray(hidden)],
+    ['lInit', lInit],
   ] as const
   for (const [segment, values] of segments)
     await writer.writeData(DENSE_FILE, denseRange(layout, config.model, segment).offset, bytesOf(values))

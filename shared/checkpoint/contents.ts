@@ -3,7 +3,7 @@
 import type { ModelConfig } from '../config/run-config.js'
 import { positionsOf, type Layout } from '../gradients/layout.js'
 import { carryOf } from '../carry.js'
-import { recursionOf } from '../recursion.js'
+import { latentsOf, startNamesOf } from '../recursion.js'
 import type { TensorSpec } from './safetensors.js'
 
 export const DENSE_FILE = 'dense.safetensors'
@@ -32,7 +32,7 @@ export function denseTensors(layout: Layout, model: ModelConfig): TensorSpec[] {
   const copies = DENSE_COPIES.flatMap(([, prefix]) =>
     layout.entries.map(({ name, shape }): TensorSpec => ({ name: prefix + name, dtype: 'F32', shape })),
   )
-  const states = recursionOf(model).inits.map((name): TensorSpec => ({
+  const states = startNamesOf(model).map((name): TensorSpec => ({
     name: `inner.${name}`,
     dtype: 'F32',
     shape: [model.hidden],
@@ -46,14 +46,14 @@ export function denseRange(layout: Layout, model: ModelConfig, segment: DenseSeg
   const afterCopies = DENSE_COPIES.length * copy
   const state = model.hidden * F32
   if (segment === 'hInit') return { offset: afterCopies, length: state }
-  if (segment === 'lInit') return { offset: afterCopies + state, length: (recursionOf(model).inits.length - 1) * state }
+  if (segment === 'lInit') return { offset: afterCopies + state, length: latentsOf(model) * state }
   return { offset: DENSE_COPIES.findIndex(([name]) => name === segment) * copy, length: copy }
 }
 
 /** carry.safetensors: the ACT state of every slot (spec 1.8), and the example it works on. */
 export function carryTensors(model: ModelConfig, slots: number): TensorSpec[] {
   const state = [positionsOf(model), model.hidden]
-  const latents = recursionOf(model).inits.length - 1
+  const latents = latentsOf(model)
   return [
     { name: 'zH', dtype: 'F32', shape: [slots, ...state] },
     ...(latents === 0

@@ -42,6 +42,12 @@ export function crossProblems({ model, data, train, reduce, cluster }: RunConfig
     model.gradedCycles > 1 &&
       model.gradient === 'last' &&
       `model.gradedCycles (${model.gradedCycles}) must be 1 with model.gradient last`,
+    model.start === 'fixed' &&
+      model.startStd !== 1 &&
+      `model.startStd (${model.startStd}) has no effect with model.start fixed; set model.start to around or random`,
+    model.chains > 1 &&
+      (model.states === 'one' || model.states === 'answer') &&
+      `model.chains (${model.chains}) must be 1 with model.states ${model.states}: chains differ in their thoughts`,
     (model.puzzleEmbDim === 0) !== (model.puzzleEmbLen === 0) &&
       `model.puzzleEmbDim (${model.puzzleEmbDim}) and model.puzzleEmbLen (${model.puzzleEmbLen}) must both be 0, or neither`,
     model.puzzleEmbLen > 0 &&

@@ -12,6 +12,10 @@ const NEWER = {
   gradient: 'cycle',
   gradedCycles: 1,
   halting: 'halt',
+  start: 'fixed',
+  startStd: 1,
+  stepNoise: 0,
+  chains: 1,
 } as const
 
 export interface RunIdentity {

@@ -22,6 +22,14 @@ export interface ModelConfig {
   readonly gradedCycles: number
   /** q_halt against 0 (TRM), or against q_continue, which then learns too (HRM). */
   readonly halting: 'halt' | 'continue'
+  /** What fresh carries start from: H_init and L_init (TRM), noise around them, or random states alone (EqR). See worker/train/noise.ts. */
+  readonly start: 'fixed' | 'around' | 'random'
+  /** Standard deviation of what is drawn for a start that is not fixed. */
+  readonly startStd: number
+  /** Standard deviation of the Gaussian noise that all states get between two supervision steps of training; 0: none. */
+  readonly stepNoise: number
+  /** Latent chains per example in training, of which the best learns (worker/train/chains.ts); 1: TRM. */
+  readonly chains: number
   /** Paper's T: H cycles per supervision step. */
   readonly hCycles: number
   /** Paper's n: L cycles per H cycle. */

@@ -1,7 +1,7 @@
 // Initial values (spec 1.2): truncated normals in the JAX convention, as a pure function of layout and seed, so that
 // nobody has to send them. No tensor library: the coordinator calls this too.
 import type { ModelConfig } from '../config/run-config.js'
-import { recursionOf } from '../recursion.js'
+import { latentsOf } from '../recursion.js'
 import type { Rng } from '../rng/counter.js'
 import { rngFor } from '../rng/counter.js'
 import type { Layout } from './layout.js'
@@ -63,5 +63,5 @@ export function initialStates(model: ModelConfig, seed: number): { hInit: Float3
     const rng = rngFor(seed, stream)
     return Float32Array.from({ length: states * model.hidden }, () => roundToBf16(truncatedNormal(1, rng)))
   }
-  return { hInit: draw('init-h', 1), lInit: draw('init-l', recursionOf(model).inits.length - 1) }
+  return { hInit: draw('init-h', 1), lInit: draw('init-l', latentsOf(model)) }
 }

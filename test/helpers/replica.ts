@@ -22,6 +22,10 @@ export const MODEL: ModelConfig = {
   gradient: 'cycle',
   gradedCycles: 1,
   halting: 'halt',
+  start: 'fixed',
+  startStd: 1,
+  stepNoise: 0,
+  chains: 1,
   hCycles: 2,
   lCycles: 2,
   mixer: 'attention',
@@ -70,6 +74,7 @@ export class Run {
     slots: readonly number[],
     readonly model: ModelConfig = MODEL,
     options: ReplicaOptions = {},
+    lInit?: Float32Array,
   ) {
     const layout = layoutOf(model)
     const params = initialParams(layout, SEED)
@@ -78,7 +83,7 @@ export class Run {
     // A q head that is not zero, so that slots halt at different steps.
     const q = layout.entries.find((entry) => entry.name === 'q_head.weight')
     for (let i = 0; i < (q?.elements ?? 0); i++) params[(q?.offset ?? 0) + i] = Math.sin(7 * i)
-    const states = initialStates(model, SEED)
+    const states = { ...initialStates(model, SEED), ...(lInit && { lInit }) }
     this.slots = slots.map(slotId)
     this.replica = new Replica({ model, train: TRAIN, seed: SEED }, layout, this.arena, states, options)
     this.replica.setSlots(this.slots.map((slot) => ({ slot, carry: 'reset' as const })))

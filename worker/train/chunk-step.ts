@@ -13,9 +13,11 @@ import type { ActState } from './act.js'
 import { continueTarget, transition } from './act.js'
 import type { Example, FreshRows, Lane } from './carry.js'
 import { startOf } from './carry.js'
+import { race } from './chains.js'
 import type { QLogits } from './heads.js'
 import { nextQ, readHeads } from './heads.js'
-import { lossHead } from './loss.js'
+import { lossHead, rowLosses } from './loss.js'
+import { stirred, trainingStir } from './noise.js'
 
 export type Phase = 'upload' | 'forward' | 'backward' | 'read'
 
@@ -79,15 +81,20 @@ export function stepChunk(
   })
 
   const resets = lanes.map((lane) => lane.halted)
-  const start = startOf(resets, work.fresh, hidden, before)
+  const stir = trainingStir(model, work.seed, step, lanes)
+  const begun = stirred(startOf(resets, work.fresh, hidden, before), batch, stir)
   const x = encode(model, parameters, tokens, rows, batch)
   mark('upload')
+  const asked = { rows: batch, cells: seqLen, vocab, labels, ignoreLabel }
+  const raced =
+    model.chains === 1 ? null : race(trm, parameters, x, begun, batch, (heads) => rowLosses({ ...asked, ...heads }))
+  const start = raced?.start ?? begun
   const { thought, graded } = trm.thinkGraded(parameters, x, start, batch)
   const { values, at, qHalt, qContinue } = readHeads(trm, parameters, thought[0], batch)
   // As in the reference: a model whose slots never choose when to halt learns no q_continue.
   const learnsContinue = model.halting === 'continue' && haltMaxSteps > 1
   const later = learnsContinue ? nextQ(trm, parameters, x, thought, batch) : null
-  tf.dispose([...start, x])
+  tf.dispose([...new Set([...begun, ...start]), x])
   mark('forward')
 
   const next = lanes.map((lane, i) => ({
@@ -104,13 +111,9 @@ export function stepChunk(
   const dContinue = new Float64Array(batch)
   const loss = lossHead(
     {
-      rows: batch,
-      cells: seqLen,
-      vocab,
+      ...asked,
       logits: values,
       at,
-      labels,
-      ignoreLabel,
       qHalt,
       halted: next.map((lane) => lane.halted),
       steps: next.map((lane) => lane.steps),
@@ -136,7 +139,21 @@ export function stepChunk(
   const rowGrads = encodeBackward(model, parameters, tokens, batch, dx, gradients)
   dx.dispose()
   mark('backward')
-  return { sums: loss.sums, lanes: next, thought, rowGrads, biasGrad: [total(dHalt), total(dContinue)] }
+  return {
+    sums: loss.sums,
+    lanes: next,
+    thought: carried(thought, raced?.latents),
+    rowGrads,
+    biasGrad: [total(dHalt), total(dContinue)],
+  }
+}
+
+/** The answer of the winner with the thoughts of all chains, where there are several. Consumes both. */
+function carried(thought: Thought, latents: readonly tf.Tensor2D[] | undefined): Thought {
+  if (latents === undefined) return thought
+  const [answer, ...own] = thought
+  tf.dispose(own)
+  return [answer, ...latents]
 }
 
 /** Exploration is drawn per slot and step: the same for any number of workers, and again in a replay. */

@@ -1,31 +1,42 @@
 // Answers without gradient: a fresh carry, then all supervision steps, or cycles, asked for (spec 1.8, evaluation). Answers of earlier
 // steps, and those at which early halting would have stopped, are read on the way: one pass gives them all.
 import * as tf from '@tensorflow/tfjs-core'
-import { blocksOf, type Answers, type Question } from '../../shared/question.js'
+import { blocksOf, type Answers, type Noise, type Question } from '../../shared/question.js'
+import { recursionOf } from '../../shared/recursion.js'
 import { encode } from '../model/encoding.js'
 import type { Parameters } from '../model/parameters.js'
 import type { Trm } from '../model/trm.js'
 import { argmax } from '../ops/stablemax.js'
 import type { FreshRows } from './carry.js'
-import { chunkBounds, startOf } from './carry.js'
+import { chunkBounds } from './carry.js'
+import { freshChains } from './chains.js'
+import { evaluationStir, stirred } from './noise.js'
 
 /** Test rows: `rows` (batch, puzzleEmbDim) of the puzzle table, `inputs` (batch, S0) tokens. */
 export interface AskedRows {
   readonly rows: Float32Array
   readonly inputs: Uint8Array
   readonly batch: number
+  /** Number of each row that its noise and its random start are drawn by; absent: 0 for all. */
+  readonly draws?: readonly number[]
+  /** The chain that answers each row, where the model has several; absent: the first. */
+  readonly chains?: readonly number[]
 }
+
+const QUIET: Noise = { seed: 0, sigma: 0, states: 'answer' }
 
 export function answersOf(
   trm: Trm,
   parameters: Parameters,
   fresh: FreshRows,
-  { rows, inputs, batch }: AskedRows,
+  { rows, inputs, batch, draws, chains }: AskedRows,
   question: Question,
   microBatch: number,
 ): Answers {
   const { seqLen, puzzleEmbDim, hidden } = trm.model
-  const { steps, early, cycles } = question
+  const { steps, early, cycles, noise = QUIET } = question
+  const latents = recursionOf(trm.model).inits.length - 1
+  const perStep = cycles === true ? trm.model.hCycles : 1
   const last = steps.at(-1) ?? 0
   const blocks = blocksOf(question)
   const answers: Answers = {
@@ -38,8 +49,17 @@ export function answersOf(
     tf.tidy(() => {
       const tokens = inputs.subarray(from * seqLen, to * seqLen)
       const x = encode(trm.model, parameters, tokens, rows.subarray(from * puzzleEmbDim, to * puzzleEmbDim), size)
-      let thought = startOf(new Array<boolean>(size).fill(true), fresh, hidden)
+      const own = Array.from({ length: size }, (_, i) => draws?.[from + i] ?? 0)
+      let thought = freshChains(
+        fresh,
+        Array.from(own, (_, i) => chains?.[from + i] ?? 0),
+        latents,
+        hidden,
+      )
       for (let step = 1; step <= last; step++) {
+        // Before every supervision step, however many cycles of it are looked at.
+        if ((step - 1) % perStep === 0)
+          thought = stirred(thought, size, evaluationStir(trm.model, noise, (step - 1) / perStep + 1, own))
         const next = trm.think(parameters, x, thought, size, cycles === true ? 1 : undefined)
         tf.dispose([...thought])
         thought = next

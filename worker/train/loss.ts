@@ -103,3 +103,16 @@ export function lossHead(input: LossInput, gradients: LossGradients | null): Los
   const lossTotal = sums.lmLoss + 0.5 * (sums.qHaltLoss + qContinueLoss)
   return { sums: { lossTotal, ...sums }, qContinueLoss, preds, rowExact, validCells, tokenLoss }
 }
+
+/** Cross-entropy of every row, divided by its valid cells: what lmLoss is the sum of. @param values logits as the heads left them */
+export function rowLosses({
+  values,
+  ...input
+}: Omit<LossInput, 'logits' | 'halted' | 'steps'> & { readonly values: Float32Array }): Float64Array {
+  const none = new Array<boolean>(input.rows).fill(false)
+  const { tokenLoss, validCells } = lossHead({ ...input, logits: values, halted: none, steps: [] }, null)
+  return Float64Array.from({ length: input.rows }, (_, row) => {
+    const cells = tokenLoss.subarray(row * input.cells, (row + 1) * input.cells)
+    return cells.reduce((sum, loss) => sum + loss, 0) / Math.max(validCells[row] as number, 1)
+  })
+}

@@ -23,6 +23,7 @@ import { chunkBounds, freshRows, groupedBounds } from './carry.js'
 import type { Phase, StepView } from './chunk-step.js'
 import { stepChunk } from './chunk-step.js'
 import { answersOf, type AskedRows } from './evaluate.js'
+import { groundOf } from './noise.js'
 
 /** Flat buffers of layout.elements each; the caller owns their memory. */
 export interface Arena {
@@ -101,7 +102,7 @@ export class Replica {
       ...(recompute === undefined ? {} : { recompute }),
       ...(observe === undefined ? {} : { observe }),
     })
-    this.fresh = freshRows(states, this.trm.positions)
+    this.fresh = freshRows(groundOf(config.model, states), this.trm.positions)
     this.parameters = uploadParameters(config.model, layout, arena.params)
   }
 
