@@ -26,6 +26,10 @@ export interface BenchOptions {
   readonly batch?: number | undefined
   readonly threads?: number | undefined
   readonly rounds?: number | undefined
+  /** Of `recipes`: what is learned; which rows, by commas; how many seeds. */
+  readonly task?: string | undefined
+  readonly only?: string | undefined
+  readonly seeds?: number | undefined
   /** Beside what is compiled, also what is not. */
   readonly eager: boolean
   /** Tells a person what goes on, beside the figures. */

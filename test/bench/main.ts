@@ -1,5 +1,5 @@
 // npm run bench -- [NAME...] [--json] [--backend B] [--preset P] [--quick]: measures, prints ratios, judges nothing.
-// Some also take --batch N, --threads N, --rounds N, --eager. Those that take long run only when named. With --json one object a line on stdout. Exits 1 if a benchmark fails, 2 on a name that is none.
+// Some also take --batch N, --threads N, --rounds N, --eager; recipes takes --task, --only and --seeds. Those that take long run only when named. With --json one object a line on stdout. Exits 1 if a benchmark fails, 2 on a name that is none.
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { ConfigError, describe } from '../../shared/errors.js'
@@ -17,9 +17,10 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   iothread: () => import('./iothread.js'),
   peer: () => import('./peer.js'),
   curve: () => import('./curve.js'),
+  recipes: () => import('./recipes.js'),
 }
-/** They build another library first, and take minutes. */
-const ONLY_BY_NAME = ['peer', 'curve']
+/** They take many minutes, or build another library first. */
+const ONLY_BY_NAME = ['peer', 'curve', 'recipes']
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -32,6 +33,9 @@ const { values, positionals } = parseArgs({
     batch: { type: 'string' },
     threads: { type: 'string' },
     rounds: { type: 'string' },
+    task: { type: 'string' },
+    only: { type: 'string' },
+    seeds: { type: 'string' },
   },
 })
 
@@ -64,12 +68,14 @@ if (unknown === undefined) {
   for (const bench of names) {
     try {
       const { run } = await BENCHMARKS[bench]!()
-      const [batch, threads, rounds] = [
+      const [batch, threads, rounds, seeds] = [
         count('batch', values.batch),
         count('threads', values.threads),
         count('rounds', values.rounds),
+        count('seeds', values.seeds),
       ]
-      const options = { backend, preset, quick, eager, batch, threads, rounds, note }
+      const { task, only } = values
+      const options = { backend, preset, quick, eager, batch, threads, rounds, task, only, seeds, note }
       await run(options, (figure) => print({ bench, ...figure }))
     } catch (error) {
       note(`${bench}: ${describe(error)}`)

@@ -1,0 +1,30 @@
+// How many steps a recipe may train: as many as the FLOPs of the baseline allow. Counted (shared/flops.ts), not timed, so that
+// the same comparison is the same on every machine, however busy.
+import { compileConfig } from '../../../shared/config/compile.js'
+import type { RunConfig } from '../../../shared/config/run-config.js'
+import { flopsOf } from '../../../shared/flops.js'
+import type { Recipe, Task } from './table.js'
+
+/** Seeds of weights, order of examples and exploration; the boards are those of data.poolSeed for everybody. */
+export function configOf(task: Task, recipe: Recipe, steps: number, seed: number): RunConfig {
+  const own = typeof recipe.flags === 'function' ? recipe.flags(steps) : recipe.flags
+  const flags = { ...task.flags, ...own, 'train.steps': String(steps), 'run.seed': String(seed) }
+  return compileConfig({ preset: task.preset, env: {}, flags })
+}
+
+/** Modelled FLOPs of training from the first step to the last. */
+export function trainingFlops({ model, train }: RunConfig): number {
+  return train.steps * train.slots * flopsOf(model).train
+}
+
+/** The most steps whose FLOPs are within the budget. */
+export function stepsWithin(budget: number, flopsOfSteps: (steps: number) => number): number {
+  let [low, high] = [1, 2]
+  while (flopsOfSteps(high) <= budget) [low, high] = [high, 2 * high]
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1
+    if (flopsOfSteps(middle) <= budget) low = middle
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,39 @@
+// What is compared: small tasks that one core learns in about a minute, and recipes, each as what it changes of the baseline's
+// settings. Every setting names its paper in its own doc. To compare one more recipe, add a row.
+import type { PresetName } from '../../../shared/config/schema.js'
+
+export type Flags = Readonly<Record<string, string>>
+
+export interface Task {
+  readonly preset: PresetName
+  /** What differs from the preset, for the baseline and every recipe. */
+  readonly flags: Flags
+  /** Steps of the baseline: where some of its answers are right, and not all. Recipes get the same FLOPs. */
+  readonly steps: number
+}
+
+/** Two cycles, one of them without gradient, as in the paper's model: so that recipes about depth have some to vary. */
+const DEEP = { 'model.hCycles': '2', 'train.minutes': '0' }
+
+export const TASKS: Readonly<Record<string, Task>> = {
+  'sudoku-4x4': { preset: 'sudoku-4x4', flags: DEEP, steps: 100 },
+  'sudoku-6x6': { preset: 'sudoku-6x6', flags: DEEP, steps: 300 },
+  'maze-7x7': { preset: 'maze-7x7', flags: DEEP, steps: 500 },
+  tiny: { preset: 'tiny', flags: DEEP, steps: 800 },
+}
+
+export interface Recipe {
+  readonly name: string
+  /** What differs from the baseline; where it is a function, by the number of steps that it trains. */
+  readonly flags: Flags | ((steps: number) => Flags)
+  /** Whose row it is compared with; default: the baseline. */
+  readonly against?: string
+}
+
+export const BASELINE = 'baseline'
+
+export const RECIPES: readonly Recipe[] = [
+  { name: BASELINE, flags: {} },
+  { name: 'cosine', flags: { 'train.lrMinRatio': '0.1' } },
+  { name: 'no-average', flags: { 'train.emaRate': '0' } },
+]
