@@ -17,6 +17,9 @@ const SELECTION = [
   'double worker at begin (in)',
   'nan worker at part (out)',
   'cut worker at part (out)',
+  'clock worker at part (out)',
+  'clock coordinator at commit (out)',
+  'slow-disk coordinator at snapshot (out)',
   'kill worker at part (out)',
   'kill newcomer at assign (in)',
 ]

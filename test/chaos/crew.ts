@@ -3,10 +3,14 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { startNatsServer, type RunningNats } from '../../deploy/local/nats.js'
 import { asArguments, type Flags } from '../helpers/cluster.js'
 import { Link, type Watcher } from './link.js'
+import type { WorldChange } from './world.js'
 
+/** Loaded into each of our processes. */
+const WORLD = pathToFileURL(join(process.cwd(), '.build', 'test', 'chaos', 'world.js')).href
 export const PROGRAM = join(process.cwd(), '.build', 'deploy', 'cli', 'main.js')
 
 export type Role = 'coordinator' | 'broker' | `w${number}` | 'late'
@@ -75,6 +79,13 @@ export class Crew {
     }
   }
 
+  /** Changes the clock or the disk of one of our processes. */
+  change(role: Role, change: WorldChange): void {
+    const child = this.running.get(role)?.child
+    // It may have ended a moment ago.
+    if (child?.connected === true) child.send(change, () => undefined)
+  }
+
   /** kill -9 of the server; back on its port when so much time has passed. */
   async restartBroker(pauseMs: number): Promise<void> {
     const before = this.broker
@@ -131,13 +142,15 @@ export class Crew {
       role === 'coordinator'
         ? ['coordinator', ...asArguments({ ...flags, 'bus.url': url, 'run.id': run })]
         : ['worker', '--nats', url, '--run', run, '--backend', 'wasm', '--threads', '1', '--label', role]
-    const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, ['--import', WORLD, PROGRAM, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
     const hear = (data: Buffer): void => {
       for (const line of data.toString().split('\n').filter(Boolean)) this.log.write(`${role}: ${line}\n`)
       if (role === 'coordinator') this.said += data.toString()
     }
-    child.stdout.on('data', hear)
-    child.stderr.on('data', hear)
+    child.stdout?.on('data', hear)
+    child.stderr?.on('data', hear)
     const ended = new Promise<number | string>((resolve) =>
       child.once('close', (status, signal) => resolve(status ?? signal ?? 'unknown')),
     )

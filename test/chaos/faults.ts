@@ -3,7 +3,7 @@
 import type { Rng } from '../../shared/rng/counter.js'
 import type { Direction } from './link.js'
 
-export const KINDS = ['kill', 'stop', 'silence', 'sleep', 'cut', 'drop', 'double', 'damage', 'delay', 'nan', 'shape', 'stale', 'full-disk', 'noise'] as const // prettier-ignore
+export const KINDS = ['kill', 'stop', 'silence', 'sleep', 'cut', 'drop', 'double', 'damage', 'delay', 'nan', 'shape', 'stale', 'full-disk', 'slow-disk', 'clock', 'noise'] as const // prettier-ignore
 export type Kind = (typeof KINDS)[number]
 
 export const MEANING: Readonly<Record<Kind, string>> = {
@@ -20,6 +20,8 @@ export const MEANING: Readonly<Record<Kind, string>> = {
   shape: 'gradient of half the length, checksum right',
   stale: 'gradient of the epoch before, checksum right',
   'full-disk': 'no room for a checkpoint',
+  'slow-disk': 'for 3 s every write and sync takes 150 ms longer',
+  clock: 'wall clock set by up to a day, forwards or back',
   noise: 'a stranger publishes noise, old messages and gradients on all subjects',
 }
 
@@ -112,6 +114,9 @@ export const KEEPING: readonly Fault[] = [
   ...each('shape', 'worker', 'worker', OF_WORKER, among('part')),
   ...each('stale', 'worker', 'worker', OF_WORKER, among('part')),
   ...each('full-disk', 'coordinator', 'coordinator', OF_COORDINATOR, among('snapshot')),
+  ...each('slow-disk', 'coordinator', 'coordinator', OF_COORDINATOR, among('snapshot', 'pull', 'commit')),
+  ...each('clock', 'worker', 'worker', OF_WORKER, BOUNDARIES),
+  ...each('clock', 'coordinator', 'coordinator', OF_COORDINATOR, BOUNDARIES),
   ...each('noise', 'worker', 'worker', OF_WORKER, among('begin', 'part', 'evaluate')),
 ]
 

@@ -17,6 +17,8 @@ const SLEEP_MS = 3000
 const DELAY_MS = 700
 const BROKER_GONE_MS = 500
 const DISK_FULL_MS = 2000
+const SLOW_DISK_MS = 3000
+const DAY_MS = 86_400_000
 const NOISE_MESSAGES = 300
 
 export interface Scene {
@@ -80,6 +82,12 @@ export function inflict({ kind, victim }: Fault, scene: Scene, seen: Seen, frame
     case 'full-disk':
       fill(scene.disk)
       setTimeout(() => rmSync(join(scene.disk, 'filler'), { force: true }), DISK_FULL_MS)
+      return undefined
+    case 'slow-disk':
+      crew.change(target, { slowFor: SLOW_DISK_MS })
+      return undefined
+    case 'clock':
+      crew.change(target, { jump: Math.round((2 * rng.uniform() - 1) * DAY_MS) })
       return undefined
     case 'noise':
       void noise(scene).catch(scene.failed)
