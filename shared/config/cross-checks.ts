@@ -25,6 +25,12 @@ export function crossProblems({ model, data, train, reduce, cluster }: RunConfig
     model.mixer === 'mlp' &&
       model.positions === 'rope' &&
       'model.positions rope has no effect with model.mixer mlp; set model.positions to none',
+    model.trim > 0 &&
+      data.kind !== 'arc' &&
+      `model.trim (${model.trim}) must be 0 for data.kind ${data.kind}, whose boards fill their canvas`,
+    model.trim > 0 &&
+      (model.mixer !== 'attention' || model.positions === 'learned') &&
+      `model.trim (${model.trim}) must be 0 with model.mixer ${model.mixer} and model.positions ${model.positions}: only attention with rope, or none, takes samples of any length`,
     model.networks === 'shared' &&
       model.hLayers !== 0 &&
       `model.hLayers (${model.hLayers}) must be 0 with model.networks shared, which has no H of its own`,

@@ -16,6 +16,7 @@ const NEWER = {
   startStd: 1,
   stepNoise: 0,
   chains: 1,
+  trim: 0,
 } as const
 
 export interface RunIdentity {

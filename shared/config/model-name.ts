@@ -2,7 +2,7 @@
 import type { ModelConfig } from './run-config.js'
 
 export function modelName(model: ModelConfig): string {
-  const { mixer, states, networks, gradient, gradedCycles, halting, start, stepNoise, chains } = model
+  const { mixer, states, networks, gradient, gradedCycles, halting, start, stepNoise, chains, trim } = model
   const isHrm = states === 'two' && networks === 'two' && gradient === 'last' && halting === 'continue'
   const mlp = mixer === 'mlp'
   if (isHrm) return mlp ? 'HRM-MLP' : 'HRM'
@@ -18,6 +18,7 @@ export function modelName(model: ModelConfig): string {
     start === 'random' && 'random starts',
     stepNoise > 0 && 'noise between steps',
     chains > 1 && `the best of ${chains} chains learns`,
+    trim > 0 && 'trimmed',
   ].filter((note) => note !== false)
   return `TRM-${mlp ? 'MLP' : 'Att'}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`
 }

@@ -37,6 +37,8 @@ export interface ModelConfig {
   /** Sequence mixing: self-attention (TRM-Att) or an MLP over the sequence (TRM-MLP, official mlp_t). */
   readonly mixer: 'attention' | 'mlp'
   readonly positions: 'rope' | 'learned' | 'none'
+  /** ARC: cells kept of an example are rounded up to a multiple of this (shared/arc/trim.ts); 0: the whole canvas. */
+  readonly trim: number
   /** Puzzle positions P prepended to the grid; only the first carries the learned vector. */
   readonly puzzleEmbLen: number
   /** Width of a puzzle row; 0 disables puzzle embeddings (then puzzleEmbLen is 0 too). */

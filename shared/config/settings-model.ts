@@ -49,6 +49,12 @@ export const MODEL_SETTINGS = {
   lCycles: integer("The paper's n: L cycles per H cycle; 0 with states answer only.", 6, 0, 64),
   mixer: choice('What mixes the sequence: attention (TRM-Att) or mlp (TRM-MLP).', 'attention', ['attention', 'mlp']),
   positions: choice('Position encoding.', 'rope', ['rope', 'learned', 'none']),
+  trim: integer(
+    'ARC: compute only the cells around the grids of an example, rounded up to a multiple of so many; 0: the whole canvas.',
+    0,
+    0,
+    900,
+  ),
   puzzleEmbLen: integer('Puzzle positions put before the grid; only the first carries the learned vector.', 16, 0, 256),
   puzzleEmbDim: integer('Width of a puzzle row; 0 (and puzzleEmbLen 0) for no puzzle embedding.', 512, 0, 65536),
   haltMaxSteps: integer("The paper's N_sup: supervision steps per example, at most.", 16, 1, 1024),

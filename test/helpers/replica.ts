@@ -21,6 +21,7 @@ export const MODEL: ModelConfig = {
   states: 'two',
   gradient: 'cycle',
   gradedCycles: 1,
+  trim: 0,
   halting: 'halt',
   start: 'fixed',
   startStd: 1,
@@ -75,6 +76,7 @@ export class Run {
     readonly model: ModelConfig = MODEL,
     options: ReplicaOptions = {},
     lInit?: Float32Array,
+    private readonly examples: typeof exampleFor = exampleFor,
   ) {
     const layout = layoutOf(model)
     const params = initialParams(layout, SEED)
@@ -90,7 +92,7 @@ export class Run {
   }
 
   propose(step: number): StepResult {
-    const takes = new Map(this.slots.map((slot) => [slot, exampleFor(slot, step, this.model)]))
+    const takes = new Map(this.slots.map((slot) => [slot, this.examples(slot, step, this.model)]))
     const rows = new Float32Array(this.slots.length * this.model.puzzleEmbDim)
     this.slots.forEach((slot, i) =>
       rows.fill(0.1 * (slot + 1), i * this.model.puzzleEmbDim, (i + 1) * this.model.puzzleEmbDim),

@@ -163,6 +163,7 @@ export function configOf(golden: ModelGolden): { model: ModelConfig; train: Trai
       states: 'two',
       gradient: isHrm ? 'last' : 'cycle',
       gradedCycles: 1,
+      trim: 0,
       halting: isHrm ? 'continue' : 'halt',
       start: 'fixed',
       startStd: 1,

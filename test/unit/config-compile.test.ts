@@ -99,6 +99,13 @@ const disagreements: [string, Record<string, string>, RegExp][] = [
   ['half a puzzle embedding', { 'model.puzzleEmbDim': '0' }, /must both be 0/],
   ['canvas of a generated Sudoku', { preset: 'sudoku-4x4', 'data.canvas': '8' }, /source generated it may be 4, 6, 9/],
   ['canvas of a Sudoku', { preset: 'sudoku-att', 'data.canvas': '8' }, /must be 9 for data\.kind sudoku/],
+  ['trimmed boards', { preset: 'maze-7x7', 'model.trim': '10' }, /model\.trim \(10\) must be 0 for data\.kind maze/],
+  [
+    'a trimmed mixer',
+    { 'model.trim': '5', 'model.mixer': 'mlp', 'model.positions': 'none' },
+    /takes samples of any length/,
+  ],
+  ['trimmed learned positions', { 'model.trim': '5', 'model.positions': 'learned' }, /takes samples of any length/],
   ['mazes for ARC', { 'data.source': 'maze-hard' }, /holds no arc tasks/],
 ]
 for (const [name, flags, expected] of disagreements)
@@ -209,7 +216,7 @@ test('canonical JSON does not depend on the order of keys', () => {
 })
 
 test('adding a setting is a decision: keys, variables and short flags', () => {
-  assert.equal(SETTINGS.length, 77)
+  assert.equal(SETTINGS.length, 78)
   assert.equal(new Set(SETTINGS.map((setting) => setting.env)).size, SETTINGS.length)
   assert.deepEqual(
     SETTINGS.filter((setting) => setting.alias !== undefined).map((setting) => `--${setting.alias} ${setting.env}`),

@@ -19,6 +19,7 @@ const MODEL = {
   states: 'two',
   gradient: 'cycle',
   gradedCycles: 1,
+  trim: 0,
   halting: 'halt',
   start: 'fixed',
   startStd: 1,

@@ -72,6 +72,7 @@ test('the tensor that differs is named', () => {
     states: 'two',
     gradient: 'cycle',
     gradedCycles: 1,
+    trim: 0,
     halting: 'halt',
     start: 'fixed',
     startStd: 1,

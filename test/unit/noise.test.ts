@@ -52,6 +52,7 @@ describe('what is added', () => {
     steps: 1,
     halted,
     example: exampleFor(slotId(slot), draw, MODEL),
+    kept: null,
   })
   const drawn = (model: ModelConfig, step: number, lanes: ReturnType<typeof lane>[], row = 0, state = 0) => {
     const into = new Float32Array(WIDTH)

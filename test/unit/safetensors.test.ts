@@ -113,6 +113,7 @@ test('each copy of the layout is one contiguous range of the dense file', () => 
     states: 'two',
     gradient: 'cycle',
     gradedCycles: 1,
+    trim: 0,
     halting: 'halt',
     start: 'fixed',
     startStd: 1,

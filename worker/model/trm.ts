@@ -10,7 +10,7 @@ import { linear } from '../ops/linear.js'
 import type { NetworkSaved, NetworkShape } from '../ops/network.js'
 import { network } from '../ops/network.js'
 import type { RopeTables } from '../ops/rope.js'
-import { ropeTables } from '../ops/rope.js'
+import { ropeTables, ropeTablesAt } from '../ops/rope.js'
 import { primitives } from '../ops/primitives.js'
 import { scoped } from '../ops/scope.js'
 import type { Parameters } from './parameters.js'
@@ -47,15 +47,35 @@ export class Trm {
   constructor(
     readonly model: ModelConfig,
     private readonly options: TrmOptions = {},
+    rope?: RopeTables,
   ) {
     this.positions = positionsOf(model)
     const wantsRope = model.positions === 'rope' && model.mixer === 'attention'
-    this.rope = wantsRope ? ropeTables(this.positions, model.hidden / model.heads, model.ropeTheta) : null
+    const tables = (): RopeTables => ropeTables(this.positions, model.hidden / model.heads, model.ropeTheta)
+    this.rope = wantsRope ? (rope ?? tables()) : null
     this.recursion = recursionOf(model)
     const calls = callsOf(model)
     const from = calls.length - this.recursion.graded
     this.constant = calls.slice(0, from)
     this.graded = calls.slice(from)
+  }
+
+  /**
+   * The same model on samples of which only some cells are kept (shared/arc/trim.ts), equally many of each; a kept cell is
+   * turned as at its place on the whole canvas. It computes what the whole canvas would if the other cells were masked in
+   * every attention. The caller disposes it.
+   */
+  trimmed(kept: readonly Int32Array[]): Trm {
+    const model = { ...this.model, seqLen: kept[0]?.length ?? 0 }
+    if (this.rope === null) return new Trm(model, this.options)
+    const S = positionsOf(model)
+    const { puzzleEmbLen: P } = model
+    const index = new Int32Array(kept.length * S)
+    kept.forEach((cells, i) => {
+      for (let s = 0; s < P; s++) index[i * S + s] = s
+      cells.forEach((cell, k) => (index[i * S + P + k] = P + cell))
+    })
+    return new Trm(model, this.options, ropeTablesAt(this.rope, index, kept.length))
   }
 
   private shape(batch: number): NetworkShape {

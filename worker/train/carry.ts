@@ -1,5 +1,5 @@
 // The carry of the owned slots (spec 1.8): per slot the ACT state and its example, and the states of the recursion on the
-// device, in chunks of one micro-batch each.
+// device, in chunks (chunks.ts).
 import * as tf from '@tensorflow/tfjs-core'
 import type { Draw, SlotId } from '../../shared/ids.js'
 import type { Thought } from '../model/trm.js'
@@ -17,7 +17,10 @@ export interface Example {
   readonly labels: Uint8Array
 }
 
-/** The carry of one slot, as a snapshot holds it. zH (S * D): the answer; zL: all latent states, (S * D) each; f32. */
+/**
+ * The carry of one slot, as a snapshot holds it. zH (S * D): the answer; zL: all latent states, (S * D) each; f32. Always of
+ * the whole canvas: cells that a trimmed example does not keep are zero.
+ */
 export interface CarryState extends ActState {
   readonly slot: SlotId
   readonly example: Example | null
@@ -29,14 +32,13 @@ export interface CarryState extends ActState {
 export interface Lane extends ActState {
   readonly slot: SlotId
   readonly example: Example | null
+  /** Cells kept of the example; null: the whole canvas. */
+  readonly kept: Int32Array | null
 }
 
-/** Slots [from, to) of the owned ones, and their states (rows * S, D). */
-export interface Chunk {
-  readonly from: number
-  readonly to: number
-  readonly thought: Thought
-}
+/** Tokens of the kept cells alone. */
+export const pickTokens = (tokens: Uint8Array, kept: Int32Array | null): Uint8Array =>
+  kept === null ? tokens : Uint8Array.from(kept, (cell) => tokens[cell] as number)
 
 /** Cuts `count` slots into chunks of at most `size`. */
 export function chunkBounds(count: number, size: number): { from: number; to: number }[] {
@@ -45,13 +47,6 @@ export function chunkBounds(count: number, size: number): { from: number; to: nu
     from: i * step,
     to: Math.min(count, (i + 1) * step),
   }))
-}
-
-/** The same within every `group` neighbours. */
-export function groupedBounds(count: number, group: number, size: number): { from: number; to: number }[] {
-  return chunkBounds(count, group).flatMap(({ from, to }) =>
-    chunkBounds(to - from, size).map((chunk) => ({ from: from + chunk.from, to: from + chunk.to })),
-  )
 }
 
 /** The states a fresh slot starts from, one row (1, S * D) each, in the order of a thought. */
@@ -76,18 +71,24 @@ export function freshRows({ hInit, lInit }: InitialStates, positions: number): F
 
 /**
  * The states a step starts from, (rows * S, D): those of `before`, but fresh where `reset`. Rows are picked whole, so that
- * whatever a halted slot left behind (even NaN) cannot reach its next example. The caller disposes the result.
+ * whatever a halted slot left behind (even NaN) cannot reach its next example. S may be less than that of `fresh`. The caller disposes the result.
  */
-export function startOf(reset: readonly boolean[], fresh: FreshRows, hidden: number, before?: Thought): Thought {
+export function startOf(
+  reset: readonly boolean[],
+  fresh: FreshRows,
+  [positions, hidden]: readonly [S: number, D: number],
+  before?: Thought,
+): Thought {
   if (before !== undefined && !reset.includes(true)) return before.map((state) => tf.clone(state)) as unknown as Thought
   const rows = reset.length
   const index = Int32Array.from(reset, (isReset, i) => (isReset ? 0 : i + 1))
   const pick = (freshRow: tf.Tensor2D, state?: tf.Tensor2D): tf.Tensor2D =>
     tf.tidy(() => {
-      const width = freshRow.shape[1]
+      const width = positions * hidden
+      const first = width === freshRow.shape[1] ? freshRow : tf.slice(freshRow, [0, 0], [1, width])
       const kept: tf.Tensor2D | undefined = state && tf.reshape(state, [rows, width])
-      const source: tf.Tensor2D = kept === undefined ? freshRow : tf.concat([freshRow, kept], 0)
-      return tf.reshape(gatherRows(source, index), [(rows * width) / hidden, hidden])
+      const source: tf.Tensor2D = kept === undefined ? first : tf.concat([first, kept], 0)
+      return tf.reshape(gatherRows(source, index), [rows * positions, hidden])
     })
   return fresh.map((row, i) => pick(row, before?.[i])) as unknown as Thought
 }

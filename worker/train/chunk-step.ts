@@ -1,7 +1,7 @@
 // One supervision step of a chunk of slots: forward, halting, loss, backward. Weights and carries stay as they are; what the
 // step proposes is returned.
 import * as tf from '@tensorflow/tfjs-core'
-import type { ModelConfig, TrainConfig } from '../../shared/config/run-config.js'
+import type { TrainConfig } from '../../shared/config/run-config.js'
 import type { Step } from '../../shared/ids.js'
 import type { StepSums } from '../../shared/protocol/messages.js'
 import { rngFor } from '../../shared/rng/counter.js'
@@ -12,7 +12,7 @@ import type { Gradients } from '../ops/gradients.js'
 import type { ActState } from './act.js'
 import { continueTarget, transition } from './act.js'
 import type { Example, FreshRows, Lane } from './carry.js'
-import { startOf } from './carry.js'
+import { pickTokens, startOf } from './carry.js'
 import { race } from './chains.js'
 import type { QLogits } from './heads.js'
 import { nextQ, readHeads } from './heads.js'
@@ -30,9 +30,8 @@ export interface StepView extends QLogits {
   readonly qContinueLoss: number
 }
 
-/** What all chunks of a replica share. */
+/** What all chunks of a replica share, but for `trm`, which is as long as their samples. */
 export interface ChunkWork {
-  readonly model: ModelConfig
   readonly train: TrainConfig
   readonly seed: number
   readonly trm: Trm
@@ -44,8 +43,9 @@ export interface ChunkWork {
 }
 
 export interface ChunkInput {
-  /** The states of the chunk as the step before left them. */
-  readonly thought: Thought
+  /** The states of the chunk as the step before left them; undefined if all its slots have halted. */
+  readonly thought: Thought | undefined
+  /** All of one length. */
   readonly lanes: readonly (Lane & { readonly example: Example })[]
   /** (lanes, puzzleEmbDim) */
   readonly rows: Float32Array
@@ -70,19 +70,20 @@ export function stepChunk(
   gradients: Gradients,
   mark: (phase: Phase) => void,
 ): ChunkResult {
-  const { model, train, parameters, trm, ignoreLabel } = work
+  const { train, parameters, trm, ignoreLabel } = work
+  const { model } = trm
   const { vocab, seqLen, hidden, haltMaxSteps } = model
   const batch = lanes.length
   const tokens = new Uint8Array(batch * seqLen)
   const labels = new Uint8Array(batch * seqLen)
-  lanes.forEach(({ example }, i) => {
-    tokens.set(example.inputs, i * seqLen)
-    labels.set(example.labels, i * seqLen)
+  lanes.forEach(({ example, kept }, i) => {
+    tokens.set(pickTokens(example.inputs, kept), i * seqLen)
+    labels.set(pickTokens(example.labels, kept), i * seqLen)
   })
 
   const resets = lanes.map((lane) => lane.halted)
   const stir = trainingStir(model, work.seed, step, lanes)
-  const begun = stirred(startOf(resets, work.fresh, hidden, before), batch, stir)
+  const begun = stirred(startOf(resets, work.fresh, [trm.positions, hidden], before), batch, stir)
   const x = encode(model, parameters, tokens, rows, batch)
   mark('upload')
   const asked = { rows: batch, cells: seqLen, vocab, labels, ignoreLabel }
@@ -157,8 +158,8 @@ function carried(thought: Thought, latents: readonly tf.Tensor2D[] | undefined):
 }
 
 /** Exploration is drawn per slot and step: the same for any number of workers, and again in a replay. */
-function nextState({ model, seed }: ChunkWork, step: Step, lane: Lane, qHalt: number, qContinue: number): ActState {
-  const { haltMaxSteps, haltExplorationProb, halting } = model
+function nextState({ trm, seed }: ChunkWork, step: Step, lane: Lane, qHalt: number, qContinue: number): ActState {
+  const { haltMaxSteps, haltExplorationProb, halting } = trm.model
   const rng = rngFor(seed, 'halt', lane.slot, step)
   const rand = rng.uniform()
   const randint = 2 + Math.floor(rng.uniform() * (haltMaxSteps - 1))

@@ -1,6 +1,7 @@
 // One worker's copy of the training state: parameters, moments and average in the arena, the carries of its slots on the
 // device. A step only proposes (a gradient, a candidate carry); commit adopts it, discard forgets it. Nothing here waits.
 import * as tf from '@tensorflow/tfjs-core'
+import { boxAround, canvasOf, keptCells } from '../../shared/arc/trim.js'
 import { carryOf } from '../../shared/carry.js'
 import type { ModelConfig, TrainConfig } from '../../shared/config/run-config.js'
 import type { ShareSums, TreeNode } from '../../shared/gradients/tree-sum.js'
@@ -13,15 +14,18 @@ import type { Answers, Question } from '../../shared/question.js'
 import { addSums } from '../../shared/step-sums.js'
 import type { Parameters } from '../model/parameters.js'
 import { uploadParameters } from '../model/parameters.js'
-import type { PassObserver, Thought } from '../model/trm.js'
+import type { PassObserver } from '../model/trm.js'
 import { Trm } from '../model/trm.js'
 import { Gradients } from '../ops/gradients.js'
 import { FRESH } from './act.js'
 import { update } from './adam-atan2.js'
-import type { CarryState, Chunk, Example, FreshRows, InitialStates, Lane } from './carry.js'
-import { chunkBounds, freshRows, groupedBounds } from './carry.js'
-import type { Phase, StepView } from './chunk-step.js'
+import { downloadCarries, uploadCarries } from './carries.js'
+import type { CarryState, Example, FreshRows, InitialStates, Lane } from './carry.js'
+import { freshRows } from './carry.js'
+import type { ChunkInput, ChunkResult, ChunkWork, Phase, StepView } from './chunk-step.js'
 import { stepChunk } from './chunk-step.js'
+import type { Chunk } from './chunks.js'
+import { planChunks, statesOf } from './chunks.js'
 import { answersOf, type AskedRows } from './evaluate.js'
 import { groundOf } from './noise.js'
 
@@ -39,7 +43,7 @@ export interface Arena {
 }
 
 export interface ReplicaOptions {
-  /** Slots that go through the network together; the others wait their turn. Default: all. */
+  /** Slots that go through the network together, of whole canvases; of trimmed ones, more. Default: all. */
   readonly microBatch?: number
   /** Mode exact: sums the gradient per group of so many slots in a fixed tree, instead of into arena.grad. */
   readonly groups?: { readonly size: number; readonly sums: ShareSums }
@@ -79,6 +83,7 @@ interface Candidate {
 }
 
 export class Replica {
+  private readonly model: ModelConfig
   private readonly trm: Trm
   private readonly fresh: FreshRows
   private parameters: Parameters
@@ -94,6 +99,7 @@ export class Replica {
     states: InitialStates,
     private readonly options: ReplicaOptions = {},
   ) {
+    this.model = config.model
     for (const name of ['params', 'ema', 'm', 'v', 'grad', 'mean'] as const)
       if (arena[name].length !== layout.elements)
         throw new RangeError(`arena.${name} has ${arena[name].length} elements, the layout ${layout.elements}`)
@@ -109,7 +115,7 @@ export class Replica {
   /** Takes up what the caller wrote into arena.params and arena.ema. */
   reload(): void {
     this.parameters.dispose()
-    this.parameters = uploadParameters(this.config.model, this.layout, this.arena.params)
+    this.parameters = uploadParameters(this.model, this.layout, this.arena.params)
     this.forgetAverage()
   }
 
@@ -117,7 +123,7 @@ export class Replica {
   setSlots(slots: readonly { slot: SlotId; carry: 'keep' | 'reset' | CarryState }[]): void {
     this.discard()
     const before = new Map(this.carries().map((carry) => [carry.slot, carry]))
-    const { zH: width, zL } = carryOf(this.config.model)
+    const { zH: width, zL } = carryOf(this.model)
     const carries = slots.map(({ slot, carry }): CarryState => {
       if (carry === 'reset') {
         return { slot, ...FRESH, example: null, zH: new Float32Array(width), zL: new Float32Array(zL) }
@@ -129,23 +135,31 @@ export class Replica {
       return { ...kept, slot }
     })
     this.disposeChunks(this.chunks)
-    this.lanes = carries.map(({ slot, steps, halted, example }) => ({ slot, steps, halted, example }))
-    this.chunks = this.bounds(carries.length).map(({ from, to }) => {
-      const upload = (state: number): tf.Tensor2D => {
-        const flat = new Float32Array((to - from) * width)
-        carries.slice(from, to).forEach(({ zH, zL }, i) => {
-          flat.set(state === 0 ? zH : zL.subarray((state - 1) * width, state * width), i * width)
-        })
-        return tf.tensor2d(flat, [(to - from) * this.trm.positions, this.config.model.hidden])
-      }
-      return { from, to, thought: this.fresh.map((_, state) => upload(state)) as unknown as Thought }
-    })
+    this.lanes = carries.map(({ slot, steps, halted, example }) => ({
+      slot,
+      steps,
+      halted,
+      example,
+      kept: example === null ? null : this.keptOf(example),
+    }))
+    this.chunks = uploadCarries(this.model, this.plan(this.lanes).flat(), this.lanes, carries)
   }
 
-  /** Micro-batches; in mode exact none reaches over the end of a group, and the first slot begins one. */
-  private bounds(slots: number): { from: number; to: number }[] {
-    const { microBatch = slots, groups } = this.options
-    return groups === undefined ? chunkBounds(slots, microBatch) : groupedBounds(slots, groups.size, microBatch)
+  /** The cells that an example keeps; null: the whole canvas. */
+  private keptOf({ inputs, labels }: Example): Int32Array | null {
+    const { trim } = this.model
+    if (trim === 0) return null
+    const canvas = canvasOf(this.model)
+    return keptCells(boxAround(canvas, inputs, labels), canvas, trim)
+  }
+
+  /** The chunks of a step: in mode exact group by group, of which the first slot begins one. */
+  private plan(lanes: readonly Lane[]): number[][][] {
+    const { microBatch = lanes.length, groups } = this.options
+    const { seqLen, puzzleEmbLen } = this.model
+    const most = (cells: number): number => Math.floor((microBatch * this.trm.positions) / (puzzleEmbLen + cells))
+    const lengths = lanes.map(({ kept }) => kept?.length ?? seqLen)
+    return planChunks(lengths, groups?.size ?? lanes.length, most)
   }
 
   /**
@@ -163,14 +177,13 @@ export class Replica {
     const lanes = this.lanes.map((lane): Lane & { readonly example: Example } => {
       const example = lane.halted ? (takes.get(lane.slot) ?? null) : lane.example
       if (example === null) throw new Error(`slot ${lane.slot} has halted and no example was given for step ${step}`)
-      return { ...lane, example }
+      return { ...lane, example, kept: lane.halted ? this.keptOf(example) : lane.kept }
     })
-    const width = this.config.model.puzzleEmbDim
+    const width = this.model.puzzleEmbDim
     if (rows.length < lanes.length * width)
       throw new RangeError(`${rows.length} puzzle values do not make ${lanes.length} rows of ${width}`)
 
     const { inspect, groups, ignoreLabel = 0 } = this.options
-    const size = groups?.size ?? lanes.length
     const { trm, parameters, fresh } = this
     const work = { ...this.config, trm, parameters, fresh, ignoreLabel, ...(inspect && { inspect }) }
     let gradients = new Gradients()
@@ -186,20 +199,23 @@ export class Replica {
     const after: Lane[] = []
     const chunks: Chunk[] = []
     const sums: StepSums[] = []
-    let groupSums: StepSums[] = []
-    for (const chunk of this.chunks) {
-      const part = lanes.slice(chunk.from, chunk.to)
-      const own = rows.subarray(chunk.from * width, chunk.to * width)
-      const done = stepChunk(work, step, { thought: chunk.thought, lanes: part, rows: own }, gradients, mark)
-      rowGrads.set(done.rowGrads, chunk.from * width)
-      done.biasGrad.forEach((d, i) => (bias[i] = (bias[i] as number) + d))
-      after.push(...done.lanes)
-      chunks.push({ ...chunk, thought: done.thought })
-      groupSums.push(done.sums)
-      if (chunk.to % size !== 0 && chunk.to !== lanes.length) continue
-      sums.push(addSums(groupSums))
-      groupSums = []
-      groups?.sums.add(Math.floor(lanes[chunk.from]!.slot / size), leave)
+    for (const group of this.plan(lanes)) {
+      const parts = group.map((places): StepSums => {
+        const part = places.map((place) => lanes[place] as (typeof lanes)[number])
+        const own = new Float32Array(places.length * width)
+        places.forEach((place, i) => own.set(rows.subarray(place * width, (place + 1) * width), i * width))
+        const done = this.stepOne(work, step, { lanes: part, rows: own }, places, gradients, mark)
+        places.forEach((place, i) => {
+          rowGrads.set(done.rowGrads.subarray(i * width, (i + 1) * width), place * width)
+          after[place] = done.lanes[i] as Lane
+        })
+        done.biasGrad.forEach((d, i) => (bias[i] = (bias[i] as number) + d))
+        chunks.push({ places, thought: done.thought })
+        return done.sums
+      })
+      sums.push(addSums(parts))
+      const first = lanes[group[0]?.[0] ?? 0]
+      if (groups !== undefined && first !== undefined) groups.sums.add(Math.floor(first.slot / groups.size), leave)
     }
     if (groups === undefined) leave(this.arena.grad.fill(0))
     mark('read')
@@ -216,6 +232,24 @@ export class Replica {
       finite: Number.isFinite(total.lossTotal) && [...flats, rowGrads].every((flat) => firstNonFinite(flat) < 0),
       rowGrads,
     }
+  }
+
+  /** A chunk's step from the states that the chunks of the step before hold. */
+  private stepOne(
+    work: ChunkWork,
+    step: Step,
+    { lanes, rows }: Omit<ChunkInput, 'thought'>,
+    places: readonly number[],
+    gradients: Gradients,
+    mark: (phase: Phase) => void,
+  ): ChunkResult {
+    const kept = lanes.flatMap((lane) => (lane.kept === null ? [] : [lane.kept]))
+    const trm = kept.length > 0 ? work.trm.trimmed(kept) : work.trm
+    const thought = statesOf(places, (place) => this.lanes[place]?.halted === true, this.chunks)
+    const done = stepChunk({ ...work, trm }, step, { thought, lanes, rows }, gradients, mark)
+    tf.dispose([...(thought ?? [])])
+    if (trm !== work.trm) trm.dispose()
+    return done
   }
 
   /**
@@ -245,15 +279,7 @@ export class Replica {
 
   /** The carries of the owned slots as of the last commit, copied to the host. */
   carries(): CarryState[] {
-    const { zH: width, zL: latent } = carryOf(this.config.model)
-    return this.chunks.flatMap(({ from, to, thought }) => {
-      const [y, ...z] = thought.map((state) => state.dataSync<'float32'>()) as [Float32Array, ...Float32Array[]]
-      return this.lanes.slice(from, to).map((lane, i) => {
-        const zL = new Float32Array(latent)
-        z.forEach((state, at) => zL.set(state.subarray(i * width, (i + 1) * width), at * width))
-        return { ...lane, zH: y.slice(i * width, (i + 1) * width), zL }
-      })
-    })
+    return downloadCarries(this.model, this.lanes, this.chunks)
   }
 
   /**
@@ -261,8 +287,8 @@ export class Replica {
    * @param question default: the answer after the last step, as the official evaluation
    */
   evaluate(asked: AskedRows, question?: Question): Answers {
-    this.averaged ??= uploadParameters(this.config.model, this.layout, this.arena.ema)
-    const wanted = question ?? { steps: [this.config.model.haltMaxSteps], early: false }
+    this.averaged ??= uploadParameters(this.model, this.layout, this.arena.ema)
+    const wanted = question ?? { steps: [this.model.haltMaxSteps], early: false }
     return answersOf(this.trm, this.averaged, this.fresh, asked, wanted, this.options.microBatch ?? asked.batch)
   }
 
