@@ -191,6 +191,8 @@ class Coordinator {
       seqLen: config.model.seqLen,
       puzzleDim: config.model.puzzleEmbDim,
       question: this.question(config),
+      randomStarts: config.model.start !== 'fixed',
+      onAnswers: (row, answers) => this.inquiry?.onAnswers?.(row, answers),
       votes: config.evaluate.votes,
       maxPayload: bus.maxPayload,
       onProgress: (progress) => observer.evaluating(progress),

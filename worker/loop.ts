@@ -338,13 +338,16 @@ export class WorkerLoop {
     this.send({ type: 'snapshotReady', snapshot, step })
   }
 
-  private async onEvaluate({ evaluation, unit, inputs, rows, ...question }: MessageTo<'evaluate'>): Promise<void> {
+  private async onEvaluate(message: MessageTo<'evaluate'>): Promise<void> {
+    const { evaluation, unit, inputs, rows, draws, chains, ...question } = message
     this.evaluating++
     this.phase = 'evaluating'
     const { preds, q, halts } = await this.ports.compute.call({
       type: 'evaluate',
       inputs: inputs.slice(),
       rows: floatsOf(rows),
+      draws,
+      chains,
       question,
     })
     this.evaluating--

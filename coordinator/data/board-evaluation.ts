@@ -18,7 +18,7 @@ export class BoardEvaluation implements EvaluationSet {
 
   /** @param boards those of the test split, so many */
   constructor(
-    private readonly boards: Boards,
+    readonly boards: Boards,
     count: number,
     { maxPairs }: Pick<EvaluationLimits, 'maxPairs'>,
   ) {

@@ -4,7 +4,7 @@ import { bytesOf } from '../../shared/bytes.js'
 import type { Step, WorkerId } from '../../shared/ids.js'
 import { ENVELOPE_BYTES } from '../../shared/protocol/codec.js'
 import type { CoordinatorMessage, WorkerMessage } from '../../shared/protocol/messages.js'
-import { answerBytes, type Question } from '../../shared/question.js'
+import { answerBytes, type Noise, type Question } from '../../shared/question.js'
 import { rowAnswers, type RowAnswers } from './answers.js'
 import type { EvaluationResult, EvaluationSet } from './result.js'
 import { EvaluationRound, type Unit } from './round.js'
@@ -31,6 +31,8 @@ export interface DeskOptions {
   readonly puzzleDim: number
   /** Asked of every row. The answers after the last step are the result, those after other steps stand beside it. */
   readonly question: Question
+  /** Where the model starts from random states, every row has a start of its own. */
+  readonly randomStarts?: boolean
   /** `kept`: the votes of the rounds before count too (spec 9.1, B5). */
   readonly votes: 'fresh' | 'kept'
   /** Bytes of a message that the bus carries. */
@@ -40,6 +42,10 @@ export interface DeskOptions {
   readonly onProgress: (progress: EvaluationProgress) => void
   readonly onResult: (step: Step, result: EvaluationResult) => void
 }
+
+const NO_NOISE: Noise = { seed: 0, sigma: 0, states: 'answer' }
+/** Of a draw and a chain in a message, at most. */
+const NUMBERS_BYTES = 10
 
 type Answer = Extract<WorkerMessage, { type: 'evaluated' }>
 
@@ -128,7 +134,11 @@ export class EvaluationDesk {
       if (identity === 'mean') vectors.set(table.mean(), i * table.dim)
     })
     const inputs = Buffer.concat(rows.map((row) => row.inputs))
-    const { steps, early, cycles = false } = this.questionOf(unit)
+    const { steps, early, cycles = false, noise = NO_NOISE } = this.questionOf(unit)
+    const own = (i: number): number => (this.options.randomStarts === true ? 1 + unit.from + i : 0)
+    const draws = rows.map(({ draw }, i) => draw ?? own(i))
+    const chains = rows.map(({ chain }) => chain ?? 0)
+    const orNone = (numbers: number[]): number[] => (numbers.every((number) => number === 0) ? [] : numbers)
     return {
       type: 'evaluate',
       evaluation,
@@ -138,6 +148,9 @@ export class EvaluationDesk {
       steps: [...steps],
       early,
       cycles,
+      noise,
+      draws: orNone(draws),
+      chains: orNone(chains),
     }
   }
 
@@ -148,9 +161,10 @@ export class EvaluationDesk {
   }
 
   private unitRows(): number {
-    const { batch, seqLen, puzzleDim, maxPayload } = this.options
+    const { batch, seqLen, puzzleDim, maxPayload, randomStarts } = this.options
     const question = this.set.watch === undefined ? this.options.question : watching(this.options.question)
-    const perRow = Math.max(seqLen + 4 * puzzleDim, answerBytes(question, seqLen))
+    const numbered = randomStarts === true || question.noise !== undefined
+    const perRow = Math.max(seqLen + 4 * puzzleDim + (numbered ? NUMBERS_BYTES : 0), answerBytes(question, seqLen))
     return Math.max(1, Math.min(batch, Math.floor((maxPayload - ENVELOPE_BYTES) / perRow)))
   }
 }

@@ -51,6 +51,10 @@ export interface AskedRow {
   readonly inputs: Uint8Array
   /** `mean`: asked under the mean of all trained rows of the puzzle table instead of its own. */
   readonly identity?: 'mean'
+  /** What its noise and its random start are drawn by; 0: no noise. Absent: 0, or, where the model starts from random states, a number of its own. */
+  readonly draw?: number
+  /** The chain that answers, where the model has several; absent: the first. */
+  readonly chain?: number
 }
 
 export interface EvaluationSet {

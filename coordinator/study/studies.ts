@@ -18,9 +18,10 @@ import { augmentation } from './augmentation.js'
 import { efficiency } from './efficiency.js'
 import { identity } from './identity.js'
 import { recursion } from './recursion.js'
+import { testtime } from './testtime.js'
 import { voting } from './voting.js'
 
-export const STUDIES: readonly Study[] = [voting, identity, recursion, augmentation, efficiency]
+export const STUDIES: readonly Study[] = [voting, identity, recursion, testtime, augmentation, efficiency]
 
 /** @throws ConfigError naming those there are */
 export function studyNamed(name: string): Study {

@@ -4,7 +4,7 @@ import type { StopSignal, Terminal } from '../../shared/ports.js'
 import type { Inquiry } from '../evaluate/inquiry.js'
 import type { Findings } from './record.js'
 
-export const STUDY_NAMES = ['voting', 'identity', 'recursion', 'augmentation', 'efficiency'] as const
+export const STUDY_NAMES = ['voting', 'identity', 'recursion', 'testtime', 'augmentation', 'efficiency'] as const
 export type StudyName = (typeof STUDY_NAMES)[number]
 
 /** What only some studies take; undefined: their default. */
@@ -13,6 +13,10 @@ export interface StudyWishes {
   readonly augmentations: number | undefined
   readonly maxPairs: number | undefined
   readonly resamples: number
+  /** Of `testtime`: noisy rollouts per question, the size of their noise, and which states get it. */
+  readonly rollouts: number
+  readonly sigma: number
+  readonly noiseOn: 'answer' | 'all'
   /** Training steps of each run that a study trains. */
   readonly steps: number | undefined
   /** Measured units of work of `efficiency`. */

@@ -158,7 +158,8 @@ const TO_WORKER = {
   /** Copy the state of this boundary. Dense state is wanted of one worker only. */
   snapshot: record({ snapshot, step, dense: boolean }),
   release: record({ snapshot }),
-  /** Predict with the averaged weights: u8 inputs [n, S0], f32 rows [n, puzzleDim]; steps, early and cycles: a Question. */
+  /** Predict with the averaged weights: u8 inputs [n, S0], f32 rows [n, puzzleDim]; steps, early, cycles and noise: a Question.
+      Per row the number its noise is drawn by, and its chain; an empty list: 0 for all. */
   evaluate: record({
     evaluation: count,
     unit: count,
@@ -167,6 +168,9 @@ const TO_WORKER = {
     steps: list(count, 1024),
     early: boolean,
     cycles: boolean,
+    noise: record({ seed: count, sigma: number, states: oneOf('answer', 'all') }),
+    draws: list(count, 65536),
+    chains: list(count, 65536),
   }),
   /** Measure training and answering of `subject` for so many seconds each. `tokens`: u16 of all samples, one after the
       other, of so many tokens each, the first so many of them the prompt; u8 grids [n, S0] for TRM. */

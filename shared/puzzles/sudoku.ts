@@ -43,6 +43,20 @@ export function noShuffle(side: number): Shuffle {
   return { digits: [...same, side], transpose: false, rows: same, cols: same }
 }
 
+/** An answer to a shuffled board, in tokens, as one to the board itself; tokens that are none of its digits stay as they are. */
+export function unshuffled(tokens: Uint8Array, { digits, transpose, rows, cols }: Shuffle): Uint8Array {
+  const side = rows.length
+  const out = new Uint8Array(side * side)
+  for (let i = 0; i < side; i++)
+    for (let j = 0; j < side; j++) {
+      const [r, c] = [rows[i] as number, cols[j] as number]
+      const token = tokens[i * side + j] as number
+      const digit = digits.indexOf(token - 1)
+      out[transpose ? c * side + r : r * side + c] = digit < 0 ? token : digit + 1
+    }
+  return out
+}
+
 /** Writes the shuffled board as tokens. @param board digits, 0 for empty, row-major, from `from` on */
 export function shuffleInto(
   out: Uint8Array,

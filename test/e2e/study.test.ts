@@ -65,6 +65,17 @@ test('studies of a small checkpoint', options, async (t) => {
     assert.deepEqual(cycles!.rows.at(-1)!.measured, steps!.rows.at(-1)!.measured, 'the last cycle is the last step')
   })
 
+  await t.test('testtime', async () => {
+    const { record } = await study('testtime', '--rollouts', '3', '--augmentations', '2', '--sigma', '0.5')
+    const [rollouts, copies] = record.findings.tables
+    assert.deepEqual(
+      rollouts!.rows.map(({ what }) => what),
+      ['the question as it is, one pass without noise', '1 rollout, with noise', '2 rollouts', '3 rollouts'],
+    )
+    assert.equal(copies!.rows.at(-1)!.what, '3 copies')
+    assert.equal(copies!.rows.at(-1)!.measured[4]!.value, 9, 'three copies of three steps')
+  })
+
   await t.test('efficiency', async () => {
     const { record } = await study('efficiency', '--batches', '4')
     const [batch32, batch1, training] = record.findings.tables[0]!.rows
@@ -88,7 +99,7 @@ test('studies of a small checkpoint', options, async (t) => {
     const program = trmesh(t, ['report', folder])
     assert.equal(await program.ended, 0, program.said())
     const page = readFileSync(join(folder, 'report.html'), 'utf8')
-    for (const name of ['voting', 'identity', 'recursion', 'augmentation', 'efficiency'])
+    for (const name of ['voting', 'identity', 'recursion', 'testtime', 'augmentation', 'efficiency'])
       assert.match(page, new RegExp(`Study: ${name}`))
   })
 

@@ -24,7 +24,17 @@ function ballots(augmentations: number, right: (member: number) => boolean): rea
   return inquiry.ballots
 }
 
-const wishes = { augmentations: undefined, maxPairs: undefined, resamples: 200, steps: undefined, batches: 4, seed: 1 }
+const wishes = {
+  augmentations: undefined,
+  maxPairs: undefined,
+  resamples: 200,
+  steps: undefined,
+  batches: 4,
+  seed: 1,
+  rollouts: 1,
+  sigma: 0.3,
+  noiseOn: 'answer' as const,
+}
 
 test('what the vote adds to the augmented run shows in the vote only', () => {
   // Without augmentations: always wrong. With them: the original wrong, every copy right.

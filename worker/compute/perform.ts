@@ -95,10 +95,10 @@ export function performCommand(performer: Performer, command: Command): Reply {
       }
     }
     case 'evaluate': {
-      const { rows, inputs, question } = command
+      const { rows, inputs, draws, chains, question } = command
       return {
         type: 'evaluated',
-        ...replica.evaluate({ rows, inputs, batch: inputs.length / config.model.seqLen }, question),
+        ...replica.evaluate({ rows, inputs, draws, chains, batch: inputs.length / config.model.seqLen }, question),
       }
     }
     default:

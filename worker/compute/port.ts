@@ -49,6 +49,9 @@ export type Command =
       readonly type: 'evaluate'
       readonly inputs: Uint8Array
       readonly rows: Float32Array
+      /** Of each row; empty: 0 for all. */
+      readonly draws: readonly number[]
+      readonly chains: readonly number[]
       readonly question: Question
     }
   /** Build what is to be measured; then train it and let it answer, and let it go. */

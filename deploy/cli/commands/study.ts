@@ -1,12 +1,12 @@
 // `trmesh study`: the critical reading of TRM, on a checkpoint of one's own.
 import { basename, dirname, join, resolve } from 'node:path'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import type { Setting } from '../../../shared/config/schema.js'
 import { ConfigError } from '../../../shared/errors.js'
 import type { CliContext } from '../context.js'
 import { checkStudyName, listStudies, runStudy, savedRun } from '../entries.js'
 import type { Backend } from '../options.js'
-import { addBackend, addThreads, crewOf, engineSetup, wholeNumber } from '../options.js'
+import { addBackend, addThreads, crewOf, engineSetup, numberFrom, wholeNumber } from '../options.js'
 import { addSettings, configOf } from '../settings.js'
 
 const EXAMPLES = `
@@ -14,6 +14,7 @@ Examples:
   npx trmesh study                                                     what can be asked
   npx trmesh study voting --checkpoint .trmesh/runs/arc1
   npx trmesh study identity --checkpoint RUN --max-pairs 50
+  npx trmesh study testtime --checkpoint RUN --rollouts 32 --augmentations 15       what more steps at test time buy
   npx trmesh study augmentation --checkpoint RUN --augmentations 100 --steps 2000   trains two runs
   npx trmesh study voting --checkpoint RUN --nats nats://10.0.0.1:4222              with workers elsewhere
 
@@ -37,6 +38,9 @@ interface StudyFlags {
   resamples: number
   steps?: number
   batches: number
+  rollouts: number
+  sigma: number
+  noiseOn: 'answer' | 'all'
   backend: Backend
   threads?: number
 }
@@ -44,7 +48,9 @@ interface StudyFlags {
 export function registerStudy(program: Command, context: CliContext): void {
   const command = program
     .command('study')
-    .description('where does the accuracy come from? voting, identity, recursion, augmentation; and what does it cost?')
+    .description(
+      'where does the accuracy come from? voting, identity, recursion, testtime, augmentation; and what does it cost?',
+    )
     .argument('[NAME]', 'which study; without it they are listed')
     .option('--checkpoint <DIR>', 'a checkpoint, or a run, which means its newest')
     .option('--to <FOLDER>', 'where its files go (default: study-NAME in the folder of the run)')
@@ -59,6 +65,13 @@ export function registerStudy(program: Command, context: CliContext): void {
     .option('--resamples <N>', 'resamples behind an interval', wholeNumber(100), 1000)
     .option('--steps <N>', '`augmentation`: steps each run trains (default: those of the checkpoint)', wholeNumber(1))
     .option('--batches <N>', '`efficiency`: units of work timed', wholeNumber(4), 20)
+    .option('--rollouts <N>', '`testtime`: noisy rollouts of every question', wholeNumber(1), 16)
+    .option('--sigma <S>', '`testtime`: standard deviation of their noise', numberFrom(0), 0.3)
+    .addOption(
+      new Option('--noise-on <STATES>', '`testtime`: noise on z_H alone, or on all states')
+        .choices(['answer', 'all'])
+        .default('answer'),
+    )
     .addHelpText('after', EXAMPLES)
   addSettings(addThreads(addBackend(command)), isStudySetting).action(
     async (name: string | undefined, flags: StudyFlags) => {
@@ -91,6 +104,7 @@ async function order(
   const { config: own } = configOf(command, context, 'tiny', { path: saved.dir, text: saved.configText })
   const workers = crewOf(flags.workers, own)
   const { backend, threads, augmentations, maxPairs = own.evaluate.maxPairs, seed, resamples, steps, batches } = flags
+  const { rollouts, sigma, noiseOn } = flags
   const config = {
     ...own,
     // A run of its own name, so that it never meets the one it came from on the same bus.
@@ -101,7 +115,7 @@ async function order(
   return {
     name,
     ...{ config, saved },
-    wishes: { augmentations, maxPairs: flags.maxPairs, resamples, steps, batches, seed },
+    wishes: { augmentations, maxPairs: flags.maxPairs, resamples, steps, batches, rollouts, sigma, noiseOn, seed },
     folder: flags.to === undefined ? join(run, `study-${name}`) : resolve(cwd, flags.to),
     machine: {
       ...{ workers, backend, threads, root, signal, out },

@@ -1,0 +1,77 @@
+// Test questions and their copies, which have the same answer in another guise: relabeled and shuffled Sudokus, mazes turned and
+// mirrored, augmented ARC pairs. Each answer is mapped back, so that answers to different copies compare.
+import { unaugment } from '../../shared/arc/augment.js'
+import { dihedral, DIHEDRALS, inverseDihedral, type Grid } from '../../shared/arc/grid.js'
+import { crop } from '../../shared/arc/tokens.js'
+import { drawShuffle, unshuffled } from '../../shared/puzzles/sudoku.js'
+import { rngFor } from '../../shared/rng/counter.js'
+import { Mt19937 } from '../../shared/rng/mt19937.js'
+import { ArcEvaluation } from './arc-evaluation.js'
+import { BoardEvaluation } from './board-evaluation.js'
+import { encodeReferences } from './encode.js'
+import type { EvaluationSet, TestRow } from './example-source.js'
+
+export interface Copies {
+  readonly questions: number
+  /** Of question q, itself among them as copy 0. */
+  count(question: number): number
+  row(question: number, copy: number): TestRow
+  /** Of an answer to a copy, in tokens: equal for equal answers to the question. */
+  key(question: number, copy: number, preds: Uint8Array): string
+  /** The key of the right answer; undefined where it is not known. */
+  right(question: number): string | undefined
+}
+
+/** @param most copies of a question, itself included @param seed of the shuffles of Sudokus */
+export function copiesOf(set: EvaluationSet, most: number, seed: number): Copies {
+  if (set instanceof ArcEvaluation) return arcCopies(set, most)
+  if (set instanceof BoardEvaluation) return boardCopies(set, most, seed)
+  throw new Error('test rows of neither ARC nor boards')
+}
+
+const keyOf = (cells: ArrayLike<number>): string => String.fromCharCode(...Array.from(cells))
+const gridKey = ({ rows, cols, cells }: Grid): string => keyOf([rows, cols, ...cells])
+
+function arcCopies(set: ArcEvaluation, most: number): Copies {
+  const asked = set.parts.flatMap((part) => part.pairs.map((_, place) => ({ part, place })))
+  const rowOf = (question: number, copy: number): number => {
+    const { part, place } = asked[question]!
+    return part.firstRow + copy * part.pairs.length + place
+  }
+  return {
+    questions: asked.length,
+    count: (question) => Math.min(most, asked[question]!.part.members),
+    row: (question, copy) => set.row(rowOf(question, copy)),
+    key: (question, copy, preds) =>
+      gridKey(
+        unaugment(crop(preds, set.pool.config.canvas), set.pool.augmentation(set.at(rowOf(question, copy)).puzzle)),
+      ),
+    right: (question) => {
+      const { output } = set.at(rowOf(question, 0)).pair
+      return output && gridKey(output)
+    },
+  }
+}
+
+function boardCopies(set: BoardEvaluation, most: number, seed: number): Copies {
+  const { kind, side } = set.boards
+  const shuffleSeed = (question: number, copy: number): number =>
+    copy === 0 ? 0 : rngFor(seed, 'copy', question, copy).u32()
+  const back = (question: number, copy: number, preds: Uint8Array): Uint8Array => {
+    if (copy === 0) return preds
+    if (kind === 'sudoku') return unshuffled(preds, drawShuffle(new Mt19937(shuffleSeed(question, copy)), side))
+    return dihedral({ rows: side, cols: side, cells: preds }, inverseDihedral(copy)).cells
+  }
+  return {
+    questions: set.rows,
+    count: () => (kind === 'maze' ? Math.min(most, DIHEDRALS) : most),
+    row: (question, copy) => {
+      const reference = Uint32Array.of(question, copy, shuffleSeed(question, copy), 0, 0)
+      const tokens = encodeReferences(set.boards, reference)
+      const cells = side * side
+      return { ...set.row(question), inputs: tokens.subarray(0, cells), labels: tokens.subarray(cells) }
+    },
+    key: (question, copy, preds) => keyOf(back(question, copy, preds)),
+    right: (question) => keyOf(set.row(question).labels),
+  }
+}
