@@ -61,15 +61,25 @@ async function compilerFor(log: (line: string) => void, install: boolean): Promi
   return found.program
 }
 
+/** Node's own headers, for libraries that it loads. */
+export const nodeHeaders = (root: string): string =>
+  join(dirname(createRequire(join(root, 'package.json')).resolve('node-api-headers/package.json')), 'include')
+
 async function buildOne(root: string, compiler: string, isa: Isa, target: string): Promise<void> {
-  const headers = join(dirname(createRequire(join(root, 'package.json')).resolve('node-api-headers/package.json')), 'include') // prettier-ignore
   const work = mkdtempSync(join(dirname(target), '.new-'))
   try {
     const what = `the native engine for ${isa.name}`
     const remedy = `use g++ 10 or newer, or clang++ 12 or newer; \`${compiler} --version\` tells yours`
     const build = async ([name, flags]: (typeof SOURCES)[number]): Promise<string> => {
       const object = join(work, `${name}.o`)
-      const args = [...COMMON, ...isa.compilerFlags, ...flags, `-I${headers}`, '-c', join(kernelFolder(root), name)]
+      const args = [
+        ...COMMON,
+        ...isa.compilerFlags,
+        ...flags,
+        `-I${nodeHeaders(root)}`,
+        '-c',
+        join(kernelFolder(root), name),
+      ]
       await compile(compiler, [...args, '-o', object], what, remedy)
       return object
     }

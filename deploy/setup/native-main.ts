@@ -1,15 +1,26 @@
-// npm run native [-- --all]: builds the native engine for this processor; with --all every set, as the tests want them.
+// npm run native [-- --all | --cuda]: builds the native engine for this processor; with --all every set, as the tests want them;
+// with --cuda for NVIDIA GPUs.
 import { describe } from '../../shared/errors.js'
 import { ISAS } from '../../worker/backends/native/isa.js'
 import { setsHere } from '../../worker/backends/native/library.js'
 import { buildNative } from './native-build.js'
+import { buildCuda } from './native-cuda.js'
 
 const log = (line: string): void => void process.stderr.write(`${line}\n`)
+const root = process.cwd()
 const sets = process.argv.includes('--all') ? ISAS : setsHere()
 try {
   const started = performance.now()
-  await buildNative({ root: process.cwd(), log, sets })
-  log(`the native engine is built for ${sets.map((isa) => isa.name).join(', ')} (${((performance.now() - started) / 1000).toFixed(0)} s)`) // prettier-ignore
+  const seconds = (): string => `(${((performance.now() - started) / 1000).toFixed(0)} s)`
+  if (process.argv.includes('--cuda')) {
+    await buildCuda({ root, log })
+    log(
+      `the native engine is built for GPUs ${seconds()}; it has not run on one yet, so only --backend native --gpu N takes it`,
+    )
+  } else {
+    await buildNative({ root, log, sets })
+    log(`the native engine is built for ${sets.map((isa) => isa.name).join(', ')} ${seconds()}`)
+  }
 } catch (error) {
   log(describe(error))
   process.exitCode = 1

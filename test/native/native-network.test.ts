@@ -2,7 +2,6 @@
 // instruction set that this machine can run, both kinds of numbers; the same bits for any number of threads; NaN is not lost.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type * as tf from '@tensorflow/tfjs-core'
 import { compileConfig } from '../../shared/config/compile.js'
 import { initialParams, initialStates } from '../../shared/gradients/init.js'
 import { layoutOf, positionsOf } from '../../shared/gradients/layout.js'
@@ -10,11 +9,11 @@ import { drawOf, slotId, stepOf } from '../../shared/ids.js'
 import { swigluWidth } from '../../shared/sub-layers.js'
 import { selectBackend } from '../../worker/backends/choose.js'
 import type { Isa } from '../../worker/backends/native/isa.js'
-import { Gradients } from '../../worker/ops/gradients.js'
 import { linear } from '../../worker/ops/linear.js'
 import { network } from '../../worker/ops/network.js'
 import { Replica } from '../../worker/train/replica.js'
-import { inputsOf, setsBuilt, setUp, titleOf, type Inputs, type Outputs, type Problem } from '../helpers/native.js'
+import { inputsOf, setsBuilt, setUp, titleOf, type Outputs, type Problem } from '../helpers/native.js'
+import { compute, relativeError } from '../helpers/network-pass.js'
 
 const root = process.cwd()
 const sets = setsBuilt(root)
@@ -33,35 +32,6 @@ const PROBLEMS: readonly Problem[] = [
   { ...base, batch: 7, positions: 6, hidden: 32, heads: 1, mixer: 'mlp', rope: false, inner: 128, layers: 3 },
   { ...base, batch: 2, positions: 24, hidden: 72, heads: 1, mixer: 'mlp', rope: false, inner: 64, mixerInner: 64 },
 ]
-
-/** Forward, forward with saves and backward (twice, so that gradients add up) on the current backend. */
-function compute(problem: Problem, inputs: Inputs): Outputs {
-  const { h, injection, dy, stack, shape } = setUp(problem, inputs, (offset, w) => linear().weight(offset, w))
-  const values = (t: tf.Tensor): Float32Array => t.dataSync<'float32'>().slice()
-  const op = network()
-  const y = values(op.forward(h, injection, stack, shape))
-  const { y: saving, saved } = op.forwardSaving(h, injection, stack, shape)
-  const ySaving = values(saving)
-  const gradients = new Gradients()
-  const dh = values(op.backward(saved, dy, stack, shape, gradients))
-  op.backward(saved, dy, stack, shape, gradients)
-  const total = inputs.weights.flat().reduce((sum, piece) => sum + piece.values.length, 0)
-  const flat = new Float32Array(total)
-  gradients.addTo(flat)
-  return { y, ySaving, dh, gradients: flat }
-}
-
-/** Root mean square of the difference over that of the expected values. */
-function relativeError(actual: Float32Array, expected: Float32Array): number {
-  assert.equal(actual.length, expected.length)
-  let difference = 0
-  let size = 0
-  expected.forEach((value, i) => {
-    difference += ((actual[i] as number) - value) ** 2
-    size += value ** 2
-  })
-  return Math.sqrt(difference / size)
-}
 
 const on = (isa: Isa, precision: 'f32' | 'bf16', threads = 2): Promise<unknown> =>
   selectBackend('native', { root, isa: isa.name, precision, threads })

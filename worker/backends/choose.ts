@@ -3,6 +3,9 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { BackendUnavailable } from '../../shared/errors.js'
 import { registerGradients } from './gradients.js'
+import type { CudaLibrary } from './native/cuda/library.js'
+import { NATIVE_CUDA } from './native/cuda/name.js'
+import { openCuda } from './native/cuda/open.js'
 import { openNative } from './native/open.js'
 import { MATMUL_TOLERANCE, worstMatmulError } from './probe.js'
 import { findTensorflow, gpuNames, openTensorflow, type TensorflowInstall } from './tensorflow.js'
@@ -21,6 +24,8 @@ export interface BackendOptions {
   precision?: 'auto' | 'f32' | 'bf16'
   /** Instruction set of the native engine (TRMESH_ISA). Unset: the best of this processor. */
   isa?: string
+  /** The native engine for GPUs in place of the one that is built here: for tests. */
+  cuda?: CudaLibrary
 }
 
 export interface Backend {
@@ -34,6 +39,8 @@ export interface Backend {
   precision: 'f32' | 'bf16'
   /** Measures for that long what its inner product reaches, in GFLOP/s; only where the engine tells. */
   peak?: (seconds: number) => number
+  /** Bytes of the device's memory that were in use at once; only where the engine tells. */
+  memory?: () => number
 }
 
 /**
@@ -54,7 +61,10 @@ export async function selectBackend(asked: BackendAsked, options: BackendOptions
   }
 }
 
-/** The best that starts, and why not the better ones. A GPU goes to TensorFlow; a CPU is served fastest by our own engine. */
+/**
+ * The best that starts, and why not the better ones. A GPU goes to TensorFlow, and to our own engine only by name: it has not
+ * passed parity on one. A CPU is served fastest by our own engine.
+ */
 async function chooseBest(options: BackendOptions): Promise<Backend> {
   const wantsGpu = isNumber(options.gpu) || (options.gpu !== 'none' && gpuNames().length > 0)
   const starts = wantsGpu ? [startTensorflow, startNative] : [startNative, startTensorflow]
@@ -121,15 +131,13 @@ async function startTensorflow(options: BackendOptions, why: string): Promise<Ba
 }
 
 async function startNative(options: BackendOptions, why: string): Promise<Backend> {
-  if (isNumber(options.gpu)) {
-    throw new BackendUnavailable(
-      `GPU ${options.gpu} was asked for, but the native engine runs on the CPU only`,
-      'ask for the backend `tensorflow` (deploy/tensorflow.sh gpu), or leave the GPU out',
-    )
+  const { root, precision = 'auto', threads, isa, gpu, cuda } = options
+  if (isNumber(gpu)) {
+    const opened = await openCuda(root, { gpu, precision, ...(cuda === undefined ? {} : { library: cuda }) })
+    return { name: 'native', device: `GPU ${gpu}`, why, ...opened }
   }
-  const { root, precision, threads, isa } = options
   const opened = await openNative(root, {
-    precision: precision ?? 'auto',
+    precision,
     ...(threads === undefined ? {} : { threads }),
     ...(isa === undefined ? {} : { isa }),
   })
@@ -148,7 +156,8 @@ async function startWasm(options: BackendOptions, why: string): Promise<Backend>
 
 function checked(backend: Backend): Backend {
   const worst = worstMatmulError()
-  if (tf.getBackend() !== backend.name || !(worst <= MATMUL_TOLERANCE)) {
+  const wanted = backend.name === 'native' && backend.device !== 'CPU' ? NATIVE_CUDA : backend.name
+  if (tf.getBackend() !== wanted || !(worst <= MATMUL_TOLERANCE)) {
     throw new BackendUnavailable(
       `backend ${backend.name} (${backend.detail}) computes wrongly: a matrix product is off by ${worst}`,
       'install it again, or ask for another backend with --backend',

@@ -1,0 +1,56 @@
+// The engine for GPUs with its kernels played on the host (test/native/emulation), compiled once per state of the sources. Not a
+// backend for anybody: hours for what a GPU does in a second.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { compile } from '../../deploy/setup/compiler.js'
+import { nodeHeaders } from '../../deploy/setup/native-build.js'
+import { cudaKernelFolder, type CudaLibrary } from '../../worker/backends/native/cuda/library.js'
+import { kernelFolder, nativeFolder } from '../../worker/backends/native/library.js'
+
+const SOURCES = ['engine.cu', 'addon.cu']
+const PLAYED = ['emulation.cpp', 'runtime.cpp']
+const FLAGS = ['-x', 'c++', '-std=c++17', '-O2', '-fPIC', '-fvisibility=hidden', '-fno-strict-aliasing', '-DNAPI_VERSION=8', '-DTRMESH_EMULATED', '-Wall', '-Wextra', '-Wno-unknown-pragmas'] // prettier-ignore
+
+export const hasCompiler = spawnSync('g++', ['--version']).status === 0
+export const noCompiler = hasCompiler ? false : 'no g++ here'
+
+const emulationFolder = (root: string): string => join(root, 'test', 'native', 'emulation')
+
+function fingerprint(root: string, flags: readonly string[]): string {
+  const hash = createHash('sha256').update(JSON.stringify([FLAGS, flags, process.arch]))
+  const folders = [cudaKernelFolder(root), emulationFolder(root)]
+  const files = folders.flatMap((folder) => readdirSync(folder).sort().map((name) => join(folder, name))) // prettier-ignore
+  for (const file of [...files, join(kernelFolder(root), 'arguments.h')]) hash.update(readFileSync(file))
+  return hash.digest('hex').slice(0, 16)
+}
+
+/** Compiles it, or takes what is there. @param flags more of them, such as those of a sanitizer */
+export async function emulatedCuda(root: string, flags: readonly string[] = []): Promise<CudaLibrary> {
+  const folder = join(nativeFolder(root), '.emulated')
+  const path = join(folder, `${fingerprint(root, flags)}.node`)
+  if (existsSync(path)) return { path, products: '' }
+  mkdirSync(folder, { recursive: true })
+  const work = mkdtempSync(join(folder, 'new-'))
+  try {
+    const include = [emulationFolder(root), cudaKernelFolder(root), nodeHeaders(root)].map((one) => `-I${one}`)
+    const sources = [
+      ...SOURCES.map((name) => join(cudaKernelFolder(root), name)),
+      ...PLAYED.map((name) => join(emulationFolder(root), name)),
+    ]
+    const objects = await Promise.all(
+      sources.map(async (source, i) => {
+        const object = join(work, `${i}.o`)
+        await compile('g++', [...FLAGS, ...flags, ...include, '-c', source, '-o', object], 'the emulated engine', 'see above') // prettier-ignore
+        return object
+      }),
+    )
+    const library = join(work, 'library')
+    await compile('g++', ['-shared', ...flags, ...objects, '-Wl,-Bsymbolic', '-o', library], 'the emulated engine', 'see above') // prettier-ignore
+    renameSync(library, path)
+    return { path, products: '' }
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}

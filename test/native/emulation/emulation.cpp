@@ -1,0 +1,208 @@
+// The threads of a block as fibers of one thread of the host.
+#include "emulation.h"
+#include <cstdlib>
+#include <vector>
+#include <sys/mman.h>
+#if !defined(__x86_64__) || defined(__SANITIZE_ADDRESS__)
+#define TRMESH_UCONTEXT
+#include <ucontext.h>
+#endif
+
+#if !defined(TRMESH_UCONTEXT)
+// Keeps what a call must keep on the present stack, and goes on where another stack left off.
+extern "C" void trmeshSwitch(void **kept, void *next);
+asm(R"(
+.text
+.globl trmeshSwitch
+.hidden trmeshSwitch
+.type trmeshSwitch,@function
+trmeshSwitch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+.size trmeshSwitch, .-trmeshSwitch
+)");
+#endif
+
+namespace emulation {
+
+Place now;
+
+namespace {
+
+/** Threads and warps of a block from the last to the first instead: TRMESH_EMULATION=backwards. */
+bool backwards = false;
+
+constexpr size_t kStack = 64 * 1024;
+constexpr unsigned kLanes = 32;
+
+enum class State { ready, atWarp, atBlock, done };
+
+struct Fiber {
+  char *stack = nullptr;
+  State state = State::done;
+  dim3 thread;
+#if defined(TRMESH_UCONTEXT)
+  ucontext_t context;
+#else
+  void *sp = nullptr;
+#endif
+};
+
+struct Slots {
+  alignas(16) char bytes[2][kLanes][64];
+  int side = 0;
+};
+
+std::vector<Fiber> fibers;
+std::vector<Slots> slots;
+Fiber *running = nullptr;
+unsigned runningAt = 0;
+void (*bodyOf)(void *) = nullptr;
+void *givenTo = nullptr;
+std::vector<uint32_t> shared;
+#if defined(TRMESH_UCONTEXT)
+ucontext_t scheduler;
+#else
+void *scheduler = nullptr;
+#endif
+
+void leave(State state) {
+  running->state = state;
+#if defined(TRMESH_UCONTEXT)
+  swapcontext(&running->context, &scheduler);
+#else
+  trmeshSwitch(&running->sp, scheduler);
+#endif
+}
+
+void enter() {
+  bodyOf(givenTo);
+  leave(State::done);
+  std::abort();
+}
+
+void prepare(Fiber &fiber) {
+  if (fiber.stack == nullptr)
+    fiber.stack = static_cast<char *>(mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  fiber.state = State::ready;
+#if defined(TRMESH_UCONTEXT)
+  getcontext(&fiber.context);
+  fiber.context.uc_stack.ss_sp = fiber.stack;
+  fiber.context.uc_stack.ss_size = kStack;
+  fiber.context.uc_link = nullptr;
+  makecontext(&fiber.context, enter, 0);
+#else
+  // Six registers, then where `ret` goes; at the entry of a function the stack is 8 off a multiple of 16.
+  void **top = reinterpret_cast<void **>(fiber.stack + kStack) - 2;
+  *top = reinterpret_cast<void *>(&enter);
+  fiber.sp = top - 6;
+  for (int i = 0; i < 6; i++) static_cast<void **>(fiber.sp)[i] = nullptr;
+#endif
+}
+
+void resume(unsigned i) {
+  running = &fibers[i];
+  runningAt = i;
+  now.thread = running->thread;
+#if defined(TRMESH_UCONTEXT)
+  swapcontext(&scheduler, &running->context);
+#else
+  trmeshSwitch(&scheduler, running->sp);
+#endif
+}
+
+unsigned count(unsigned from, unsigned to, State state) {
+  unsigned found = 0;
+  for (unsigned i = from; i < to; i++) found += fibers[i].state == state;
+  return found;
+}
+
+/** Runs the lanes [from, to) until all of them wait for the block or are done. */
+void advanceWarp(unsigned from, unsigned to) {
+  for (;;) {
+    for (unsigned i = from; i < to; i++) {
+      const unsigned at = backwards ? to - 1 - (i - from) : i;
+      if (fibers[at].state == State::ready) resume(at);
+    }
+    const unsigned waiting = count(from, to, State::atWarp);
+    if (waiting == 0) return;
+    if (waiting != to - from) throw std::logic_error("lanes of one warp wait at different places");
+    slots[from / kLanes].side ^= 1;
+    for (unsigned i = from; i < to; i++) fibers[i].state = State::ready;
+  }
+}
+
+void runBlock(unsigned threads) {
+  for (unsigned i = 0; i < threads; i++) prepare(fibers[i]);
+  const unsigned warps = (threads + kLanes - 1) / kLanes;
+  for (;;) {
+    for (unsigned w = 0; w < warps; w++) {
+      const unsigned warp = backwards ? warps - 1 - w : w, from = warp * kLanes;
+      advanceWarp(from, from + kLanes < threads ? from + kLanes : threads);
+    }
+    const unsigned waiting = count(0, threads, State::atBlock);
+    if (waiting == 0) return;
+    if (waiting + count(0, threads, State::done) != threads || count(0, threads, State::done) % kLanes != 0)
+      throw std::logic_error("threads of one block wait at different places");
+    for (unsigned i = 0; i < threads; i++)
+      if (fibers[i].state == State::atBlock) fibers[i].state = State::ready;
+  }
+}
+
+} // namespace
+
+void launchThreads(dim3 grid, dim3 block, size_t sharedBytes, void (*body)(void *), void *given) {
+  const unsigned threads = block.x * block.y * block.z;
+  if (threads == 0 || threads > 1024) throw std::logic_error("a block has " + std::to_string(threads) + " threads");
+  if (grid.y > 65535 || grid.z > 65535) throw std::logic_error("a grid is too large");
+  if (sharedBytes > 227 * 1024) throw std::logic_error("a block wants too much shared memory");
+  if (fibers.size() < threads) fibers.resize(threads);
+  if (slots.size() < (threads + kLanes - 1) / kLanes) slots.resize((threads + kLanes - 1) / kLanes);
+  const char *order = std::getenv("TRMESH_EMULATION");
+  backwards = order != nullptr && std::strcmp(order, "backwards") == 0;
+  bodyOf = body;
+  givenTo = given;
+  now.blockSize = block;
+  now.gridSize = grid;
+  for (unsigned i = 0; i < threads; i++)
+    fibers[i].thread = dim3(i % block.x, i / block.x % block.y, i / (block.x * block.y));
+  // Exactly as large as asked for, so that a tool that watches memory sees what reaches past it.
+  shared = std::vector<uint32_t>(sharedBytes / 4);
+  for (unsigned z = 0; z < grid.z; z++)
+    for (unsigned y = 0; y < grid.y; y++)
+      for (unsigned x = 0; x < grid.x; x++) {
+        now.block = dim3(x, y, z);
+        for (uint32_t &word : shared) word = 0xffffffffu; // NaN as f32 and as bf16
+        runBlock(threads);
+      }
+}
+
+void *sharedMemory() { return shared.data(); }
+void waitForBlock() { leave(State::atBlock); }
+unsigned lane() { return runningAt % kLanes; }
+
+void exchange(const void *mine, size_t bytes) {
+  Slots &own = slots[runningAt / kLanes];
+  std::memcpy(own.bytes[own.side ^ 1][lane()], mine, bytes);
+  leave(State::atWarp);
+}
+
+const void *slot(unsigned lane) {
+  const Slots &own = slots[runningAt / kLanes];
+  return own.bytes[own.side][lane];
+}
+
+} // namespace emulation

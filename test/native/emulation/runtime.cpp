@@ -1,0 +1,107 @@
+// The device's memory on the host: a block of its own for every array, filled with NaN, so that tools and tests see what reaches
+// past it and what nobody wrote. Products are plain loops.
+#include "runtime.h"
+#include <cstdlib>
+#include <map>
+#include <new>
+#include <vector>
+#include "products.h"
+
+namespace trmesh {
+
+namespace {
+
+class HostRuntime final : public Runtime {
+public:
+  ~HostRuntime() override {
+    for (const auto &one : sizes_) std::free(one.first);
+  }
+  Stream stream() const override { return 0; }
+  void *allocate(size_t bytes) override {
+    const size_t whole = static_cast<size_t>(roundUp(static_cast<long>(bytes == 0 ? 1 : bytes), 256));
+    void *memory = std::aligned_alloc(256, whole);
+    if (memory == nullptr) throw std::bad_alloc();
+    std::memset(memory, 0xff, whole);
+    sizes_[memory] = whole;
+    used_ += whole;
+    most_ = used_ > most_ ? used_ : most_;
+    return memory;
+  }
+  void release(void *memory) override {
+    const auto at = sizes_.find(memory);
+    if (at == sizes_.end()) std::abort();
+    used_ -= at->second;
+    std::memset(memory, 0xff, at->second);
+    sizes_.erase(at);
+    std::free(memory);
+  }
+  void toDevice(void *to, const void *from, size_t bytes) override { std::memcpy(to, from, bytes); }
+  void toHost(void *to, const void *from, size_t bytes) override { std::memcpy(to, from, bytes); }
+  void clear(void *memory, size_t bytes) override { std::memset(memory, 0, bytes); }
+  void wait() override {}
+  std::string name() const override { return "no GPU: its kernels played on the host, for tests"; }
+  size_t used() const override { return used_; }
+  size_t mostUsed() const override { return most_; }
+  void enter() const override {}
+
+private:
+  std::map<void *, size_t> sizes_;
+  size_t used_ = 0, most_ = 0;
+};
+
+class HostProducts final : public Products {
+public:
+  void multiply(Number in, const Operand &a, const Operand &b, Number out, void *c, long stride, long m, long n, long k,
+                float beta) override {
+    mustFit(a, b, in, stride, n);
+    const std::vector<float> right = plain(b, in, k, n);
+    std::vector<float> sums(static_cast<size_t>(n));
+    for (long i = 0; i < m; i++) {
+      for (float &sum : sums) sum = 0;
+      for (long l = 0; l < k; l++) {
+        const float x = at(a, in, i, l);
+        const float *row = right.data() + l * n;
+        for (long j = 0; j < n; j++) sums[static_cast<size_t>(j)] += x * row[j];
+      }
+      for (long j = 0; j < n; j++) put(c, out, i * stride + j, sums[static_cast<size_t>(j)], beta);
+    }
+  }
+  std::string name() const override { return "plain loops"; }
+
+private:
+  /** What the library on a GPU wants of bf16: every row begins at a multiple of 16 bytes. */
+  static void mustFit(const Operand &a, const Operand &b, Number in, long stride, long n) {
+    if (in != Number::bf16) return;
+    const auto aligned = [](const Operand &one) { return one.stride % 8 == 0 && reinterpret_cast<uintptr_t>(one.data) % 16 == 0; };
+    if (!aligned(a) || !aligned(b) || stride % 8 != 0 || n % 8 != 0)
+      throw std::logic_error("an operand of a product is not aligned");
+  }
+  static float element(const void *data, Number number, long i) {
+    return number == Number::f32 ? static_cast<const float *>(data)[i] : widen(static_cast<const bf16 *>(data)[i]);
+  }
+  static float at(const Operand &x, Number number, long row, long column) {
+    return element(x.data, number, x.turned ? column * x.stride + row : row * x.stride + column);
+  }
+  static std::vector<float> plain(const Operand &x, Number number, long rows, long columns) {
+    std::vector<float> all(static_cast<size_t>(rows * columns));
+    for (long r = 0; r < rows; r++)
+      for (long c = 0; c < columns; c++) all[static_cast<size_t>(r * columns + c)] = at(x, number, r, c);
+    return all;
+  }
+  static void put(void *c, Number number, long i, float value, float beta) {
+    if (beta != 0) value += beta * element(c, number, i);
+    if (number == Number::f32) static_cast<float *>(c)[i] = value;
+    else static_cast<bf16 *>(c)[i] = narrow<bf16>(value);
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Runtime> openRuntime(int device) {
+  if (device != 0) throw std::runtime_error("there is no GPU " + std::to_string(device) + " here, only 1");
+  return std::make_unique<HostRuntime>();
+}
+
+std::unique_ptr<Products> openProducts(Runtime &, const std::string &) { return std::make_unique<HostProducts>(); }
+
+} // namespace trmesh

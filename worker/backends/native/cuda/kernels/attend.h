@@ -1,0 +1,48 @@
+// Attention by the kernels that fit: matrix instructions for bf16, plain ones for f32.
+#pragma once
+#include "attention-plain.cuh"
+#include "attention-tiles.cuh"
+
+namespace trmesh {
+
+constexpr int kMostHeadSize = 128;
+
+/** The kernels for heads of up to SIZE channels. */
+struct TileKernels {
+  decltype(&attendTiles<16>) forward;
+  decltype(&attendTilesBack<16, false>) queriesBack, keysBack;
+  size_t forwardBytes, backBytes;
+};
+template <int SIZE> TileKernels tileKernelsOf() {
+  return {attendTiles<SIZE>, attendTilesBack<SIZE, false>, attendTilesBack<SIZE, true>, kForwardBytes<SIZE>, kBackBytes<SIZE>};
+}
+inline TileKernels tileKernelsFor(int size) {
+  return size <= 16   ? tileKernelsOf<16>()
+         : size <= 32 ? tileKernelsOf<32>()
+         : size <= 64 ? tileKernelsOf<64>()
+                      : tileKernelsOf<128>();
+}
+
+inline void attend(Stream stream, const float *qkv, float *context, float *logSums, const HeadShape &shape) {
+  run(stream, overOwners(shape, kPlainWarps, kPlainWarps * kWarp, 0), attendPlain<float>, qkv, context, logSums, shape);
+}
+inline void attend(Stream stream, const bf16 *qkv, bf16 *context, float *logSums, const HeadShape &shape) {
+  const TileKernels kernels = tileKernelsFor(shape.size);
+  run(stream, overOwners(shape, kOwners, kTileWarps * kWarp, kernels.forwardBytes), kernels.forward, qkv, context, logSums, shape);
+}
+
+inline void attendBack(Stream stream, const float *qkv, const float *dContext, const float *logSums, const float *inner,
+                       float *dQkv, const HeadShape &shape) {
+  const Launch how = overOwners(shape, kPlainWarps, kPlainWarps * kWarp, 0);
+  run(stream, how, attendPlainBack<float, false>, qkv, dContext, logSums, inner, dQkv, shape);
+  run(stream, how, attendPlainBack<float, true>, qkv, dContext, logSums, inner, dQkv, shape);
+}
+inline void attendBack(Stream stream, const bf16 *qkv, const bf16 *dContext, const float *logSums, const float *inner, bf16 *dQkv,
+                       const HeadShape &shape) {
+  const TileKernels kernels = tileKernelsFor(shape.size);
+  const Launch how = overOwners(shape, kOwners, kTileWarps * kWarp, kernels.backBytes);
+  run(stream, how, kernels.queriesBack, qkv, dContext, logSums, inner, dQkv, shape);
+  run(stream, how, kernels.keysBack, qkv, dContext, logSums, inner, dQkv, shape);
+}
+
+} // namespace trmesh

@@ -1,0 +1,92 @@
+// Memory and order of work on a GPU: one stream, and allocations that follow it, from a pool that keeps what it has.
+#include "runtime.h"
+#include <stdexcept>
+
+namespace trmesh {
+
+namespace {
+
+class CudaRuntime final : public Runtime {
+public:
+  explicit CudaRuntime(int device) : device_(device) {
+    int devices = 0;
+    const cudaError_t counted = cudaGetDeviceCount(&devices);
+    if (counted == cudaErrorInsufficientDriver)
+      throw std::runtime_error("there is no NVIDIA driver here, or one older than CUDA " + std::to_string(CUDART_VERSION / 1000));
+    if (counted != cudaErrorNoDevice) must(counted, "the GPUs cannot be counted");
+    if (device < 0 || device >= devices)
+      throw std::runtime_error("there is no GPU " + std::to_string(device) + " here, only " + std::to_string(devices));
+    enter();
+    must(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "no stream");
+    must(cudaDeviceGetDefaultMemPool(&pool_, device), "no memory pool");
+    uint64_t all = UINT64_MAX;
+    must(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &all), "the memory pool");
+    must(cudaGetDeviceProperties(&properties_, device), "the GPU's properties");
+    if (properties_.major < 8)
+      throw std::runtime_error(name() + " is older than what the kernels are made for (compute capability 8.0)");
+  }
+  ~CudaRuntime() override {
+    if (stream_ != nullptr) cudaStreamDestroy(stream_);
+  }
+
+  Stream stream() const override { return stream_; }
+  void enter() const override { must(cudaSetDevice(device_), "the GPU does not answer"); }
+
+  void *allocate(size_t bytes) override {
+    void *memory = nullptr;
+    const cudaError_t status = cudaMallocAsync(&memory, bytes == 0 ? 256 : bytes, stream_);
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError(); // it is told here, not at the next call
+      throw std::runtime_error("the GPU has no room for " + std::to_string(bytes >> 20) + " MB more; it holds " +
+                               std::to_string(used() >> 20) + " MB of ours: take fewer slots, or --recompute");
+    }
+    must(status, "memory of the GPU");
+    return memory;
+  }
+  void release(void *memory) override { cudaFreeAsync(memory, stream_); }
+
+  void toDevice(void *to, const void *from, size_t bytes) override {
+    must(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "a copy to the GPU");
+    // Memory that is not pinned has been read when the call returns; pinned memory has not.
+    if (isPinned(from)) wait();
+  }
+  void toHost(void *to, const void *from, size_t bytes) override {
+    must(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "a copy from the GPU");
+    wait();
+  }
+  void clear(void *memory, size_t bytes) override { must(cudaMemsetAsync(memory, 0, bytes, stream_), "clearing memory"); }
+  void wait() override { must(cudaStreamSynchronize(stream_), "the GPU"); }
+
+  std::string name() const override {
+    return std::string(properties_.name) + " (compute capability " + std::to_string(properties_.major) + "." +
+           std::to_string(properties_.minor) + ", " + std::to_string(properties_.totalGlobalMem >> 30) + " GB)";
+  }
+  size_t used() const override { return attribute(cudaMemPoolAttrUsedMemCurrent); }
+  size_t mostUsed() const override { return attribute(cudaMemPoolAttrUsedMemHigh); }
+
+private:
+  static bool isPinned(const void *memory) {
+    cudaPointerAttributes found;
+    if (cudaPointerGetAttributes(&found, memory) != cudaSuccess) {
+      cudaGetLastError();
+      return false;
+    }
+    return found.type == cudaMemoryTypeHost;
+  }
+  size_t attribute(cudaMemPoolAttr which) const {
+    uint64_t bytes = 0;
+    must(cudaMemPoolGetAttribute(pool_, which, &bytes), "the memory pool");
+    return bytes;
+  }
+
+  int device_;
+  cudaStream_t stream_ = nullptr;
+  cudaMemPool_t pool_ = nullptr;
+  cudaDeviceProp properties_{};
+};
+
+} // namespace
+
+std::unique_ptr<Runtime> openRuntime(int device) { return std::make_unique<CudaRuntime>(device); }
+
+} // namespace trmesh
