@@ -25,12 +25,20 @@ export interface Recursion {
   readonly graded: number
 }
 
-type Recursive = Pick<ModelConfig, 'states' | 'networks' | 'gradient' | 'gradedCycles' | 'hCycles' | 'lCycles'>
+type Recursive = Pick<
+  ModelConfig,
+  'states' | 'networks' | 'gradient' | 'gradedCycles' | 'gradedCalls' | 'hCycles' | 'lCycles'
+>
 
 export function recursionOf(model: Recursive): Recursion {
   const { inits, cycle } = cycleOf(model)
-  const graded = model.gradient === 'last' ? Math.min(2, cycle.length) : model.gradedCycles * cycle.length
-  return { inits, cycle, graded }
+  return { inits, cycle, graded: gradedOf(model, cycle.length) }
+}
+
+/** Truncation inside a cycle (gradedCalls) is that of URM (arXiv 2512.14693): of eight loops the first two are not differentiated. */
+function gradedOf({ gradient, gradedCycles, gradedCalls }: Recursive, calls: number): number {
+  if (gradedCalls > 0) return gradedCalls
+  return gradient === 'last' ? Math.min(2, calls) : gradedCycles * calls
 }
 
 /** Latent thoughts that a carry holds: those of the recursion, once for every chain. */
@@ -73,7 +81,12 @@ function cycleOf({ states, networks, lCycles: n }: Recursive): Omit<Recursion, '
 }
 
 /** Layers of each network: H answers, L thinks. 0: the model has no such network. */
-export function layersOf({ states, networks, layers, hLayers }: ModelConfig): {
+export function layersOf({
+  states,
+  networks,
+  layers,
+  hLayers,
+}: Pick<ModelConfig, 'states' | 'networks' | 'layers' | 'hLayers'>): {
   readonly H: number
   readonly L: number
 } {

@@ -1,6 +1,7 @@
 // Do these tensors belong to this network? Official names with any of their prefixes, shapes against the layout; everything
 // that does not fit is said at once, with the network that the shapes tell of. Names and shapes: spec 1.2.
 import { compileConfig } from '../../shared/config/compile.js'
+import { MIXER_NAMES } from '../../shared/config/model-name.js'
 import type { ModelConfig } from '../../shared/config/run-config.js'
 import { PRESET_NAMES, type PresetName } from '../../shared/config/schema.js'
 import { CheckpointRefused } from '../../shared/errors.js'
@@ -101,6 +102,9 @@ export interface Inferred {
   readonly latents: number
   readonly vocab: number
   readonly mixer: ModelConfig['mixer']
+  readonly swiglu: ModelConfig['swiglu']
+  /** Of Mamba-2; undefined where there is none. */
+  readonly mamba: Pick<ModelConfig, 'stateSize' | 'stateHead'> | undefined
   readonly learnedPositions: boolean
   /** Undefined where no whole or half number gives the widths found. */
   readonly expansion: number | undefined
@@ -127,6 +131,13 @@ export function inferModel(tensors: ReadonlyMap<string, NamedShape>): Inferred |
   const names = [...tensors.keys()]
   const layersNamed = (network: 'H' | 'L'): number =>
     new Set(names.filter((name) => name.startsWith(`${network}_level.layers.`)).map((name) => name.split('.')[2])).size
+  const mambaIn = (name: string | undefined): Inferred['mamba'] => {
+    const heads = size(name ?? '', 0)
+    const channels = size(name?.replace('A_log', 'norm.weight') ?? '', 0)
+    const convolved = size(name?.replace('A_log', 'conv1d.bias') ?? '', 0)
+    if (heads === undefined || channels === undefined || convolved === undefined) return undefined
+    return { stateSize: (convolved - channels) / 2, stateHead: channels / heads }
+  }
   const [H, L] = [layersNamed('H'), layersNamed('L')]
   const first = `${L > 0 ? 'L' : 'H'}_level.layers.0`
   const inner = size(`${first}.mlp.gate_up_proj.weight`, 0)
@@ -141,6 +152,8 @@ export function inferModel(tensors: ReadonlyMap<string, NamedShape>): Inferred |
     latents,
     vocab,
     mixer: mixerNamed(names.filter((name) => name.startsWith(`${first}.`)).map((name) => name.split('.')[3])),
+    swiglu: tensors.has(`${first}.${FEED_FORWARD}.dwconv.weight`) ? 'conv' : 'plain',
+    mamba: mambaIn(names.find((name) => name.startsWith(first) && name.endsWith('.A_log'))),
     learnedPositions: tensors.has('embed_pos.embedding_weight'),
     expansion: halves.find((expansion) => 2 * swigluWidth(hidden, expansion) === inner),
     positions: size(`${first}.mlp_t.gate_up_proj.weight`, 1) ?? size('embed_pos.embedding_weight', 0),
@@ -159,10 +172,13 @@ export function presetsThatFit(found: Inferred): PresetName[] {
     return (
       model.hidden === found.hidden &&
       model.layers === found.layers &&
-      layersOf(model).H === (found.networks === 'two' ? found.hLayers || found.layers : 0) &&
+      layersOf(model).H === layersOf(found).H &&
       model.states === found.states &&
       model.vocab === found.vocab &&
       model.mixer === found.mixer &&
+      model.swiglu === found.swiglu &&
+      (found.mamba === undefined ||
+        (model.stateSize === found.mamba.stateSize && model.stateHead === found.mamba.stateHead)) &&
       model.expansion === found.expansion &&
       (model.positions === 'learned') === found.learnedPositions &&
       model.puzzleEmbDim === found.puzzleEmbDim &&
@@ -176,17 +192,21 @@ function remedyFor(tensors: ReadonlyMap<string, NamedShape>): string {
   if (found === undefined)
     return 'the file must hold a state_dict of TRM with the names of the official code; other networks are not read'
   const { hidden, layers, vocab, mixer, expansion, positions, puzzles, puzzleEmbDim, learnedPositions } = found
-  const { networks, hLayers, states, latents } = found
+  const { networks, hLayers, states, latents, swiglu, mamba } = found
   const about =
-    `the file holds a ${networks === 'two' ? 'model of two networks' : `TRM-${mixer === 'mlp' ? 'MLP' : 'Att'}`} of ${layers} layers, ${hidden} wide, with ${vocab} tokens` +
+    `the file holds a ${networks === 'two' ? 'model of two networks' : `TRM-${MIXER_NAMES[mixer]}`} of ${layers} layers, ${hidden} wide, with ${vocab} tokens` +
     `${positions === undefined ? '' : `, ${positions} positions`}${learnedPositions ? ' (learned)' : ''}` +
     `${puzzles === 0 ? ' and no puzzle table' : ` and ${puzzles} puzzle rows`}`
   const presets = presetsThatFit(found)
   if (presets.length > 0) return `${about}: import it with --preset ${presets.join(' or --preset ')}`
-  const place = learnedPositions ? 'learned' : mixer === 'mlp' ? 'none' : 'rope'
+  const attends = Object.values(MIXERS[mixer]).includes('attention')
+  const place = learnedPositions ? 'learned' : attends ? 'rope' : 'none'
   const flags = [
     KINDS[vocab] === undefined ? '' : `--data.kind ${KINDS[vocab]}`,
     `--model.hidden ${hidden} --model.layers ${layers} --model.mixer ${mixer} --model.positions ${place}`,
+    swiglu === 'plain' ? '' : `--model.swiglu ${swiglu}`,
+    mamba === undefined ? '' : `--model.stateSize ${mamba.stateSize} --model.stateHead ${mamba.stateHead}`,
+    mamba === undefined ? '' : '--model.scan as it was trained',
     networks === 'two' ? '--model.networks two --model.gradient last --model.halting continue (as HRM)' : '',
     hLayers === 0 ? '' : `--model.hLayers ${hLayers}`,
     states === 'two' ? '' : `--model.states ${states}`,

@@ -82,6 +82,8 @@ export const MEMORY = {
 export const PUZZLE_ROWS: Partial<Readonly<Record<PresetName, number>>> = {
   arc1: 876_406,
   arc2: 1_191_730,
+  'hybrid-arc1': 876_406,
+  'urm-arc1': 876_406,
   'hrm-arc1': 876_406,
 }
 

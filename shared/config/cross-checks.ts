@@ -2,6 +2,8 @@
 import { SUDOKU_SIDES } from '../puzzles/sudoku.js'
 import type { RunConfig } from './run-config.js'
 import { groupsOf } from '../gradients/group-tree.js'
+import { callsOf } from '../recursion.js'
+import { MAMBA_EXPAND, MIXERS } from '../sub-layers.js'
 import { DATA_SOURCES, isNamedSource } from './settings-data.js'
 
 /** Grids of the published puzzles, and those that are generated in smaller sizes too. */
@@ -14,23 +16,41 @@ export function crossProblems({ model, data, train, reduce, cluster }: RunConfig
   const headSize = model.hidden / model.heads
   const grid = GRID[data.kind]
   const sources: readonly string[] = DATA_SOURCES[data.kind]
+  const mixes = Object.values(MIXERS[model.mixer])
+  const attends = mixes.includes('attention')
+  const inner = MAMBA_EXPAND * model.hidden
+  const calls = callsOf(model).length
   const checks: readonly (string | false)[] = [
     model.hidden % model.heads !== 0 &&
       `model.hidden (${model.hidden}) must be a multiple of model.heads (${model.heads})`,
-    model.mixer === 'attention' &&
+    attends &&
       model.positions === 'rope' &&
       Number.isInteger(headSize) &&
       headSize % 2 !== 0 &&
       `model.hidden / model.heads (${headSize}) must be even for model.positions rope`,
-    model.mixer === 'mlp' &&
+    !attends &&
       model.positions === 'rope' &&
-      'model.positions rope has no effect with model.mixer mlp; set model.positions to none',
+      `model.positions rope has no effect with model.mixer ${model.mixer}; set model.positions to none`,
     model.trim > 0 &&
       data.kind !== 'arc' &&
       `model.trim (${model.trim}) must be 0 for data.kind ${data.kind}, whose boards fill their canvas`,
     model.trim > 0 &&
       (model.mixer !== 'attention' || model.positions === 'learned') &&
       `model.trim (${model.trim}) must be 0 with model.mixer ${model.mixer} and model.positions ${model.positions}: only attention with rope, or none, takes samples of any length`,
+    model.trim > 0 &&
+      model.swiglu === 'conv' &&
+      `model.trim (${model.trim}) must be 0 with model.swiglu conv, which would join cells that are not neighbours`,
+    mixes.includes('mamba') &&
+      inner % model.stateHead !== 0 &&
+      `model.stateHead (${model.stateHead}) must divide ${inner}, ${MAMBA_EXPAND} times model.hidden`,
+    !mixes.includes('mamba') &&
+      (model.scan !== 'causal' || model.stateSize !== 128 || model.stateHead !== 64) &&
+      `model.scan, model.stateSize and model.stateHead have no effect with model.mixer ${model.mixer}; leave them out, or set it to mamba or hybrid`,
+    model.gradedCalls > calls &&
+      `model.gradedCalls (${model.gradedCalls}) must be at most the calls of a supervision step (${calls})`,
+    model.gradedCalls > 0 &&
+      (model.gradient === 'last' || model.gradedCycles > 1) &&
+      `model.gradedCalls (${model.gradedCalls}) must be 0 with model.gradient last or model.gradedCycles above 1`,
     model.networks === 'shared' &&
       model.hLayers !== 0 &&
       `model.hLayers (${model.hLayers}) must be 0 with model.networks shared, which has no H of its own`,

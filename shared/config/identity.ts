@@ -11,12 +11,17 @@ const NEWER = {
   states: 'two',
   gradient: 'cycle',
   gradedCycles: 1,
+  gradedCalls: 0,
   halting: 'halt',
   start: 'fixed',
   startStd: 1,
   stepNoise: 0,
   chains: 1,
   trim: 0,
+  swiglu: 'plain',
+  scan: 'causal',
+  stateSize: 128,
+  stateHead: 64,
 } as const
 
 export interface RunIdentity {

@@ -1,24 +1,54 @@
-// What a network is called where people read of it: TRM-Att, TRM-MLP, HRM, a transformer, and what of it is not as published.
+// What a network is called where people read of it: TRM-Att, TRM-MLP, HRM, URM, a transformer, and what of it is not as published.
 import type { ModelConfig } from './run-config.js'
 
+/** Behind TRM- and HRM-. */
+export const MIXER_NAMES: Readonly<Record<ModelConfig['mixer'], string>> = {
+  attention: 'Att',
+  mlp: 'MLP',
+  mamba: 'Mamba2',
+  hybrid: 'Mamba2Att',
+}
+
+type Notes = readonly (string | false)[]
+
+/** What is remarkable in any family. */
+const ofLayers = ({ swiglu, scan, gradedCalls }: ModelConfig): Notes => [
+  swiglu === 'conv' && 'ConvSwiGLU',
+  scan === 'bidirectional' && 'bidirectional scan',
+  gradedCalls > 0 && `gradient of ${gradedCalls} calls`,
+]
+
+/** How states begin and go on, and of which cells. */
+const ofStates = ({ start, stepNoise, chains, trim }: ModelConfig): Notes => [
+  start === 'around' && 'starts around the fixed ones',
+  start === 'random' && 'random starts',
+  stepNoise > 0 && 'noise between steps',
+  chains > 1 && `the best of ${chains} chains learns`,
+  trim > 0 && 'trimmed',
+]
+
+/** What of TRM is not as published. */
+const ofTrm = ({ states, networks, gradient, gradedCycles, halting }: ModelConfig): Notes => [
+  networks === 'two' && 'two networks',
+  states === 'one' && 'a single state',
+  states === 'many' && 'a thought per L cycle',
+  gradient === 'last' && 'gradient of the last two calls',
+  gradedCycles > 1 && `gradient of ${gradedCycles} cycles`,
+  halting === 'continue' && 'halting by q_continue',
+]
+
+const noted = (name: string, notes: Notes): string => {
+  const said = notes.filter((note) => note !== false)
+  return said.length === 0 ? name : `${name} (${said.join(', ')})`
+}
+
 export function modelName(model: ModelConfig): string {
-  const { mixer, states, networks, gradient, gradedCycles, halting, start, stepNoise, chains, trim } = model
+  const { mixer, swiglu, states, networks, gradient, halting } = model
   const isHrm = states === 'two' && networks === 'two' && gradient === 'last' && halting === 'continue'
-  const mlp = mixer === 'mlp'
-  if (isHrm) return mlp ? 'HRM-MLP' : 'HRM'
-  if (states === 'answer') return `${mlp ? 'MLP' : 'transformer'} without thoughts`
-  const notes = [
-    networks === 'two' && 'two networks',
-    states === 'one' && 'a single state',
-    states === 'many' && 'a thought per L cycle',
-    gradient === 'last' && 'gradient of the last two calls',
-    gradedCycles > 1 && `gradient of ${gradedCycles} cycles`,
-    halting === 'continue' && 'halting by q_continue',
-    start === 'around' && 'starts around the fixed ones',
-    start === 'random' && 'random starts',
-    stepNoise > 0 && 'noise between steps',
-    chains > 1 && `the best of ${chains} chains learns`,
-    trim > 0 && 'trimmed',
-  ].filter((note) => note !== false)
-  return `TRM-${mlp ? 'MLP' : 'Att'}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`
+  const attends = mixer === 'attention'
+  if (isHrm) return noted(attends ? 'HRM' : `HRM-${MIXER_NAMES[mixer]}`, ofLayers(model))
+  if (states === 'answer' && swiglu === 'conv' && attends) return 'URM'
+  if (states === 'answer')
+    return noted(`${attends ? 'transformer' : MIXER_NAMES[mixer]} without thoughts`, ofLayers(model))
+  return noted(`TRM-${MIXER_NAMES[mixer]}`, [...ofTrm(model), ...ofStates(model), ...ofLayers(model)])
 }

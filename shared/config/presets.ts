@@ -1,6 +1,6 @@
 // The presets. Those of published data are the official runs (spec sections 1.1, 3, 6 and 10), value for value; what those runs do not
-// define (checkpoints, buckets, ...) is left to the defaults of the schema. `tiny` and the small
-// boards are ours: they learn in minutes on two CPU cores.
+// define (checkpoints, buckets, ...) is left to the defaults of the schema; hybrid-arc1 and urm-arc1 say what of them is not
+// published. `tiny` and the small boards are ours: they learn in minutes on two CPU cores.
 import type { ModelConfig, RunConfig } from './run-config.js'
 import type { PresetName } from './schema.js'
 
@@ -140,6 +140,36 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
     data: MAZE_DATA,
     train: PUZZLE_TRAIN,
     evaluate: PUZZLE_EVALUATE,
+  },
+  // The hybrid of arXiv 2602.12078: published are the stack (one layer: Mamba-2 twice, attention, SwiGLU, each with its residual and
+  // post-norm), its sizes (512 wide, states of 128, heads of 64), and that all else is TRM's: so arc1's numbers. Not published are
+  // the direction of the scan (causal here, as Mamba-2 is), the position encoding of the attention (RoPE here, as TRM's), the
+  // initial values (those of Mamba-2 here), and T and n, of which a third party reports 3 and 4 to 6.
+  'hybrid-arc1': {
+    model: { ...MODEL, layers: 1, lCycles: 4, mixer: 'hybrid' },
+    data: { ...ARC_DATA, source: 'arc-agi-1' },
+    train: { ...ARC_TRAIN, steps: 518071 },
+    evaluate: { everySteps: 51807, augmentations: 1000 },
+  },
+  // URM (arXiv 2512.14693): published are one state, four layers of attention and ConvSwiGLU 512 wide, eight loops with the question
+  // added before each, the first two of them without gradient, up to 16 steps with TRM's halting, the loss and data of TRM, and, in
+  // the script of the authors' code (github.com/zitian-gao/URM at 905c9f5), batch 768, learning rates of 1e-4 for weights and
+  // rows, decay 0.1, EMA and 200,000 epochs. That script has twelve loops, six of them without gradient: here the paper's eight.
+  // Ours are: the EMA rate of TRM, and steps for 200,000 epochs as twice those of arc1.
+  'urm-arc1': {
+    model: {
+      ...MODEL,
+      layers: 4,
+      states: 'answer',
+      swiglu: 'conv',
+      hCycles: 8,
+      lCycles: 0,
+      gradedCycles: 6,
+      puzzleEmbLen: 1,
+    },
+    data: { ...ARC_DATA, source: 'arc-agi-1', chunkEpochs: 2000 },
+    train: { ...ARC_TRAIN, steps: 1036142, puzzleLr: 1e-4 },
+    evaluate: { everySteps: 103614, augmentations: 1000 },
   },
   // Trained on the same pool as arc1, so that the two compare; 100,000 epochs of it, as there.
   'hrm-arc1': {

@@ -20,6 +20,8 @@ export interface ModelConfig {
   readonly gradient: 'cycle' | 'last'
   /** H cycles differentiated, from the end of the step, with gradient `cycle`. */
   readonly gradedCycles: number
+  /** Calls of a network differentiated, from the end of the step, wherever a cycle begins; 0: as the two above say. */
+  readonly gradedCalls: number
   /** q_halt against 0 (TRM), or against q_continue, which then learns too (HRM). */
   readonly halting: 'halt' | 'continue'
   /** What fresh carries start from: H_init and L_init (TRM), noise around them, or random states alone (EqR). See worker/train/noise.ts. */
@@ -34,8 +36,15 @@ export interface ModelConfig {
   readonly hCycles: number
   /** Paper's n: L cycles per H cycle. */
   readonly lCycles: number
-  /** Sequence mixing: self-attention (TRM-Att) or an MLP over the sequence (TRM-MLP, official mlp_t). */
-  readonly mixer: 'attention' | 'mlp'
+  /** Sequence mixing: self-attention (TRM-Att), an MLP over the sequence (TRM-MLP, official mlp_t), Mamba-2, or twice Mamba-2 and then attention. */
+  readonly mixer: 'attention' | 'mlp' | 'mamba' | 'hybrid'
+  /** SwiGLU over channels: as it is, or with a short convolution over positions inside (URM's ConvSwiGLU). */
+  readonly swiglu: 'plain' | 'conv'
+  /** Mamba-2: what a position sees of the sequence (worker/ops/mamba.ts). */
+  readonly scan: 'causal' | 'bidirectional'
+  /** Mamba-2: numbers in the state of a channel, and channels of a head. */
+  readonly stateSize: number
+  readonly stateHead: number
   readonly positions: 'rope' | 'learned' | 'none'
   /** ARC: cells kept of an example are rounded up to a multiple of this (shared/arc/trim.ts); 0: the whole canvas. */
   readonly trim: number

@@ -22,6 +22,8 @@ export const PRESET_NAMES = [
   'sudoku-mlp',
   'sudoku-att',
   'maze',
+  'hybrid-arc1',
+  'urm-arc1',
   'hrm-arc1',
   'hrm-sudoku',
   'hrm-maze',

@@ -23,6 +23,12 @@ export const MODEL_SETTINGS = {
     ['cycle', 'last'],
   ),
   gradedCycles: integer('With gradient cycle: so many of the last H cycles are differentiated.', 1, 1, 64),
+  gradedCalls: integer(
+    'So many of the last calls of a network are differentiated, wherever a cycle begins; 0: as gradient and gradedCycles say.',
+    0,
+    0,
+    8192,
+  ),
   halting: choice('q_halt > 0 halts (halt: TRM), or q_halt > q_continue, which learns too (continue: HRM).', 'halt', [
     'halt',
     'continue',
@@ -47,7 +53,22 @@ export const MODEL_SETTINGS = {
   ),
   hCycles: integer("The paper's T: H cycles per supervision step.", 3, 1, 64),
   lCycles: integer("The paper's n: L cycles per H cycle; 0 with states answer only.", 6, 0, 64),
-  mixer: choice('What mixes the sequence: attention (TRM-Att) or mlp (TRM-MLP).', 'attention', ['attention', 'mlp']),
+  mixer: choice(
+    'What mixes the sequence: attention (TRM-Att), mlp (TRM-MLP), mamba (Mamba-2), or hybrid (twice Mamba-2, then attention).',
+    'attention',
+    ['attention', 'mlp', 'mamba', 'hybrid'],
+  ),
+  swiglu: choice(
+    'SwiGLU over channels: plain, or conv with a short convolution over positions inside (URM).',
+    'plain',
+    ['plain', 'conv'],
+  ),
+  scan: choice('Mamba-2 sees what was before (causal), or both sides, averaged (bidirectional).', 'causal', [
+    'causal',
+    'bidirectional',
+  ]),
+  stateSize: integer('Mamba-2: numbers in the state of each channel.', 128, 1, 1024),
+  stateHead: integer('Mamba-2: channels of a head; twice model.hidden are shared out.', 64, 1, 1024),
   positions: choice('Position encoding.', 'rope', ['rope', 'learned', 'none']),
   trim: integer(
     'ARC: compute only the cells around the grids of an example, rounded up to a multiple of so many; 0: the whole canvas.',

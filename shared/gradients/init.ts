@@ -4,6 +4,7 @@ import type { ModelConfig } from '../config/run-config.js'
 import { latentsOf } from '../recursion.js'
 import type { Rng } from '../rng/counter.js'
 import { rngFor } from '../rng/counter.js'
+import type { Init } from '../sub-layers.js'
 import type { Layout } from './layout.js'
 
 /** erf(sqrt 2): the mass of a normal within two standard deviations. */
@@ -33,6 +34,18 @@ export function truncatedNormal(std: number, rng: Rng): number {
   return Math.max(-2 * wide, Math.min(2 * wide, x))
 }
 
+/** y with softplus(y) = ln(1 + e^y) = x > 0. */
+export const inverseSoftplus = (x: number): number => x + Math.log(-Math.expm1(-x))
+
+function drawn(init: Exclude<Init, { constant: number }>, rng: Rng): number {
+  if ('std' in init) return truncatedNormal(init.std, rng)
+  const between = ([low, high]: readonly [number, number]): number => low + (high - low) * rng.uniform()
+  if ('uniform' in init) return between(init.uniform)
+  if ('logOfUniform' in init) return Math.log(between(init.logOfUniform))
+  const [low, high] = init.softplusIsLogUniform
+  return inverseSoftplus(Math.exp(between([Math.log(low), Math.log(high)])))
+}
+
 /** The nearest bfloat16 (ties to even) of a finite number. */
 export function roundToBf16(x: number): number {
   const bits = new Uint32Array(1)
@@ -52,7 +65,7 @@ export function initialParams(layout: Layout, seed: number): Float32Array {
       return
     }
     const rng = rngFor(seed, 'init', index)
-    for (let i = offset; i < offset + elements; i++) flat[i] = truncatedNormal(init.std, rng)
+    for (let i = offset; i < offset + elements; i++) flat[i] = drawn(init, rng)
   })
   return flat
 }

@@ -1,5 +1,6 @@
 // The native engine for tests: which sets are built here, and random problems for its kernels.
 import * as tf from '@tensorflow/tfjs-core'
+import type { ModelConfig } from '../../shared/config/run-config.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import { ISAS, type Isa } from '../../worker/backends/native/isa.js'
 import { findLibrary } from '../../worker/backends/native/library.js'
@@ -24,7 +25,7 @@ export interface Problem {
   readonly positions: number
   readonly hidden: number
   readonly heads: number
-  readonly mixer: 'attention' | 'mlp'
+  readonly mixer: ModelConfig['mixer']
   /** `own`: every sample stands at positions of its own. */
   readonly rope: boolean | 'own'
   readonly inner: number
@@ -107,7 +108,7 @@ export function setUp(
       batch,
     )
   const tables = rope === 'own' ? own() : rope ? ropeTables(positions, size, 10_000) : null
-  const shape = { batch, positions, heads, rope: tables, eps: 1e-5 }
+  const shape = { batch, positions, heads, rope: tables, eps: 1e-5, scan: 'causal' as const }
   return { h: matrix(inputs.h), injection: matrix(inputs.injection), dy: matrix(inputs.dy), stack, shape }
 }
 

@@ -1,10 +1,8 @@
 // Every op over odd shapes: forward against naive loops in doubles, gradients against numeric differences of the naive
 // forward; on every backend that is here, so both the references and the kernels registered for wasm.
-import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import * as tf from '@tensorflow/tfjs-core'
 import fc from 'fast-check'
-import { rngFor } from '../../shared/rng/counter.js'
 import { selectBackend } from '../../worker/backends/choose.js'
 import { findTensorflow } from '../../worker/backends/tensorflow.js'
 import { addNorm } from '../../worker/ops/add-norm.js'
@@ -15,64 +13,12 @@ import { Gradients } from '../../worker/ops/gradients.js'
 import { linear } from '../../worker/ops/linear.js'
 import { ropeTables } from '../../worker/ops/rope.js'
 import { swiglu } from '../../worker/ops/swiglu.js'
+import { leakless, near, norm, numeric, product, random, silu, taken, tensor, transposed } from '../helpers/matrices.js'
+import type { Matrix } from '../helpers/matrices.js'
 
 const RUNS = { numRuns: 12, seed: 20251008 }
 
-type Matrix = number[][]
-const random = (seed: number, rows: number, columns: number, scale = 1): Matrix => {
-  const rng = rngFor(seed, 'test')
-  return Array.from({ length: rows }, () =>
-    Array.from({ length: columns }, () => Math.fround(scale * (2 * rng.uniform() - 1))),
-  )
-}
-const tensor = (m: Matrix): tf.Tensor2D => tf.tensor2d(m)
-const product = (a: Matrix, b: Matrix): Matrix =>
-  a.map((row) => b[0]!.map((_, j) => row.reduce((sum, value, k) => sum + value * b[k]![j]!, 0)))
-const transposed = (a: Matrix): Matrix => a[0]!.map((_, j) => a.map((row) => row[j]!))
-const near = (actual: tf.Tensor, expected: Matrix, what: string, tolerance = 2e-5): void => {
-  const values = actual.dataSync()
-  const flat = expected.flat()
-  assert.equal(values.length, flat.length, what)
-  const size = Math.max(1, ...flat.map(Math.abs))
-  flat.forEach((value, i) => {
-    assert.ok(Math.abs(values[i]! - value) <= tolerance * size, `${what}[${i}]: ${values[i]} for ${value}`)
-  })
-}
-
-/** d sum(f(x) * dy) / dx by central differences. */
-const numeric = (f: (x: Matrix) => Matrix, x: Matrix, dy: Matrix): Matrix => {
-  const value = (at: Matrix): number =>
-    f(at).reduce((s, row, i) => s + row.reduce((t, v, j) => t + v * dy[i]![j]!, 0), 0)
-  const h = 1e-5
-  return x.map((row, i) =>
-    row.map((_, j) => {
-      const moved = (by: number): Matrix => x.map((r, a) => (a === i ? r.map((v, b) => (b === j ? v + by : v)) : r))
-      return (value(moved(h)) - value(moved(-h))) / (2 * h)
-    }),
-  )
-}
-const silu = (x: number): number => x / (1 + Math.exp(-x))
-const norm = (a: Matrix, b: Matrix, eps: number): Matrix =>
-  a.map((row, i) => {
-    const s = row.map((value, j) => value + b[i]![j]!)
-    const r = 1 / Math.sqrt(s.reduce((sum, value) => sum + value * value, 0) / s.length + eps)
-    return s.map((value) => value * r)
-  })
 const sizes = fc.record({ n: fc.integer({ min: 1, max: 9 }), seed: fc.integer({ min: 0, max: 1 << 30 }) })
-
-/** Runs `body`; every tensor it leaves behind is a failure. */
-const leakless = (body: () => void): void => {
-  const alive = tf.memory().numTensors
-  tf.tidy(body)
-  assert.equal(tf.memory().numTensors, alive, 'tensors left behind')
-}
-
-/** Gradients left by a backward pass, by offset. */
-const taken = (gradients: Gradients, elements: number): Float32Array => {
-  const flat = new Float32Array(elements)
-  gradients.addTo(flat)
-  return flat
-}
 
 const installed = findTensorflow(process.cwd()).length > 0
 const BACKENDS = [

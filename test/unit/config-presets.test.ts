@@ -6,6 +6,7 @@ import type { RunConfig } from '../../shared/config/run-config.js'
 import type { PresetName } from '../../shared/config/schema.js'
 import { PRESET_NAMES } from '../../shared/config/schema.js'
 import { layoutOf } from '../../shared/gradients/layout.js'
+import { callsOf, layersOf, recursionOf } from '../../shared/recursion.js'
 
 const preset = (name: PresetName): RunConfig => compileConfig({ preset: name, env: {}, flags: {} })
 
@@ -20,6 +21,7 @@ const MODEL = {
   gradient: 'cycle',
   gradedCycles: 1,
   trim: 0,
+  gradedCalls: 0,
   halting: 'halt',
   start: 'fixed',
   startStd: 1,
@@ -28,6 +30,10 @@ const MODEL = {
   hCycles: 3,
   lCycles: 4,
   mixer: 'attention',
+  swiglu: 'plain',
+  scan: 'causal',
+  stateSize: 128,
+  stateHead: 64,
   positions: 'rope',
   puzzleEmbLen: 16,
   puzzleEmbDim: 512,
@@ -87,6 +93,37 @@ for (const [name, model, train, evaluateEvery, parameters] of OFFICIAL) {
     assert.equal(layoutOf(config.model).elements, parameters)
   })
 }
+
+test('hybrid-arc1 is arc1 with the stack of arXiv 2602.12078, and has the published number of parameters', () => {
+  const { model, train } = preset('hybrid-arc1')
+  assert.deepEqual(model, { ...ARC_MODEL, layers: 1, mixer: 'hybrid' })
+  assert.deepEqual(train, preset('arc1').train)
+  const layout = layoutOf(model)
+  assert.equal(layout.elements, 6_860_386)
+  const names = layout.entries.map(({ name }) => name.split('.').slice(3).join('.')).filter((name) => name !== '')
+  const mamba = [
+    'in_proj.weight',
+    'conv1d.weight',
+    'conv1d.bias',
+    'dt_bias',
+    'A_log',
+    'D',
+    'norm.weight',
+    'out_proj.weight',
+  ]
+  assert.deepEqual(names, [
+    ...['mamba_1', 'mamba_2'].flatMap((layer) => mamba.map((name) => `${layer}.${name}`)),
+    ...['self_attn.qkv_proj.weight', 'self_attn.o_proj.weight', 'mlp.gate_up_proj.weight', 'mlp.down_proj.weight'],
+  ])
+})
+
+test('urm-arc1: one state, eight loops of four layers, the last six graded (arXiv 2512.14693)', () => {
+  const { model } = preset('urm-arc1')
+  const { graded } = recursionOf(model)
+  assert.deepEqual([callsOf(model).length, graded, layersOf(model)], [8, 6, { H: 4, L: 0 }])
+  // Four layers as TRM's, each with two taps and a bias for every inner channel.
+  assert.equal(layoutOf(model).elements, 4 * (3_407_872 + 3 * 1536) + 13_314)
+})
 
 test('the data of the presets is that of the official builds', () => {
   const data = (name: PresetName): unknown[] => {

@@ -11,6 +11,9 @@ import { checkGradient, exampleFor, MODEL, Run } from '../helpers/replica.js'
 const CALM: ModelConfig = { ...MODEL, haltExplorationProb: 0 }
 const HRM: ModelConfig = { ...CALM, networks: 'two', gradient: 'last', halting: 'continue' }
 
+/** Of Mamba-2, as small as the model. */
+const STATES = { stateSize: 4, stateHead: 8 } as const
+
 /** Largest difference, by the largest value. */
 function apart(a: Float32Array, b: Float32Array): number {
   let [difference, most] = [0, 0]
@@ -45,6 +48,13 @@ describe('the family', () => {
     ['a thought per L cycle, two networks', { states: 'many', networks: 'two', gradedCycles: 2 }],
     ['a plain transformer', { states: 'answer', lCycles: 0, hCycles: 1, layers: 2 }],
     ['a transformer run three times', { states: 'answer', lCycles: 0, hCycles: 3, gradedCycles: 3 }],
+    ['Mamba-2 alone', { mixer: 'mamba', positions: 'none', ...STATES, gradedCycles: 2 }],
+    ['Mamba-2 and attention', { mixer: 'hybrid', ...STATES, gradedCycles: 2 }],
+    ['Mamba-2 and attention, both directions', { mixer: 'hybrid', scan: 'bidirectional', ...STATES, gradedCycles: 2 }],
+    ['ConvSwiGLU', { swiglu: 'conv', gradedCycles: 2 }],
+    ['ConvSwiGLU behind an MLP mixer', { swiglu: 'conv', mixer: 'mlp', positions: 'none', gradedCycles: 2 }],
+    ['URM with all loops graded', { states: 'answer', swiglu: 'conv', lCycles: 0, hCycles: 3, gradedCycles: 3 }],
+    ['all calls', { gradedCalls: 6 }],
     ['HRM without a choice to halt', { ...HRM, hCycles: 1, lCycles: 1, haltMaxSteps: 1 }],
   ]
   for (const [name, change] of variants)
@@ -58,6 +68,12 @@ describe('the family', () => {
 
   const equals: [string, Partial<ModelConfig>, Partial<ModelConfig>][] = [
     ['one thought of its own is one thought', { states: 'many', lCycles: 1 }, { lCycles: 1 }],
+    ['the last two calls are the last thought and answer', { gradedCalls: 2 }, { gradient: 'last' }],
+    [
+      'the calls of the last two cycles are those cycles',
+      { hCycles: 3, gradedCalls: 6 },
+      { hCycles: 3, gradedCycles: 2 },
+    ],
     ['the last thought of one is all of them', { lCycles: 1, gradient: 'last' }, { lCycles: 1 }],
   ]
   for (const [name, one, other] of equals)
@@ -66,11 +82,11 @@ describe('the family', () => {
     })
 
   it('cuts the gradient where it is told to', () => {
-    const [cycle, last, two, three] = [{}, { gradient: 'last' as const }, { gradedCycles: 2 }, { gradedCycles: 3 }].map(
-      (change) => gradientOf({ ...CALM, hCycles: 3, ...change }),
-    )
-    for (const other of [last, two, three]) assert.ok(apart(cycle!, other!) > 1e-3)
+    const cuts = [{}, { gradient: 'last' as const }, { gradedCycles: 2 }, { gradedCycles: 3 }, { gradedCalls: 5 }]
+    const [cycle, last, two, three, five] = cuts.map((change) => gradientOf({ ...CALM, hCycles: 3, ...change }))
+    for (const other of [last, two, three, five]) assert.ok(apart(cycle!, other!) > 1e-3)
     assert.ok(apart(two!, three!) > 1e-3)
+    assert.ok(apart(two!, five!) > 1e-3, 'a cut inside a cycle is no cut between cycles')
   })
 
   it('adds up to the shared network where both networks are equal', () => {

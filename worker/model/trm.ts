@@ -5,6 +5,7 @@ import type { ModelConfig } from '../../shared/config/run-config.js'
 import { positionsOf } from '../../shared/gradients/layout.js'
 import type { Call, Recursion, Term } from '../../shared/recursion.js'
 import { callsOf, recursionOf } from '../../shared/recursion.js'
+import { MIXERS } from '../../shared/sub-layers.js'
 import type { Gradients } from '../ops/gradients.js'
 import { linear } from '../ops/linear.js'
 import type { NetworkSaved, NetworkShape } from '../ops/network.js'
@@ -50,7 +51,8 @@ export class Trm {
     rope?: RopeTables,
   ) {
     this.positions = positionsOf(model)
-    const wantsRope = model.positions === 'rope' && model.mixer === 'attention'
+    const attends = Object.values(MIXERS[model.mixer]).includes('attention')
+    const wantsRope = model.positions === 'rope' && attends
     const tables = (): RopeTables => ropeTables(this.positions, model.hidden / model.heads, model.ropeTheta)
     this.rope = wantsRope ? (rope ?? tables()) : null
     this.recursion = recursionOf(model)
@@ -79,8 +81,8 @@ export class Trm {
   }
 
   private shape(batch: number): NetworkShape {
-    const { heads, rmsNormEps } = this.model
-    return { batch, positions: this.positions, heads, rope: this.rope, eps: rmsNormEps }
+    const { heads, rmsNormEps, scan } = this.model
+    return { batch, positions: this.positions, heads, rope: this.rope, eps: rmsNormEps, scan }
   }
 
   /** The states after some calls. The caller disposes the result; `start` is left alone. */

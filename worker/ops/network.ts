@@ -6,25 +6,35 @@ import type { AddNormSaved } from './add-norm.js'
 import { addNorm } from './add-norm.js'
 import type { AttentionSaved, AttentionShape, AttentionWeights } from './attention.js'
 import { attention } from './attention.js'
+import type { ConvSwigluSaved, ConvSwigluWeights } from './conv-swiglu.js'
+import { convSwiglu } from './conv-swiglu.js'
 import type { Gradients } from './gradients.js'
+import type { MambaSaved, MambaWeights, Scan } from './mamba.js'
+import { mamba } from './mamba.js'
 import { primitives } from './primitives.js'
 import { kernelFor } from './registry.js'
 import { scoped } from './scope.js'
 import type { SwigluSaved, SwigluWeights } from './swiglu.js'
 import { swiglu } from './swiglu.js'
 
-/** A sub-layer's f, with its weights: self-attention, SwiGLU over positions (`mlp`) or over channels. */
+/** A sub-layer's f, with its weights; `mlp` is SwiGLU over positions. */
 export type SubLayerWeights =
   | { readonly kind: 'attention'; readonly weights: AttentionWeights }
   | { readonly kind: 'mlp' | 'swiglu'; readonly weights: SwigluWeights }
+  | { readonly kind: 'conv-swiglu'; readonly weights: ConvSwigluWeights }
+  | { readonly kind: 'mamba'; readonly weights: MambaWeights }
 
 export interface NetworkShape extends AttentionShape {
   readonly eps: number
+  /** Of Mamba-2. */
+  readonly scan: Scan
 }
 
 type SubLayerSaved = (
   | { readonly kind: 'attention'; readonly saved: AttentionSaved }
   | { readonly kind: 'mlp' | 'swiglu'; readonly saved: SwigluSaved }
+  | { readonly kind: 'conv-swiglu'; readonly saved: ConvSwigluSaved }
+  | { readonly kind: 'mamba'; readonly saved: MambaSaved }
 ) & {
   /** The residual norm; of `mlp` over positions, for each channel. */
   readonly norm: AddNormSaved
@@ -59,7 +69,8 @@ function swapAxes(x: tf.Tensor2D, batch: number): tf.Tensor2D {
   return reshape(transpose(reshape(x, [batch, rows, columns]), [0, 2, 1]), [batch * columns, rows])
 }
 
-function subLayerForward(h: tf.Tensor2D, subLayer: SubLayerWeights, { eps, ...shape }: NetworkShape): SubLayerSaved {
+function subLayerForward(h: tf.Tensor2D, subLayer: SubLayerWeights, shape: NetworkShape): SubLayerSaved {
+  const { eps } = shape
   switch (subLayer.kind) {
     case 'attention': {
       const { y, saved } = attention().forward(h, subLayer.weights, shape)
@@ -70,6 +81,16 @@ function subLayerForward(h: tf.Tensor2D, subLayer: SubLayerWeights, { eps, ...sh
       const { y, saved } = swiglu().forward(h, subLayer.weights)
       const norm = addNorm().forward(h, y, eps)
       return { kind: 'swiglu', saved, norm, y: norm.y }
+    }
+    case 'conv-swiglu': {
+      const { y, saved } = convSwiglu().forward(h, subLayer.weights, shape)
+      const norm = addNorm().forward(h, y, eps)
+      return { kind: 'conv-swiglu', saved, norm, y: norm.y }
+    }
+    case 'mamba': {
+      const { y, saved } = mamba().forward(h, subLayer.weights, shape)
+      const norm = addNorm().forward(h, y, eps)
+      return { kind: 'mamba', saved, norm, y: norm.y }
     }
     case 'mlp': {
       const turned = swapAxes(h, shape.batch)
@@ -99,6 +120,14 @@ function subLayerBackward(
   if (kept.kind === 'mlp' && subLayer.kind === 'mlp') {
     const ds = addNorm().backward(kept.norm, swapAxes(dy, shape.batch))
     return swapAxes(add(ds, swiglu().backward(kept.saved, ds, subLayer.weights, gradients)), shape.batch)
+  }
+  if (kept.kind === 'conv-swiglu' && subLayer.kind === 'conv-swiglu') {
+    const ds = addNorm().backward(kept.norm, dy)
+    return add(ds, convSwiglu().backward(kept.saved, ds, subLayer.weights, shape, gradients))
+  }
+  if (kept.kind === 'mamba' && subLayer.kind === 'mamba') {
+    const ds = addNorm().backward(kept.norm, dy)
+    return add(ds, mamba().backward(kept.saved, ds, subLayer.weights, shape, gradients))
   }
   throw new Error(`what ${kept.kind} kept cannot go back through ${subLayer.kind}`)
 }

@@ -4,12 +4,17 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { AddNormKernel } from './add-norm.js'
 import type { AttentionKernel } from './attention.js'
 import type { BatchMatMulKernel } from './batch-matmul.js'
+import type { CausalConvKernel } from './causal-conv.js'
+import type { ConvSwigluKernel } from './conv-swiglu.js'
 import type { EmbeddingKernel } from './embedding.js'
 import type { GatherRowsKernel } from './gather-rows.js'
+import type { GatedNormKernel } from './gated-norm.js'
 import type { LinearKernel } from './linear.js'
+import type { MambaKernel } from './mamba.js'
 import type { NetworkKernel } from './network.js'
 import type { Primitives } from './primitives.js'
 import type { RopeKernel } from './rope.js'
+import type { SelectiveScanKernel } from './selective-scan.js'
 import type { SwigluKernel } from './swiglu.js'
 import type { UpdateKernel } from './update.js'
 
@@ -23,6 +28,11 @@ export interface Kernels {
   addNorm: AddNormKernel
   swiglu: SwigluKernel
   attention: AttentionKernel
+  causalConv: CausalConvKernel
+  convSwiglu: ConvSwigluKernel
+  gatedNorm: GatedNormKernel
+  selectiveScan: SelectiveScanKernel
+  mamba: MambaKernel
   network: NetworkKernel
   update: UpdateKernel
 }

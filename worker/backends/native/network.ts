@@ -12,20 +12,30 @@ import { NATIVE } from './name.js'
 
 /** In the order that the engine takes them. */
 const weightsOf = (subLayer: SubLayerWeights): Weight[] => {
-  if (subLayer.kind === 'attention') {
-    const { q, k, v, o } = subLayer.weights
-    return [q, k, v, o]
+  switch (subLayer.kind) {
+    case 'attention': {
+      const { q, k, v, o } = subLayer.weights
+      return [q, k, v, o]
+    }
+    case 'mlp':
+    case 'swiglu': {
+      const { gate, up, down } = subLayer.weights
+      return [gate, up, down]
+    }
+    default:
+      throw unknown([subLayer])
   }
-  const { gate, up, down } = subLayer.weights
-  return [gate, up, down]
 }
+
+const unknown = (stack: Stack): Error =>
+  new Error(`the native engine does not know a network of ${stack.map(({ kind }) => kind).join(', ')}`)
 
 /** The engine knows layers of two: a mixer and SwiGLU. */
 function numbersOf(stack: Stack, shape: NetworkShape): ShapeNumbers {
   const [mixer, feedForward] = stack
   const alike = stack.every(({ kind }, i) => kind === (i % 2 === 0 ? mixer?.kind : 'swiglu'))
-  if (mixer === undefined || feedForward?.kind !== 'swiglu' || mixer.kind === 'swiglu' || !alike)
-    throw new Error(`the native engine does not know a network of ${stack.map(({ kind }) => kind).join(', ')}`)
+  if (feedForward?.kind !== 'swiglu' || (mixer?.kind !== 'attention' && mixer?.kind !== 'mlp') || !alike)
+    throw unknown(stack)
   const [inner, hidden] = feedForward.weights.gate.w.shape
   const attention = mixer.kind === 'attention'
   const mixerInner = mixer.kind === 'attention' ? 0 : mixer.weights.gate.w.shape[0]
