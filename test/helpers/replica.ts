@@ -149,7 +149,7 @@ export function checkGradient(run: Run): void {
       return loss
     }
     // A step that moves the loss by 1e-3: less would measure its rounding, more its curvature.
-    const h = Math.min(3e-2, 1e-3 / size)
+    const h = Math.min(1.5e-2, 1e-3 / size)
     const slope = (lossMoved(h) - lossMoved(-h)) / (2 * h)
     assert.ok(Math.abs(slope / size - 1) < 0.02, `${name}: slope ${slope}, gradient ${size}`)
   }

@@ -160,7 +160,7 @@ function prepared({ x, b, c, raw }: ScanInputs, { dtBias, aLog }: ScanWeights, s
 const reference: SelectiveScanKernel = {
   forward: (inputs, weights, rows) =>
     tf.tidy(() => {
-      const { add, mul } = primitives()
+      const { add } = primitives()
       const sizes = sizesOf(inputs, rows)
       const { entering, cs, xs, u, states, M } = prepared(inputs, weights, sizes)
       const inside = fromHeads(batchMatMul(M, toHeads(u, sizes)), sizes)
