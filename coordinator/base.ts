@@ -1,17 +1,17 @@
 // The model that a run begins with instead of random weights: the averaged weights of a checkpoint and its puzzle rows.
 // Moments begin at zero, every slot with its first example, steps at 1. Row 0 becomes the mean of the rows, and the mean is
 // what new puzzles begin with (spec 9.4): a row of zeros says nothing to a network that has only met trained ones.
-import { DENSE_FILE, denseRange, denseTensors, PUZZLE_FILE, puzzleTensors } from '../shared/checkpoint/contents.js'
+import { DENSE_FILE, denseRange, denseTensors } from '../shared/checkpoint/contents.js'
 import type { Manifest } from '../shared/checkpoint/manifest.js'
 import { configurationOf } from '../shared/checkpoint/configuration.js'
 import { canonicalJson } from '../shared/config/identity.js'
 import type { RunConfig } from '../shared/config/run-config.js'
 import { CheckpointRefused } from '../shared/errors.js'
 import type { Layout } from '../shared/gradients/layout.js'
-import { puzzleRows, rowsHeld } from './checkpointing.js'
 import type { PuzzleTable } from './puzzle-table.js'
 import { heldState, type StateSource } from './state-source.js'
 import { openCheckpoint, readManifest } from './store/checkpoint-reader.js'
+import { TrainedRows } from './store/trained-rows.js'
 
 export interface BaseModel {
   /** The checkpoint's folder. */
@@ -57,10 +57,9 @@ export async function puzzlesOf(dir: string): Promise<number> {
   // From before the number was noted: behind the last row that was trained there is nothing to lose.
   const checkpoint = await openCheckpoint(dir)
   try {
-    const count = rowsHeld(checkpoint)
-    if (count === 0) return 1
-    const bytes = await checkpoint.readRange(PUZZLE_FILE, 'ids', (count - 1) * 4, 4)
-    return new Int32Array(bytes.buffer)[0]! + 1
+    const config = configurationOf(checkpoint.manifest, dir)
+    const { ids } = await TrainedRows.of(checkpoint, config.model.puzzleEmbDim)
+    return (ids[ids.length - 1] ?? 0) + 1
   } finally {
     await checkpoint.close()
   }
@@ -76,14 +75,14 @@ export async function beginWith(
   const checkpoint = await openCheckpoint(dir)
   try {
     checkpoint.expect(DENSE_FILE, denseTensors(layout, model))
-    checkpoint.expect(PUZZLE_FILE, puzzleTensors(rowsHeld(checkpoint), model.puzzleEmbDim))
+    const trained = await TrainedRows.of(checkpoint, model.puzzleEmbDim)
     const read = async (segment: 'ema' | 'hInit' | 'lInit'): Promise<Float32Array<ArrayBuffer>> => {
       const place = denseRange(layout, model, segment)
       const bytes = await checkpoint.readData(DENSE_FILE, place.offset, place.length)
       return new Float32Array(bytes.buffer as ArrayBuffer)
     }
     const mean = new MeanRow(model.puzzleEmbDim)
-    for await (const { ids, rows } of puzzleRows(checkpoint, model.puzzleEmbDim)) {
+    for await (const { ids, rows } of trained.pieces()) {
       table.restore(ids, rows)
       mean.add(ids, rows)
     }

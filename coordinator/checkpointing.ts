@@ -9,8 +9,6 @@ import {
   DENSE_FILE,
   denseRange,
   denseTensors,
-  PUZZLE_FILE,
-  puzzleTensors,
 } from '../shared/checkpoint/contents.js'
 import type { ManifestInput } from '../shared/checkpoint/manifest.js'
 import type { Layout } from '../shared/gradients/layout.js'
@@ -24,6 +22,8 @@ import type { PuzzleTable, TableSnapshot } from './puzzle-table.js'
 import type { SlotRecord } from './slots.js'
 import type { Checkpoint } from './store/checkpoint-reader.js'
 import { CheckpointWriter } from './store/checkpoint-writer.js'
+import { writePuzzles, type Saved } from './store/puzzle-files.js'
+import { TrainedRows } from './store/trained-rows.js'
 
 /** Everything of the boundary that is not on the workers. */
 export interface BoundaryState {
@@ -50,10 +50,11 @@ export interface CheckpointPlace {
   readonly folder: string
   /** Of the model that the run began with, if not from nothing; see base.ts. */
   readonly base: string | undefined
+  /** The run's checkpoint before this one, which the table was last saved to or restored from. */
+  readonly before: Saved | undefined
   readonly created: () => string
 }
 
-const ROWS_AT_ONCE = 4096
 const DENSE_SEGMENTS = ['params', 'ema', 'm', 'v', 'hInit', 'lInit'] as const
 
 /** Pulls what the workers hold and writes the whole. @returns the checkpoint's folder @throws SystemRefused, BusUnreachable */
@@ -67,13 +68,12 @@ export async function saveCheckpoint(
   const writer = await CheckpointWriter.begin(place.folder, state.step, [
     { name: DENSE_FILE, tensors: denseTensors(layout, config.model) },
     { name: CARRY_FILE, tensors: carryTensors(config.model, config.train.slots) },
-    { name: PUZZLE_FILE, tensors: puzzleTensors(state.table.ids.length, config.model.puzzleEmbDim) },
   ])
   try {
     await writeDense(bus, subjects, place, state, writer)
     await writeCarries(bus, subjects, place, state, writer)
-    await writePuzzles(config.model.puzzleEmbDim, state.table, writer)
-    return await writer.finish({
+    await writePuzzles(config.model.puzzleEmbDim, place.before, state.table, writer)
+    const dir = await writer.finish({
       run: config.run.id,
       step: state.step,
       epoch: state.epoch,
@@ -86,6 +86,8 @@ export async function saveCheckpoint(
       base: place.base,
       thawed: state.thawed,
     })
+    state.table.saved()
+    return dir
   } catch (error) {
     await writer.abort()
     throw error
@@ -145,24 +147,6 @@ async function writeCarries(
     await writer.write(CARRY_FILE, tensor, 0, Buffer.concat(examples.map((example) => example?.[tensor] ?? none)))
 }
 
-async function writePuzzles(dim: number, table: TableSnapshot, writer: CheckpointWriter): Promise<void> {
-  const count = table.ids.length
-  if (count === 0) return
-  await writer.write(
-    PUZZLE_FILE,
-    'ids',
-    0,
-    new Uint8Array(table.ids.buffer, table.ids.byteOffset, table.ids.byteLength),
-  )
-  if (dim === 0) return
-  for (let from = 0; from < count; from += ROWS_AT_ONCE) {
-    const rows = new Float32Array(Math.min(ROWS_AT_ONCE, count - from) * dim)
-    table.copyRows(from, rows)
-    await writer.write(PUZZLE_FILE, 'rows', from * dim * 4, new Uint8Array(rows.buffer))
-    table.passed(Math.min(count, from + ROWS_AT_ONCE))
-  }
-}
-
 /** Fills the table from a checkpoint, and returns the slots' book. @throws CheckpointRefused if shapes differ */
 export async function restore(
   checkpoint: Checkpoint,
@@ -173,28 +157,10 @@ export async function restore(
   const dim = config.model.puzzleEmbDim
   checkpoint.expect(DENSE_FILE, denseTensors(layout, config.model))
   checkpoint.expect(CARRY_FILE, carryTensors(config.model, config.train.slots))
-  checkpoint.expect(PUZZLE_FILE, puzzleTensors(rowsHeld(checkpoint), dim))
-  for await (const { ids, rows } of puzzleRows(checkpoint, dim)) table.restore(ids, rows)
+  const trained = await TrainedRows.of(checkpoint, dim)
+  for await (const { ids, rows } of trained.pieces()) table.restore(ids, rows)
   return checkpoint.manifest.slots.map(
     ({ slot, draw, next, steps, halted }) =>
       ({ slot, draw, next, steps, halted, restart: false }) as unknown as SlotRecord,
   )
-}
-
-/** Rows of the puzzle table that a checkpoint holds: those that were ever trained. */
-export const rowsHeld = (checkpoint: Checkpoint): number =>
-  checkpoint.tensors(PUZZLE_FILE).find(({ name }) => name === 'ids')?.shape[0] ?? 0
-
-/** Those rows with their ids, ascending, some at a time. */
-export async function* puzzleRows(
-  checkpoint: Checkpoint,
-  dim: number,
-): AsyncGenerator<{ readonly ids: Int32Array; readonly rows: Float32Array }> {
-  const count = rowsHeld(checkpoint)
-  for (let from = 0; from < count; from += ROWS_AT_ONCE) {
-    const n = Math.min(ROWS_AT_ONCE, count - from)
-    const ids = await checkpoint.readRange(PUZZLE_FILE, 'ids', from * 4, n * 4)
-    const rows = await checkpoint.readRange(PUZZLE_FILE, 'rows', from * dim * 4, n * dim * 4)
-    yield { ids: new Int32Array(ids.buffer), rows: new Float32Array(rows.buffer) }
-  }
 }

@@ -7,26 +7,33 @@ import { signSgdRow, sumPerId } from '../shared/gradients/sparse.js'
 /** Rows are allocated this many at a time. */
 const BLOCK_ROWS = 256
 const NOWHERE = -1
+const [UNCHANGED, SHOWN, SINCE] = [0, 1, 2]
 
 /** All touched rows as they were at one moment, in ascending order of id. */
 export interface TableSnapshot {
   readonly ids: Int32Array
-  /** Rows of `ids[from .. from + into.length / dim)` into f32 [.., dim]. */
-  copyRows(from: number, into: Float32Array): void
-  /** Rows before position `to` are written; the table need not keep them any more. */
-  passed(to: number): void
+  /** Of those, the ones that changed since the snapshot that was saved last. */
+  readonly changed: Int32Array
+  /** Rows of `ids`, ascending, into f32 [ids, dim]. */
+  copyRows(ids: Int32Array, into: Float32Array): void
+  /** Rows of ids up to this one are written; the table need not keep them any more. */
+  passed(id: number): void
+  /** It is on the disk: what has not changed since need not be written again. */
+  saved(): void
   release(): void
 }
 
 class Snapshot implements TableSnapshot {
   /** Old rows, by id, of those that changed since. */
   private readonly copies = new Map<number, Float32Array>()
-  private passedTo = 0
+  private passedId = -1
   private released = false
 
   constructor(
     readonly ids: Int32Array,
+    readonly changed: Int32Array,
     private readonly table: { readonly dim: number; row(id: number): Float32Array },
+    readonly saved: () => void,
     private readonly onRelease: () => void,
   ) {}
 
@@ -34,23 +41,19 @@ class Snapshot implements TableSnapshot {
     return this.copies.size
   }
 
-  copyRows(from: number, into: Float32Array): void {
+  copyRows(ids: Int32Array, into: Float32Array): void {
     const { dim } = this.table
-    const count = into.length / dim
     if (this.released) throw new Error('this snapshot of the puzzle table was released')
-    if (from < this.passedTo || !Number.isInteger(count) || from + count > this.ids.length) {
-      throw new RangeError(
-        `rows ${from} .. ${from + count} of a snapshot that holds ${this.passedTo} .. ${this.ids.length}`,
-      )
-    }
-    for (let i = 0; i < count; i++) {
-      const id = this.ids[from + i]!
+    if (into.length !== ids.length * dim) throw new RangeError(`room for ${into.length} elements, not ${ids.length} rows of ${dim}`) // prettier-ignore
+    ids.forEach((id, i) => {
+      if (!this.needs(id)) throw new RangeError(`row ${id} is not held by the snapshot, or passed`)
       into.set(this.copies.get(id) ?? this.table.row(id), i * dim)
-    }
+    })
   }
 
-  passed(to: number): void {
-    for (; this.passedTo < Math.min(to, this.ids.length); this.passedTo++) this.copies.delete(this.ids[this.passedTo]!)
+  passed(id: number): void {
+    this.passedId = Math.max(this.passedId, id)
+    for (const copied of this.copies.keys()) if (copied <= this.passedId) this.copies.delete(copied)
   }
 
   release(): void {
@@ -66,7 +69,8 @@ class Snapshot implements TableSnapshot {
   }
 
   private needs(id: number): boolean {
-    let low = this.passedTo
+    if (id <= this.passedId) return false
+    let low = 0
     let high = this.ids.length - 1
     while (low <= high) {
       const middle = (low + high) >>> 1
@@ -86,6 +90,10 @@ export class PuzzleTable {
   /** What row 0 is before anything is put there. */
   private readonly zeros: Float32Array
   private readonly snapshots = new Set<Snapshot>()
+  /** Snapshots taken. */
+  private frozen = 0
+  /** Of each row: whether it changed since the snapshot that was saved last, and whether the newest snapshot shows that. */
+  private readonly changes: Uint8Array
   private touched = 0
   /** What mean() gave; void once a row changes. */
   private average: Float32Array | undefined
@@ -96,6 +104,7 @@ export class PuzzleTable {
     readonly dim: number,
   ) {
     this.places = new Int32Array(numPuzzles).fill(NOWHERE)
+    this.changes = new Uint8Array(numPuzzles)
     this.zeros = new Float32Array(dim)
   }
 
@@ -105,7 +114,7 @@ export class PuzzleTable {
     const rowBytes = this.dim * Float32Array.BYTES_PER_ELEMENT
     return {
       rows: this.touched,
-      bytes: this.places.byteLength + (this.blocks.length * BLOCK_ROWS + copied) * rowBytes,
+      bytes: this.places.byteLength + this.changes.byteLength + (this.blocks.length * BLOCK_ROWS + copied) * rowBytes,
     }
   }
 
@@ -152,10 +161,14 @@ export class PuzzleTable {
       for (const snapshot of this.snapshots) snapshot.keep(id)
       const sum = summed.sums.subarray(i * this.dim, (i + 1) * this.dim)
       signSgdRow(this.rowFor(id), sum, lr, weightDecay)
+      this.changes[id] = SINCE
     })
   }
 
-  /** Sets rows from a checkpoint: `rows` is f32 [ids, dim]. */
+  /**
+   * Sets rows from a checkpoint: `rows` is f32 [ids, dim]. They count as unchanged, so whoever saves must build on that
+   * checkpoint, or write all rows.
+   */
   restore(ids: Int32Array, rows: Float32Array): void {
     if (rows.length !== ids.length * this.dim) {
       throw new RangeError(`${rows.length} elements for ${ids.length} rows of ${this.dim}`)
@@ -169,11 +182,32 @@ export class PuzzleTable {
 
   /** The touched rows as they are now; later steps do not change what the snapshot shows. */
   freeze(): TableSnapshot {
+    const number = ++this.frozen
     const ids = new Int32Array(this.touched)
-    for (let id = 0, n = 0; n < ids.length; id++) if (this.places[id] !== NOWHERE) ids[n++] = id
-    const snapshot: Snapshot = new Snapshot(ids, this, () => this.snapshots.delete(snapshot))
+    const changed = new Int32Array(this.touched)
+    let changes = 0
+    for (let id = 0, n = 0; n < ids.length; id++) {
+      if (this.places[id] === NOWHERE) continue
+      ids[n++] = id
+      if (this.changes[id] === UNCHANGED) continue
+      this.changes[id] = SHOWN
+      changed[changes++] = id
+    }
+    const snapshot: Snapshot = new Snapshot(
+      ids,
+      changed.subarray(0, changes),
+      this,
+      () => this.settle(number, snapshot.changed),
+      () => this.snapshots.delete(snapshot),
+    )
     this.snapshots.add(snapshot)
     return snapshot
+  }
+
+  /** Rows of a snapshot are saved. If a newer one was taken meanwhile, it writes them again. */
+  private settle(number: number, ids: Int32Array): void {
+    if (number !== this.frozen) return
+    for (const id of ids) if (this.changes[id] === SHOWN) this.changes[id] = UNCHANGED
   }
 
   private placeOf(id: number): number {

@@ -1,7 +1,6 @@
 // The coordinator as a service: data, checkpoint, bus, loop, in that order, so that whatever is wrong is said before a worker
 // can join. If all workers are lost it goes back to the last checkpoint and leads on.
 import { randomUUID } from 'node:crypto'
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { availableParallelism } from 'node:os'
 import { modelName } from '../shared/config/model-name.js'
@@ -37,7 +36,8 @@ import { originOf, type Hashes } from './origin.js'
 import { StarOwner } from './star-owner.js'
 import { checkpointState, freshState, type StateSource } from './state-source.js'
 import { writeReport } from './report/write-report.js'
-import { latestCheckpoint } from './store/checkpoint-reader.js'
+import { latestCheckpoint, readManifest } from './store/checkpoint-reader.js'
+import type { Saved } from './store/puzzle-files.js'
 import { applyRetention } from './store/retention.js'
 import { watchersOf, type Watchers } from './watchers.js'
 
@@ -107,6 +107,8 @@ class Coordinator {
   private readonly closers: (() => void | Promise<void>)[] = []
   /** Of the model that the run began with; see base.ts. */
   private base: string | undefined
+  /** The checkpoint that the puzzle table was last saved to, or restored from. */
+  private before: Saved | undefined
 
   constructor(
     private readonly options: CoordinatorOptions,
@@ -159,6 +161,7 @@ class Coordinator {
     this.base = base?.hash ?? checkpoint?.manifest.base
     const table = new PuzzleTable(data.numPuzzles, config.model.puzzleEmbDim)
     const records = checkpoint === undefined ? undefined : await restore(checkpoint, config, layout, table)
+    if (checkpoint !== undefined) this.before = { dir: checkpoint.dir, files: checkpoint.manifest.files }
     const source =
       checkpoint !== undefined
         ? checkpointState(checkpoint, config, layout)
@@ -312,10 +315,17 @@ class Coordinator {
   private async save(state: BoundaryState, hashes: Hashes, observer: Observer): Promise<void> {
     const { config } = this.options
     const began = now()
-    const place = { config, layout: this.layout, hashes, folder: this.folder, base: this.base, created: wallClock }
+    const { layout, folder, base, before } = this
+    const place = { config, layout, hashes, folder, base, before, created: wallClock }
     const dir = await saveCheckpoint(this.bus, subjectsOf(runId(config.run.id)), place, state)
+    this.before = { dir, files: (await readManifest(dir)).files }
     await applyRetention(this.folder, config.checkpoint)
-    observer.checkpointed(state.step, dir, millis(now() - began), await folderBytes(dir))
+    observer.checkpointed(
+      state.step,
+      dir,
+      millis(now() - began),
+      this.before.files.reduce((sum, { bytes }) => sum + bytes, 0),
+    )
   }
 
   private async conclude(
@@ -353,10 +363,4 @@ class Coordinator {
       out.line(`no report: ${describe(error)}`)
     }
   }
-}
-
-async function folderBytes(dir: string): Promise<number> {
-  const files = ['dense.safetensors', 'carry.safetensors', 'puzzles.safetensors', 'manifest.json']
-  const sizes = await Promise.all(files.map(async (name) => (await stat(join(dir, name))).size))
-  return sizes.reduce((sum, size) => sum + size, 0)
 }

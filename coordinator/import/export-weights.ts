@@ -4,7 +4,7 @@ import { bytesOf } from '../../shared/bytes.js'
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { configurationOf } from '../../shared/checkpoint/configuration.js'
-import { DENSE_FILE, denseRange, denseTensors, PUZZLE_FILE, puzzleTensors } from '../../shared/checkpoint/contents.js'
+import { DENSE_FILE, denseRange, denseTensors } from '../../shared/checkpoint/contents.js'
 import { MANIFEST_FILE } from '../../shared/checkpoint/manifest.js'
 import { planFile, type TensorFile, type TensorSpec } from '../../shared/checkpoint/safetensors.js'
 import type { RunConfig } from '../../shared/config/run-config.js'
@@ -16,6 +16,7 @@ import type { ExportOptions } from '../../shared/ports.js'
 import { openExampleSource } from '../data/open.js'
 import { latestCheckpoint, openCheckpoint, type Checkpoint } from '../store/checkpoint-reader.js'
 import { errnoOf, onDisk, syncFolder } from '../store/disk.js'
+import { TrainedRows } from '../store/trained-rows.js'
 import { TABLE } from './fit.js'
 import { PIECE_ELEMENTS, progressOn, rowsPerPiece, Stopped, type Progress } from './pieces.js'
 
@@ -70,7 +71,6 @@ class Export {
   ) {
     this.layout = layoutOf(config.model)
     checkpoint.expect(DENSE_FILE, denseTensors(this.layout, config.model))
-    checkpoint.expect(PUZZLE_FILE, puzzleTensors(this.touched, config.model.puzzleEmbDim))
   }
 
   /** Whole or not at all. */
@@ -132,18 +132,16 @@ class Export {
 
   /** All rows in order; those that the checkpoint does not hold are as row 0 (see PuzzleTable). */
   private async writeTable(sink: Sink, rows: number, dim: number, progress: Progress): Promise<void> {
-    const count = this.touched
-    const ids = new Int32Array((await this.checkpoint.readRange(PUZZLE_FILE, 'ids', 0, count * 4)).buffer)
-    const ascending = ids.every((id, i) => id > (ids[i - 1] ?? -1) && id < rows)
-    if (!ascending)
+    const trained = await TrainedRows.of(this.checkpoint, dim)
+    const { ids, count } = trained
+    if ((ids[count - 1] ?? -1) >= rows)
       throw new CheckpointRefused(
-        `${join(this.checkpoint.dir, PUZZLE_FILE)} holds ids that are not of a table of ${rows} rows`,
+        `${this.checkpoint.dir} holds ids that are not of a table of ${rows} rows`,
         'export it with the data, or the --puzzles, that it was trained with',
       )
     const atOnce = rowsPerPiece(dim)
     const values = new Float32Array(Math.min(atOnce, rows) * dim)
-    const blank = ids[0] === 0 ? await this.checkpoint.readRange(PUZZLE_FILE, 'rows', 0, dim * 4) : undefined
-    const untrained = blank === undefined ? new Float32Array(dim) : new Float32Array(blank.buffer)
+    const untrained = ids[0] === 0 ? await trained.read(0, 1) : new Float32Array(dim)
     let done = 0
     for (let first = 0; first < rows; first += atOnce) {
       progress('writing the puzzle table', first / rows)
@@ -151,17 +149,12 @@ class Export {
       for (let at = 0; at < piece.length; at += dim) piece.set(untrained, at)
       let until = done
       while (until < count && (ids[until] as number) < first + piece.length / dim) until++
-      const held = await this.checkpoint.readRange(PUZZLE_FILE, 'rows', done * dim * 4, (until - done) * dim * 4)
-      const known = new Float32Array(held.buffer)
+      const known = await trained.read(done, until)
       for (let i = done; i < until; i++)
         piece.set(known.subarray((i - done) * dim, (i - done + 1) * dim), ((ids[i] as number) - first) * dim)
       done = until
       await sink.append(bytesOf(piece))
     }
-  }
-
-  private get touched(): number {
-    return this.checkpoint.tensors(PUZZLE_FILE).find(({ name }) => name === 'ids')?.shape[0] ?? 0
   }
 
   /** Rows of the whole table: as many as the data has puzzles. A checkpoint only holds those that were trained. */

@@ -2,7 +2,7 @@
 // manifest last, then one rename. Bytes come as ranges, in any order and from several workers at once; the hash is taken
 // while they come in order and finished from the disk otherwise.
 import { createHash } from 'node:crypto'
-import { mkdir, open, rm, statfs, type FileHandle } from 'node:fs/promises'
+import { link, mkdir, open, rm, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SystemRefused } from '../../shared/errors.js'
 import { MANIFEST_FILE, manifestOf, manifestText, parseManifest } from '../../shared/checkpoint/manifest.js'
@@ -59,8 +59,27 @@ class PendingFile {
       this.absorb(buffer.subarray(0, bytesRead))
     }
     await this.handle.sync()
+    const sha256 = this.hash.digest('hex')
+    await this.compare(sha256)
     await this.handle.close()
-    return { name: this.name, bytes: this.plan.bytes, sha256: this.hash.digest('hex') }
+    return { name: this.name, bytes: this.plan.bytes, sha256 }
+  }
+
+  /** Reads back what was written. @throws SystemRefused if the disk gives other bytes than it took */
+  private async compare(sha256: string): Promise<void> {
+    const hash = createHash('sha256')
+    const buffer = new Uint8Array(Math.min(READ_BYTES, this.plan.bytes))
+    for (let at = 0; at < this.plan.bytes;) {
+      const { bytesRead } = await this.handle.read(buffer, 0, buffer.length, at)
+      if (bytesRead === 0) break
+      hash.update(buffer.subarray(0, bytesRead))
+      at += bytesRead
+    }
+    if (hash.digest('hex') === sha256) return
+    throw new SystemRefused(
+      `${this.name} reads back otherwise than it was written`,
+      'check the disk (and its free space); earlier checkpoints are untouched',
+    )
   }
 
   async drop(): Promise<void> {
@@ -76,11 +95,13 @@ class PendingFile {
 export class CheckpointWriter {
   private state: 'open' | 'finished' | 'aborted' = 'open'
   private readonly files = new Map<string, PendingFile>()
+  private readonly linked: Manifest['files'] = []
 
   private constructor(
     private readonly root: string,
     private readonly name: string,
     private readonly folder: string,
+    private readonly openFile: OpenFile,
   ) {}
 
   /**
@@ -93,24 +114,53 @@ export class CheckpointWriter {
     plans: readonly FilePlan[],
     openFile: OpenFile = open,
   ): Promise<CheckpointWriter> {
-    const planned = plans.map(({ name, tensors }) => ({ name, ...planFile(tensors, { format: 'trmesh-1' }) }))
     await makeRoot(root)
     await checkSpace(
       root,
-      planned.reduce((bytes, { file }) => bytes + file.bytes, 0),
+      plans.reduce((bytes, { tensors }) => bytes + planFile(tensors, {}).file.bytes, 0),
     )
     const name = folderName(step)
-    const writer = new CheckpointWriter(root, name, join(root, passingName(name, 'tmp')))
+    const writer = new CheckpointWriter(root, name, join(root, passingName(name, 'tmp')), openFile)
     await writer.guarded(async () => {
       await rm(writer.folder, { recursive: true, force: true })
       await mkdir(writer.folder)
-      for (const { name, file, header } of planned) {
-        const pending = new PendingFile(name, file, await openFile(join(writer.folder, name), 'wx+'))
-        writer.files.set(name, pending)
-        await pending.write(0, header)
-      }
     })
+    for (const plan of plans) await writer.add(plan)
     return writer
+  }
+
+  /**
+   * Files of another checkpoint become part of this one, by hard links: no bytes are written.
+   * @returns false, and nothing is changed, where the file system has no links or the files are gone
+   */
+  async link(dir: string, files: Manifest['files']): Promise<boolean> {
+    this.mustBeOpen()
+    const made: string[] = []
+    try {
+      for (const { name, bytes } of files) {
+        await link(join(dir, name), join(this.folder, name))
+        made.push(name)
+        if ((await stat(join(this.folder, name))).size !== bytes) throw new RangeError(`${name} is not what it was`)
+      }
+    } catch {
+      // Whatever the reason: they can be written.
+      for (const name of made) await rm(join(this.folder, name), { force: true })
+      return false
+    }
+    this.linked.push(...files)
+    return true
+  }
+
+  /** One more file, behind those of begin. @throws SystemRefused as begin */
+  async add({ name, tensors }: FilePlan): Promise<void> {
+    this.mustBeOpen()
+    const { file, header } = planFile(tensors, { format: 'trmesh-1' })
+    await this.guarded(async () => {
+      await checkSpace(this.root, file.bytes)
+      const pending = new PendingFile(name, file, await this.openFile(join(this.folder, name), 'wx+'))
+      this.files.set(name, pending)
+      await pending.write(0, header)
+    })
   }
 
   /**
@@ -139,7 +189,7 @@ export class CheckpointWriter {
   async finish(input: ManifestInput): Promise<string> {
     this.mustBeOpen()
     return this.guarded(async () => {
-      const files: Manifest['files'] = []
+      const files: Manifest['files'] = [...this.linked]
       for (const file of this.files.values()) files.push(await file.finish())
       const text = manifestText(manifestOf(input, files))
       parseManifest(text, join(this.folder, MANIFEST_FILE)) // what cannot be read again must not be written

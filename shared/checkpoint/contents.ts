@@ -9,6 +9,9 @@ import type { TensorSpec } from './safetensors.js'
 export const DENSE_FILE = 'dense.safetensors'
 export const CARRY_FILE = 'carry.safetensors'
 export const PUZZLE_FILE = 'puzzles.safetensors'
+/** The n-th puzzle file, from 2 on: rows that changed since the files before it were written. */
+export const puzzleFile = (n: number): string => `puzzles-${n}.safetensors`
+export const isPuzzleFile = (name: string): boolean => /^puzzles(-\d+)?\.safetensors$/.test(name)
 
 /** Copies of the layout, in the order of the file: [segment, prefix of the tensor names]. */
 export const DENSE_COPIES = [
@@ -74,7 +77,7 @@ export function carryRange(model: ModelConfig, tensor: 'zH' | 'zL', slot: number
   return { offset: slot * length, length }
 }
 
-/** puzzles.safetensors: the touched rows, ids ascending; every other row is zero. */
+/** A puzzle file: rows with their ids, ascending. Rows in none are as row 0. */
 export const puzzleTensors = (rows: number, dim: number): TensorSpec[] => [
   { name: 'ids', dtype: 'I32', shape: [rows] },
   { name: 'rows', dtype: 'F32', shape: [rows, dim] },

@@ -80,6 +80,7 @@ export const run = ({ quick }: BenchOptions, report: Report): Promise<void> =>
             hashes: { identityHash: hash, layoutHash: hash, dataHash: hash },
             folder: join(folder, 'run'),
             base: undefined,
+            before: undefined,
             created: () => new Date().toISOString(),
           },
           {

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestContext } from 'node:test'
 import { serveCoordinator } from '../../coordinator/service.js'
+import { isPuzzleFile } from '../../shared/checkpoint/contents.js'
 import { startNatsServer, type RunningNats } from '../../deploy/local/nats.js'
 import { findNatsServer } from '../../deploy/setup/nats-server.js'
 import { compileConfig } from '../../shared/config/compile.js'
@@ -289,15 +290,36 @@ export const checkpointsOf = (folder: string): string[] =>
 /** What a checkpoint holds, as hashes: equal means equal bits. `draws`: per slot example, next example, ACT steps, halted. */
 export function contentsOf(folder: string, step: number): { hashes: Record<string, string>; slots: unknown } {
   const dir = join(folder, `step-${String(step).padStart(8, '0')}`)
-  const hash = (name: string): string =>
-    createHash('sha256')
-      .update(readFileSync(join(dir, name)))
-      .digest('hex')
-  const { slots } = JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8')) as { slots: unknown }
+  const sha256 = (...parts: Uint8Array[]): string =>
+    parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex')
+  const read = (name: string): Buffer => readFileSync(join(dir, name))
+  const { slots, files } = JSON.parse(read('manifest.json').toString()) as { slots: unknown; files: { name: string }[] }
+  // Which rows lie in which file depends on what was saved before; what counts is the newest row of each puzzle.
+  const rows = new Map<number, Uint8Array>()
+  for (const { name } of files) if (isPuzzleFile(name)) for (const [id, row] of rowsOf(read(name))) rows.set(id, row)
+  const puzzles = [...rows]
+    .sort(([a], [b]) => a - b)
+    .flatMap(([id, row]) => [Uint8Array.of(id, id >> 8, id >> 16), row])
   return {
-    hashes: Object.fromEntries(
-      ['dense', 'carry', 'puzzles'].map((name) => [name, hash(`${name}.safetensors`)] as const),
-    ),
+    hashes: {
+      dense: sha256(read('dense.safetensors')),
+      carry: sha256(read('carry.safetensors')),
+      puzzles: sha256(...puzzles),
+    },
     slots,
   }
+}
+
+/** Ids and rows of a puzzle file. */
+function rowsOf(file: Buffer): (readonly [number, Uint8Array])[] {
+  const start = 8 + Number(file.readBigUInt64LE(0))
+  const header = JSON.parse(file.toString('utf8', 8, start)) as Record<
+    'ids' | 'rows',
+    { data_offsets: [number, number] }
+  >
+  const part = ({ data_offsets: [from, to] }: { data_offsets: [number, number] }): Buffer =>
+    file.subarray(start + from, start + to)
+  const [ids, rows] = [part(header.ids), part(header.rows)]
+  const width = ids.length === 0 ? 0 : (rows.length * 4) / ids.length
+  return Array.from({ length: ids.length / 4 }, (_, i) => [ids.readInt32LE(i * 4), rows.subarray(i * width, (i + 1) * width)] as const) // prettier-ignore
 }

@@ -34,7 +34,7 @@ function applyDense(rows: Float32Array, ids: number[], grads: Float32Array, lr: 
 
 const rowsOf = (snapshot: TableSnapshot): Float32Array => {
   const rows = new Float32Array(snapshot.ids.length * DIM)
-  snapshot.copyRows(0, rows)
+  snapshot.copyRows(snapshot.ids, rows)
   return rows
 }
 
@@ -85,16 +85,55 @@ test('memory grows with touched rows only, and a snapshot keeps only what it sti
   assert.ok(before.bytes < 5e6)
   const snapshot = table.freeze()
   assert.equal(table.memory.bytes, before.bytes)
-  snapshot.passed(1)
+  snapshot.passed(7)
   table.apply([7], grads, 0.01, 0.1) // written already
   table.apply([9], grads, 0.01, 0.1) // not in the snapshot
   assert.equal(table.memory.bytes, before.bytes)
   table.apply([400_000], grads, 0.01, 0.1)
   table.apply([400_000], grads, 0.01, 0.1)
   assert.equal(table.memory.bytes, before.bytes + 2048)
-  assert.throws(() => snapshot.copyRows(0, new Float32Array(512)), RangeError)
+  assert.throws(() => snapshot.copyRows(Int32Array.of(7), new Float32Array(512)), RangeError)
   snapshot.release()
   assert.equal(table.memory.bytes, before.bytes)
+})
+
+test('what changed since the last saved snapshot, whatever was saved, lost or taken meanwhile', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(batch, fc.constantFrom('train', 'save', 'fail', 'overtake')), { maxLength: 30 }),
+      (history) => {
+        const table = new PuzzleTable(PUZZLES, DIM)
+        /** Rows as the disk has them: what was saved, one over the other. */
+        const disk = new Map<number, Float32Array>()
+        const write = (snapshot: TableSnapshot): void => {
+          const rows = new Float32Array(snapshot.changed.length * DIM)
+          snapshot.copyRows(snapshot.changed, rows)
+          snapshot.changed.forEach((id, i) => disk.set(id, rows.slice(i * DIM, (i + 1) * DIM)))
+          snapshot.saved()
+        }
+        for (const [{ ids, grads }, what] of history) {
+          table.apply(ids, grads, 0.01, 0.1)
+          if (what === 'train') continue
+          const snapshot = table.freeze()
+          table.apply(ids.slice(0, 1), grads.subarray(0, DIM), 0.01, 0.1)
+          const newer = what === 'overtake' ? table.freeze() : undefined
+          if (what !== 'fail') write(snapshot)
+          snapshot.release()
+          newer?.release()
+        }
+        const end = table.freeze()
+        write(end)
+        assert.deepEqual(
+          [...disk.keys()].sort((a, b) => a - b),
+          [...end.ids],
+        )
+        for (const [id, row] of disk) assert.deepEqual(row, table.row(id).slice())
+        // Nothing changed since, so nothing is due.
+        assert.equal(table.freeze().changed.length, 0)
+      },
+    ),
+    { numRuns: 100 },
+  )
 })
 
 test('rows of many blocks keep apart', () => {
