@@ -50,6 +50,8 @@ export interface CoordinatorPorts {
   /** Star topology: a new membership for the buckets that the coordinator owns. */
   readonly assignOwned: (epoch: Epoch, step: Step, team: readonly WorkerId[], shares: readonly number[]) => void
   readonly save: (state: BoundaryState) => Promise<void>
+  /** Saves the states of workers that differ. @returns what was found, in words */
+  readonly examine: (step: Step, snapshot: SnapshotId, workers: readonly WorkerId[]) => Promise<string>
   readonly now: () => Millis
 }
 
@@ -264,12 +266,27 @@ export class CoordinatorLoop {
         // What is being written of an earlier boundary may still become whole.
         return this.guard(this.saving.then(() => this.settle({ type: 'rewind', why: effect.why })))
       case 'halt':
-        this.close(effect.why)
         this.ports.observer.halted(effect.cause)
-        return this.reject(new RunHalted(effect.why, effect.remedy))
+        return this.guard(this.halt(effect))
       default:
         return effect satisfies never
     }
+  }
+
+  /** Nobody computes any more; what those who differ hold is looked at before they go. */
+  private async halt({ why, remedy, suspects }: Extract<Effect, { type: 'halt' }>): Promise<void> {
+    const { epoch, step } = this.state
+    const snapshot = `differs-${step}-${epoch}` as SnapshotId
+    for (const worker of suspects) this.send(worker, { type: 'snapshot', snapshot, step, dense: true })
+    const found =
+      suspects.length === 0
+        ? ''
+        : await this.ports
+            .examine(step, snapshot, suspects)
+            .then((found) => `; ${found}`)
+            .catch((error: unknown) => `; their states could not be saved: ${String(error)}`)
+    this.close(why)
+    this.reject(new RunHalted(`${why}${found}`, remedy))
   }
 
   private close(why: string, outcome?: Outcome): void {

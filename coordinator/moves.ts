@@ -119,9 +119,15 @@ export function close(state: RunState, why: string): Transition {
   return { state: { ...state, phase: 'finished' }, effects: [{ type: 'finish', why, finished }], why }
 }
 
-export const halt = (state: RunState, cause: HaltCause, why: string, remedy: string): Transition => ({
+export const halt = (
+  state: RunState,
+  cause: HaltCause,
+  why: string,
+  remedy: string,
+  suspects: readonly WorkerId[] = [],
+): Transition => ({
   state: { ...state, phase: 'halted' },
-  effects: [{ type: 'halt', cause, why, remedy }],
+  effects: [{ type: 'halt', cause, why, remedy, suspects }],
   why,
 })
 

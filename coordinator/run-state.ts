@@ -135,7 +135,14 @@ export type Effect =
   | { readonly type: 'evaluate' }
   | { readonly type: 'abandonEvaluation' }
   | { readonly type: 'finish'; readonly why: string; readonly finished: boolean }
-  | { readonly type: 'halt'; readonly cause: HaltCause; readonly why: string; readonly remedy: string }
+  | {
+      readonly type: 'halt'
+      readonly cause: HaltCause
+      readonly why: string
+      readonly remedy: string
+      /** Where replicas differ: one worker of each opinion, whose states are of interest. */
+      readonly suspects: readonly WorkerId[]
+    }
 
 /** Why a run stops for good: what a person must look at. */
 export type HaltCause = 'replicas-differ' | 'not-finite' | 'unsaved'

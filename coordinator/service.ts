@@ -24,6 +24,7 @@ import { saveCheckpoint, restore, type BoundaryState } from './checkpointing.js'
 import { Courier } from './courier.js'
 import { DenseFreeze } from './dense-freeze.js'
 import { openExampleSource, type OpenedSource } from './data/open.js'
+import { saveDiffering } from './differing.js'
 import { EvaluationDesk } from './evaluate/desk.js'
 import type { Inquiry } from './evaluate/inquiry.js'
 import { CoordinatorLoop, type Outcome } from './loop.js'
@@ -225,6 +226,8 @@ class Coordinator {
       evaluateOnly: evaluation !== undefined,
       assignOwned: (epoch, step, team, shares) => star.assign(epoch, step, team, shares),
       save: (state) => this.save(state, hashes, observer),
+      examine: (step, snapshot, workers) =>
+        saveDiffering(bus, subjects, { model: config.model, layout, folder: this.folder }, { step, snapshot, workers }),
       now,
     })
     out.line(

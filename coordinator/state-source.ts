@@ -27,7 +27,7 @@ export function freshState(config: RunConfig, layout: Layout): StateSource {
 export function heldState(segments: Readonly<Record<DenseSegment, Float32Array>>): StateSource {
   return {
     provide({ segment, offset, length }) {
-      if (segment === 'carry') return Promise.resolve('a fresh run has no carries')
+      if (segment === 'carry' || segment === 'mean') return Promise.resolve(`a fresh run has no ${segment}`)
       const bytes = bytesOf(segments[segment])
       const fits = offset + length <= bytes.length
       return Promise.resolve(fits ? bytes.subarray(offset, offset + length) : `it ends at byte ${bytes.length}`)
@@ -38,7 +38,7 @@ export function heldState(segments: Readonly<Record<DenseSegment, Float32Array>>
 
 export function checkpointState(checkpoint: Checkpoint, config: RunConfig, layout: Layout): StateSource {
   const dense = (range: StateRange): Promise<Uint8Array> | string => {
-    if (range.segment === 'carry') return 'not dense'
+    if (range.segment === 'carry' || range.segment === 'mean') return 'not in a checkpoint'
     const place = denseRange(layout, config.model, range.segment)
     if (range.offset + range.length > place.length) return `it ends at byte ${place.length}`
     return checkpoint.readData(DENSE_FILE, place.offset + range.offset, range.length)

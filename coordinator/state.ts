@@ -132,8 +132,9 @@ function onReady(state: RunState, event: Extract<RunEvent, { type: 'ready' }>, p
     return halt(
       ready,
       'replicas-differ',
-      `parameters differ after synchronising: ${differing}`,
+      `parameters differ after synchronising: ${differing.told}`,
       'resume from the last checkpoint',
+      differing.suspects,
     )
   return boundary({ ...ready, phase: 'training' }, policy)
 }
@@ -179,8 +180,9 @@ function settle(state: RunState, policy: Policy): Transition {
     return halt(
       state,
       'replicas-differ',
-      `replicas differ at step ${step}: ${differing}`,
+      `replicas differ at step ${step}: ${differing.told}`,
       'resume from the last checkpoint; if it recurs, use one backend and version everywhere',
+      differing.suspects,
     )
   if (votes.some(([, vote]) => !vote.finite)) {
     const notFinite = state.notFinite + 1
@@ -198,10 +200,12 @@ function settle(state: RunState, policy: Policy): Transition {
   return { ...committed, effects: [commit, ...committed.effects] }
 }
 
-function disagreement(values: ReadonlyMap<WorkerId, string>): string | null {
-  const distinct = new Set(values.values())
-  if (distinct.size <= 1) return null
-  return [...values].map(([id, value]) => `${id} has ${value}`).join(', ')
+/** Who has what, and one worker of each opinion. */
+function disagreement(values: ReadonlyMap<WorkerId, string>): { told: string; suspects: WorkerId[] } | null {
+  const first = new Map<string, WorkerId>()
+  for (const [id, value] of values) if (!first.has(value)) first.set(value, id)
+  if (first.size <= 1) return null
+  return { told: [...values].map(([id, value]) => `${id} has ${value}`).join(', '), suspects: [...first.values()] }
 }
 
 function lose(

@@ -331,7 +331,7 @@ export class WorkerLoop {
     if (this.step !== step) return this.ports.onRejoin(`I hold the state of step ${this.step}, not of step ${step}`)
     const copy = this.ports.compute
       .call({ type: 'snapshot', snapshot, dense })
-      .then(({ dense, carries, slots }) => ({ dense, carries, slots, ...this.states }))
+      .then(({ dense, carries, slots }) => ({ dense, carries, slots, ...this.states, mean: this.ports.arena.mean }))
     this.snapshots.add(snapshot, copy)
     await caughtUp
     await copy

@@ -12,6 +12,8 @@ export interface Snapshot {
   readonly slots: readonly SlotId[]
   readonly hInit: Float32Array
   readonly lInit: Float32Array
+  /** Not a copy: as long as no step begins, the mean that was voted on. */
+  readonly mean: Float32Array
 }
 
 const DENSE = ['params', 'ema', 'm', 'v'] as const
@@ -48,6 +50,7 @@ export class Snapshots {
   private segment(snapshot: Snapshot, { segment, slot }: StateRange): Float32Array | undefined {
     if (segment === 'hInit') return snapshot.hInit
     if (segment === 'lInit') return snapshot.lInit
+    if (segment === 'mean') return snapshot.mean
     if (segment === 'carry') {
       const index = snapshot.slots.indexOf(slot)
       const elements = snapshot.carries.length / Math.max(1, snapshot.slots.length)

@@ -204,8 +204,8 @@ const GRADIENTS = {
 
 // --- state transfer: request and reply ------------------------------------------------------------------------------
 
-/** Parts of replica state that can be pulled by byte range. */
-export const SEGMENTS = ['params', 'ema', 'm', 'v', 'hInit', 'lInit', 'carry'] as const
+/** Parts of replica state that can be pulled by byte range; `mean` is no copy, but the mean gradient as it is now. */
+export const SEGMENTS = ['params', 'ema', 'm', 'v', 'mean', 'hInit', 'lInit', 'carry'] as const
 export type Segment = (typeof SEGMENTS)[number]
 
 const PULL = {

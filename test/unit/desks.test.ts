@@ -198,6 +198,7 @@ test('snapshots: a pull waits for the copy, ranges are checked, what was release
     slots: [slotId(5), slotId(3)],
     hInit: Float32Array.of(13),
     lInit: Float32Array.of(14),
+    mean: Float32Array.of(15, 16),
   })
   const floats = (bytes: Uint8Array | string): number[] | string =>
     typeof bytes === 'string' ? bytes : [...new Float32Array(Uint8Array.from(bytes).buffer)]
@@ -205,6 +206,7 @@ test('snapshots: a pull waits for the copy, ranges are checked, what was release
   const carry = { ...range, segment: 'carry', slot: slotId(3), offset: 0, length: 8 } as const
   assert.deepEqual(floats(await snapshots.provide(carry)), [11, 12])
   assert.deepEqual(floats(await snapshots.provide({ ...range, segment: 'lInit', offset: 0 })), [14])
+  assert.deepEqual(floats(await snapshots.provide({ ...range, segment: 'mean' })), [16])
   assert.match(String(await snapshots.provide({ ...range, length: 8 })), /ends at byte 8/)
   assert.match(String(await snapshots.provide({ ...carry, slot: slotId(4) })), /no carry of slot 4/)
   snapshots.release(id)
