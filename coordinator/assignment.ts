@@ -17,6 +17,8 @@ export interface AssignmentPorts {
 }
 
 export class Assignments {
+  /** What the last assignment told each worker: its examples under way, and its part. */
+  private told = new Map<WorkerId, { readonly pulled: readonly Take[]; readonly message: CoordinatorMessage }>()
   /** Copies that workers keep for others, until everybody has what it needs. */
   private copies: { readonly worker: WorkerId; readonly snapshot: SnapshotId }[] = []
 
@@ -31,6 +33,7 @@ export class Assignments {
     isCurrent: () => boolean,
   ): Promise<void> {
     const { book, courier, origin, config, send } = this.ports
+    this.told.clear()
     const holdsState = (id: WorkerId): boolean => members.get(id)?.holdsState ?? false
     const lead = team.find(holdsState)
     const joining = lead !== undefined && !team.every(holdsState) ? lead : undefined
@@ -39,7 +42,8 @@ export class Assignments {
     const givers = [...deals.values()].flatMap(({ holders, copies }) =>
       holders.filter((holder, i) => holder !== 'coordinator' && copies[i] === copy),
     ) as WorkerId[]
-    for (const worker of new Set(joining === undefined ? givers : [joining, ...givers])) {
+    const keepers = new Set(joining === undefined ? givers : [joining, ...givers])
+    for (const worker of keepers) {
       this.copies.push({ worker, snapshot: copy })
       send(worker, { type: 'snapshot', snapshot: copy, step, dense: worker === joining })
     }
@@ -51,7 +55,7 @@ export class Assignments {
       const pulled = records.filter((_, i) => carry[i] === 'pull').map(({ slot, draw }) => ({ slot, draw: draw! }))
       await courier.deliver(worker, pulled)
       if (!isCurrent()) return
-      send(worker, {
+      const message: CoordinatorMessage = {
         type: 'assign',
         epoch,
         step,
@@ -65,8 +69,21 @@ export class Assignments {
         steps: records.map(({ steps }) => steps),
         source: holdsState(worker) ? 'self' : (lead ?? 'coordinator'),
         snapshot: lead === undefined ? origin.snapshot : copy,
-      })
+        // Told twice: without the copy, what it lets go of now would be lost for good.
+        keep: keepers.has(worker) ? copy : '',
+        dense: worker === joining,
+      }
+      this.told.set(worker, { pulled, message })
+      send(worker, message)
     }
+  }
+
+  /** Tells a worker its part again, with its examples; nothing if it has not been told yet. */
+  async again(worker: WorkerId, isCurrent: () => boolean): Promise<void> {
+    const told = this.told.get(worker)
+    if (told === undefined) return
+    await this.ports.courier.again(worker, told.pulled)
+    if (isCurrent()) this.ports.send(worker, told.message)
   }
 
   /** Everybody has what it needs: what was copied for others is not needed any more. */

@@ -61,6 +61,12 @@ export class Courier {
     }
   }
 
+  /** They may have been lost: sends them again. */
+  again(worker: WorkerId, takes: readonly Take[]): Promise<void> {
+    for (const { slot, draw } of takes) this.sent.get(worker)?.delete(`${slot}:${draw}`)
+    return this.deliver(worker, takes)
+  }
+
   /** Encodes and sends in the background what will be needed next. */
   ahead(worker: WorkerId, takes: readonly Take[]): void {
     this.deliver(worker, takes).catch(this.onFailure)

@@ -10,6 +10,7 @@ import { PROTOCOL_VERSION, STEP_PHASES } from '../shared/protocol/messages.js'
 import { helloFrom, senderOf, type Subjects } from '../shared/protocol/subjects.js'
 import type { Bus } from '../shared/bus/bus.js'
 import { Assignments } from './assignment.js'
+import { BoundaryCopies } from './boundary-copies.js'
 import type { Courier } from './courier.js'
 import type { DenseFreeze } from './dense-freeze.js'
 import type { EvaluationDesk } from './evaluate/desk.js'
@@ -17,6 +18,7 @@ import type { PuzzleTable } from './puzzle-table.js'
 import type { Observer } from './observer.js'
 import type { SlotBook } from './slots.js'
 import type { BoundaryState } from './checkpointing.js'
+import { next } from './moves.js'
 import { StepDesk } from './step-desk.js'
 import { policyOf } from './policy.js'
 import { Traffic } from './traffic.js'
@@ -59,15 +61,12 @@ export type Outcome =
   | { readonly type: 'finished'; readonly why: string; readonly finished: boolean; readonly step: Step }
   | { readonly type: 'rewind'; readonly why: string }
 
-type Boundary = Omit<BoundaryState, 'examples'> & { readonly examples: Promise<BoundaryState['examples']> }
-
 export class CoordinatorLoop {
   state: RunState
   private readonly policy: Policy
   private readonly steps: StepDesk
   private readonly assignments: Assignments
-  /** The boundary whose copies are being made, not saved yet. */
-  private boundary: Boundary | undefined
+  private readonly copies: BoundaryCopies
   private saving: Promise<void> = Promise.resolve()
   private readonly events: RunEvent[] = []
   private readonly traffic = new Traffic()
@@ -81,11 +80,12 @@ export class CoordinatorLoop {
     this.policy = policyOf(config, ports.evaluateOnly)
     this.state = initialState(origin.step, origin.epoch, origin.evaluated)
     const send = (worker: WorkerId, message: CoordinatorMessage): void => this.send(worker, message)
+    const fail = (error: unknown): void => this.fail(error)
     this.assignments = new Assignments({ ...ports, send })
-    this.steps = new StepDesk({
-      ...ports,
-      send,
-      fail: (error) => this.fail(error),
+    this.steps = new StepDesk({ ...ports, send, fail })
+    this.copies = new BoundaryCopies({
+      ...{ ...ports, send, fail },
+      onUnsaved: (error) => ports.observer.checkpointFailed(error),
     })
     this.outcome = new Promise((resolve, reject) => {
       this.settle = resolve
@@ -193,7 +193,7 @@ export class CoordinatorLoop {
         return this.dispatch({ type: 'vote', worker, epoch, step, vote: { finite, mean, params } })
       }
       case 'snapshotReady':
-        if (message.snapshot !== this.boundary?.snapshot) return
+        if (!this.copies.isOf(message.snapshot)) return
         return this.dispatch({ type: 'snapshotReady', worker, step: message.step })
       case 'evaluated':
         try {
@@ -246,10 +246,12 @@ export class CoordinatorLoop {
         this.ports.observer.lost(effect.worker, effect.how)
         return this.state.phase === 'evaluating' ? this.evaluateOn() : undefined
       case 'snapshot':
-        return this.snapshot()
+        return this.copies.begin(this.state.step, this.state.epoch, this.state.team)
       case 'save':
         this.saving = this.save()
         return this.guard(this.saving)
+      case 'remind':
+        return this.guard(this.remind(effect))
       case 'evaluate':
         this.ports.desk.begin(this.state.step)
         return this.evaluateOn()
@@ -325,44 +327,38 @@ export class CoordinatorLoop {
     )
   }
 
-  /** The workers copy their state now; what is ours is noted down now too. */
-  private snapshot(): void {
-    const { book, courier, table, desk, freeze } = this.ports
-    const { step, epoch, team } = this.state
-    // The boundary before was never saved if a worker died over it.
-    if (this.boundary !== undefined) this.release(this.boundary)
-    const snapshot = `step-${step}-${epoch}` as SnapshotId
-    team.forEach((worker, i) => this.send(worker, { type: 'snapshot', snapshot, step, dense: i === 0 }))
-    const slots = book.saved()
-    const holders = new Map(team.map((worker) => [worker, this.owned(worker)]))
-    const working = slots.map(({ slot, draw }) => (draw === null ? null : { slot, draw }))
-    const examples = Promise.all(
-      working.map(async (take) => (take === null ? null : ((await courier.fetch([take]))[0] ?? null))),
-    )
-    // Of a snapshot that is never saved, nobody awaits the examples.
-    examples.catch((error: unknown) => this.fail(error))
-    const ours = { table: table.freeze(), puzzles: table.numPuzzles, thawed: freeze.thawed }
-    this.boundary = { snapshot, step, epoch, slots, ...ours, holders, evaluation: desk.resultOf(step), examples }
-  }
-
   private async save(): Promise<void> {
-    const { boundary } = this
-    if (boundary === undefined) return
-    this.boundary = undefined
-    let ok = true
-    try {
-      await this.ports.save({ ...boundary, examples: await boundary.examples })
-    } catch (error) {
-      ok = false
-      this.ports.observer.checkpointFailed(error)
-    }
-    this.release(boundary)
-    this.dispatch({ type: 'checkpointed', ok })
+    const ok = await this.copies.save()
+    if (ok !== undefined) this.dispatch({ type: 'checkpointed', ok })
   }
 
-  private release({ table, holders, snapshot }: Boundary): void {
-    table.release()
-    for (const worker of holders.keys()) this.send(worker, { type: 'release', snapshot })
+  /** Something was lost on its way: the worker is told, or asked, again. All of it may come twice. */
+  private async remind({ worker, epoch, lack }: Extract<Effect, { type: 'remind' }>): Promise<void> {
+    const { step } = this.state
+    const isCurrent = (): boolean => this.state.epoch === epoch && this.state.step === step
+    this.ports.observer.reminded()
+    switch (lack) {
+      case 'assign':
+        return this.assignments.again(worker, () => this.state.step === step && this.state.phase === 'syncing')
+      case 'commit':
+        this.send(worker, { type: 'commit', epoch, step })
+        return this.steps.again(worker, epoch, next(step), isCurrent)
+      case 'begin':
+        return this.steps.again(worker, epoch, next(step), isCurrent)
+      case 'snapshot':
+        return this.copies.ask(worker)
+      case 'evaluate': {
+        const owed = this.ports.desk.owed(worker, this.ports.table)
+        for (const message of owed) this.send(worker, message)
+        if (owed.length > 0)
+          this.ports.observer.decision(`${worker} waits and owes ${owed.length} answers: asked again`)
+        return
+      }
+      case 'word':
+        return this.send(worker, { type: 'again', epoch })
+      default:
+        return lack satisfies never
+    }
   }
 
   private evaluateOn(): void {

@@ -196,6 +196,10 @@ export class CoordinatorMetrics implements Observer {
     this.recorder.count('trmesh_messages_dropped_total', { why })
   }
 
+  reminded(): void {
+    this.recorder.count('trmesh_asked_again_total', {})
+  }
+
   checkpointed(step: number, _folder: string, duration: Millis, bytes: number): void {
     const { recorder } = this
     recorder.count('trmesh_checkpoints_total', { outcome: 'written' })

@@ -34,6 +34,8 @@ export interface Observer {
   readonly committed: (step: CommittedStep) => void
   readonly discarded: (reason: DiscardReason) => void
   readonly dropped: (why: DroppedWhy) => void
+  /** A worker was asked, or told, something again. */
+  readonly reminded: () => void
   readonly checkpointed: (step: number, folder: string, duration: Millis, bytes: number) => void
   readonly checkpointFailed: (error: unknown) => void
   readonly evaluating: (progress: EvaluationProgress) => void
@@ -60,6 +62,7 @@ export function all(observers: readonly Observer[]): Observer {
     committed: tell('committed'),
     discarded: tell('discarded'),
     dropped: tell('dropped'),
+    reminded: tell('reminded'),
     checkpointed: tell('checkpointed'),
     checkpointFailed: tell('checkpointFailed'),
     evaluating: tell('evaluating'),

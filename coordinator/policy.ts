@@ -3,11 +3,6 @@ import type { RunConfig } from '../shared/config/run-config.js'
 import type { Millis } from '../shared/ids.js'
 import { budgetOf, type Policy } from './run-state.js'
 
-/** How long lost messages may stall a step before it is replayed; a slow network is none, as long as much gets through. */
-const STALL_MS = 8_000 as Millis
-/** How long an assignment may be on its way. */
-const MISSED_MS = 2000
-
 /** Slots that always belong to one worker; undefined in mode fast, where any may move alone. */
 export const groupSize = ({ reduce }: RunConfig): number | undefined =>
   reduce.mode === 'exact' ? reduce.group : undefined
@@ -18,8 +13,6 @@ export function policyOf(config: RunConfig, evaluateOnly: boolean): Policy {
     maxWorkers: Math.ceil(config.train.slots / (groupSize(config) ?? 1)),
     exact: config.reduce.mode === 'exact' && !evaluateOnly,
     deadAfter: config.cluster.deadAfterMs as Millis,
-    stallAfter: STALL_MS,
-    missedAfter: Math.max(MISSED_MS, 4 * config.cluster.heartbeatMs) as Millis,
     steps: config.train.steps,
     budget: budgetOf(config.train),
     checkpointEvery: config.checkpoint.everySteps,

@@ -14,6 +14,7 @@ export const quietObserver: Observer = {
   committed: nothing,
   discarded: nothing,
   dropped: nothing,
+  reminded: nothing,
   checkpointed: nothing,
   checkpointFailed: nothing,
   evaluating: nothing,

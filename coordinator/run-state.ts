@@ -8,11 +8,8 @@ export interface Policy {
   readonly maxWorkers: number
   /** The result must not depend on who died: carries that are lost mean going back to the last checkpoint. */
   readonly exact: boolean
+  /** Silence after which a worker is dead, at least: see shared/deadlines.ts. */
   readonly deadAfter: Millis
-  /** When those who are awaited have themselves waited for the network this long, messages were lost: begin it again. */
-  readonly stallAfter: Millis
-  /** A heartbeat that still tells the epoch before, this long after an assignment, says that it never arrived. */
-  readonly missedAfter: Millis
   readonly steps: number
   /** Training ends, as if all steps were done, after this time; infinite: never. */
   readonly budget: Millis
@@ -41,7 +38,16 @@ export interface Member {
   readonly activity: WorkerPhase
   /** Since when step and activity have been what they are, and nothing much got through. */
   readonly since: Millis
+  /** How often it was reminded since then, and when last. */
+  readonly reminded: number
+  readonly remindedAt: Millis
 }
+
+/**
+ * What was lost between a worker and us, as its heartbeats tell: an assignment, a commit, what a step needs, the order to
+ * copy, rows to answer; or a word of its own: prepared, ready, result, vote.
+ */
+export type Lack = 'assign' | 'commit' | 'begin' | 'snapshot' | 'evaluate' | 'word'
 
 export interface Vote {
   readonly finite: boolean
@@ -79,6 +85,8 @@ export interface RunState {
   readonly copied: readonly WorkerId[]
   /** When the last assignment, step, snapshot or evaluation was asked for. */
   readonly askedAt: Millis
+  /** Rolling time from the beginning of a step to its commit; 0 before the first. */
+  readonly stepMs: number
   /** When the clock was last looked at: a long gap means that we were held up ourselves. */
   readonly tickedAt: Millis | null
   readonly busDown: boolean
@@ -127,6 +135,7 @@ export type Effect =
       readonly reason: DiscardReason
     }
   | { readonly type: 'lost'; readonly worker: WorkerId; readonly how: 'died' | 'left'; readonly why: string }
+  | { readonly type: 'remind'; readonly worker: WorkerId; readonly epoch: Epoch; readonly lack: Lack }
   | { readonly type: 'snapshot' }
   /** All copies of the boundary are made: pull and write them while training goes on. */
   | { readonly type: 'save' }
@@ -175,6 +184,7 @@ export const initialState = (step: Step, epoch: Epoch, evaluated = true): RunSta
   writing: false,
   copied: [],
   askedAt: 0 as Millis,
+  stepMs: 0,
   tickedAt: null,
   busDown: false,
   notFinite: 0,

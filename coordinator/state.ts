@@ -2,38 +2,25 @@
 // The same events at the same times give the same run. It decides who trains, when a step commits or is discarded, and when
 // to snapshot, evaluate and stop; loop.ts performs the effects. Votes, not results, carry what must agree.
 import type { Epoch, Millis, Step, WorkerId } from '../shared/ids.js'
-import type { WorkerPhase } from '../shared/protocol/messages.js'
-import {
-  NEVER,
-  boundary,
-  candidates,
-  close,
-  gather,
-  halt,
-  holdsState,
-  next,
-  regroup,
-  replay,
-  resync,
-  rewind,
-  stay,
-  wait,
-  withMember,
-} from './moves.js'
+import { rolling } from '../shared/deadlines.js'
+import { NEVER, boundary, close, gather, halt, holdsState, next, replay, resync, stay, withMember } from './moves.js'
+import { hearAll, onTick } from './overdue.js'
+import { lose } from './loss.js'
 import type { Effect, Member, Policy, RunEvent, RunState, Transition } from './run-state.js'
 
 export function transition(state: RunState, event: RunEvent, now: Millis, policy: Policy): Transition {
   if (state.phase === 'finished' || state.phase === 'halted') return stay(state)
   const heard = 'worker' in event ? hear(state, event.worker, now) : state
   const decided = decide(heard, event, now, policy)
-  const asks = decided.effects.some(({ type }) => ASKING.has(type))
-  return asks ? { ...decided, state: { ...decided.state, askedAt: now } } : decided
+  const has = (wanted: Effect['type']): boolean => decided.effects.some(({ type }) => type === wanted)
+  const stepMs = has('commit') ? rolling(state.stepMs, now - state.askedAt) : state.stepMs
+  const askedAt = ASKING.some(has) ? now : decided.state.askedAt
+  return { ...decided, state: { ...decided.state, stepMs, askedAt } }
 }
 
 /** Effects after which the workers' answers are awaited. */
-const ASKING: ReadonlySet<Effect['type']> = new Set(['assign', 'begin', 'snapshot', 'evaluate'])
-/** What a worker does while it computes nothing: it waits for us, or for others. */
-const WAITING: ReadonlySet<WorkerPhase> = new Set(['starting', 'waiting-for-data', 'reducing', 'voting', 'idle'])
+const ASKING = ['assign', 'begin', 'snapshot', 'evaluate'] as const
+
 function decide(state: RunState, event: RunEvent, now: Millis, policy: Policy): Transition {
   switch (event.type) {
     case 'hello':
@@ -47,10 +34,11 @@ function decide(state: RunState, event: RunEvent, now: Millis, policy: Policy): 
     case 'beat': {
       const member = state.members.get(event.worker)
       if (member === undefined) return stay(state)
-      const same = member.activity === event.activity && member.at === event.step && event.moved !== true
-      const since = same ? member.since : now
       const { epoch, step: at, activity } = event
-      return stay(withMember(state, { ...member, epoch, at, activity, since }))
+      const same = member.activity === activity && member.at === at && member.epoch === epoch && event.moved !== true
+      const quiet = same ? member : { since: now, reminded: 0 }
+      const { since, reminded } = quiet
+      return stay(withMember(state, { ...member, epoch, at, activity, since, reminded }))
     }
     case 'ready':
       return onReady(state, event, policy)
@@ -101,6 +89,8 @@ const newMember = (id: WorkerId, now: Millis): Member => ({
   at: 0 as Step,
   activity: 'starting',
   since: now,
+  reminded: 0,
+  remindedAt: now,
 })
 
 const isCurrent = (state: RunState, event: { worker: WorkerId; epoch: Epoch; step: Step }): boolean =>
@@ -113,12 +103,6 @@ function hear(state: RunState, worker: WorkerId, now: Millis): RunState {
   const member = state.members.get(worker)
   return member === undefined ? state : withMember(state, { ...member, heard: now })
 }
-
-/** Silence that was ours is nobody's fault. */
-const hearAll = (state: RunState, now: Millis): RunState => ({
-  ...state,
-  members: new Map([...state.members].map(([id, member]) => [id, { ...member, heard: now }])),
-})
 
 function onReady(state: RunState, event: Extract<RunEvent, { type: 'ready' }>, policy: Policy): Transition {
   const member = state.members.get(event.worker)
@@ -206,103 +190,4 @@ function disagreement(values: ReadonlyMap<WorkerId, string>): { told: string; su
   for (const [id, value] of values) if (!first.has(value)) first.set(value, id)
   if (first.size <= 1) return null
   return { told: [...values].map(([id, value]) => `${id} has ${value}`).join(', '), suspects: [...first.values()] }
-}
-
-function lose(
-  state: RunState,
-  gone: readonly WorkerId[],
-  reason: 'member-died' | 'member-left',
-  why: string,
-  policy: Policy,
-): Transition {
-  const members = new Map(state.members)
-  const known = gone.filter((id) => members.delete(id))
-  if (known.length === 0) return stay(state)
-  const team = state.team.filter((id) => members.has(id))
-  const smaller = { ...state, members, team }
-  const how = reason === 'member-died' ? 'died' : 'left'
-  const lost: Effect[] = known.map((worker) => ({ type: 'lost', worker, how, why }))
-  const sentence = `${known.join(', ')} ${how}: ${why}`
-  const then = ((): Transition => {
-    // Examples that were under way there would begin again, and the run would not be the one without the loss.
-    const carried = known.some((id) => state.assigned.includes(id) && holdsState(state, id))
-    if (policy.exact && carried && state.step > 0)
-      return rewind(smaller, `exact: the carries of step ${state.step} are lost`)
-    if (team.length === state.team.length) return stay(smaller)
-    switch (state.phase) {
-      case 'training':
-        return replay(smaller, candidates(smaller, policy), reason, policy)
-      case 'syncing':
-        return regroup(smaller, 'those who are left go on', policy)
-      case 'snapshotting':
-        return boundary({ ...smaller, phase: 'training', checkpointAt: NEVER }, policy)
-      case 'evaluating': {
-        // Evaluation goes on with those who are left; the boundary after it forms the new epoch.
-        if (team.length > 0) return stay(smaller)
-        const alone = wait(smaller, 0, policy)
-        return { ...alone, effects: [{ type: 'abandonEvaluation' }, ...alone.effects] }
-      }
-      default:
-        return stay(smaller)
-    }
-  })()
-  return { ...then, effects: [...lost, ...then.effects], why: then.why === '' ? sentence : `${sentence}; ${then.why}` }
-}
-
-function onTick(before: RunState, now: Millis, policy: Policy): Transition {
-  const trainingSince = before.trainingSince ?? (before.phase === 'training' ? now : null)
-  const timeIsUp = trainingSince !== null && now - trainingSince >= policy.budget
-  const heldUp = before.tickedAt !== null && now - before.tickedAt > policy.deadAfter / 2
-  const clocked = { ...before, trainingSince, timeIsUp, tickedAt: now }
-  if (before.busDown) return stay(clocked)
-  // Messages that came while we ourselves were held up are not read yet.
-  const state = heldUp ? hearAll(clocked, now) : clocked
-  if (state.phase === 'gathering' && state.step >= policy.steps && isDone(state))
-    return close(state, `all ${policy.steps} steps were done before`)
-  const silent = [...state.members.values()].filter((member) => now - member.heard > policy.deadAfter)
-  if (silent.length > 0)
-    return lose(
-      state,
-      silent.map((member) => member.id),
-      'member-died',
-      `nothing heard for ${((now - Math.min(...silent.map((member) => member.heard))) / 1000).toFixed(1)} s`,
-      policy,
-    )
-  const unheard = [...state.members.values()].filter((member) => isUnheard(member, now, policy)).map(({ id }) => id)
-  if (unheard.length > 0)
-    return lose(state, unheard, 'member-died', 'its word that it is prepared was lost; it must begin again', policy)
-  return isStalled(state, now, policy) ? resync(state, 'stalled', policy) : stay(state)
-}
-
-/** It waits for work, and we wait for it to be prepared. */
-const isUnheard = ({ phase, activity, since }: Member, now: Millis, policy: Policy): boolean =>
-  phase === 'preparing' && activity === 'idle' && now - since > policy.missedAfter
-
-/** Resumed at its end, with nothing left to do that needs a worker. */
-const isDone = ({ step, origin, evaluatedAt, checkpointAt }: RunState): boolean =>
-  step === origin && evaluatedAt === step && checkpointAt === step
-
-/** Those whose answers are awaited have themselves waited for long, so something asked or answered was lost. */
-function isStalled(state: RunState, now: Millis, policy: Policy): boolean {
-  const missed = (id: WorkerId): boolean => {
-    const member = state.members.get(id)
-    return member !== undefined && member.epoch < state.epoch && member.heard - state.askedAt > policy.missedAfter
-  }
-  if (state.phase === 'syncing' && state.team.some((id) => !state.params.has(id) && missed(id))) return true
-  if (now - state.askedAt <= policy.stallAfter) return false
-  const waits = (id: WorkerId): boolean => {
-    const member = state.members.get(id)
-    return member !== undefined && now - member.since > policy.stallAfter && WAITING.has(member.activity)
-  }
-  switch (state.phase) {
-    case 'syncing':
-      return state.team.some((id) => !state.params.has(id) && waits(id))
-    case 'snapshotting':
-      return state.team.some((id) => !state.snapshots.has(id) && waits(id))
-    case 'training':
-    case 'evaluating':
-      return state.team.length > 0 && state.team.every(waits)
-    default:
-      return false
-  }
 }

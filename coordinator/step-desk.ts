@@ -27,6 +27,12 @@ export interface StepPorts {
   readonly fail: (error: unknown) => void
 }
 
+interface Told {
+  readonly takes: readonly Take[]
+  /** Puzzles of its slots, in their order. */
+  readonly ids: readonly number[]
+}
+
 export class StepDesk {
   readonly contributions: Contributions
   /** As the votes of the step tell it; all tell the same. */
@@ -35,6 +41,8 @@ export class StepDesk {
   private puzzles = new Int32Array(0)
   /** The step under way trains puzzle rows only. */
   private frozen = false
+  /** Those who were told to begin the step under way. */
+  private readonly told = new Map<WorkerId, Told>()
 
   constructor(private readonly ports: StepPorts) {
     this.contributions = new Contributions(ports.config.model.puzzleEmbDim)
@@ -44,9 +52,9 @@ export class StepDesk {
   async begin(step: Step, team: readonly WorkerId[], epoch: Epoch, isCurrent: () => boolean): Promise<void> {
     const { book, courier, config } = this.ports
     this.contributions.begin()
+    this.told.clear()
     const puzzles = new Int32Array(config.train.slots)
     this.frozen = this.ports.freeze.frozen(step)
-    const { frozen } = this
     for (const worker of team) {
       const working = book.working(worker, step)
       const takes = book.takes(worker, step)
@@ -55,12 +63,26 @@ export class StepDesk {
       if (!isCurrent()) return
       const ids = examples.map(({ puzzle }) => puzzle)
       working.forEach(({ slot }, i) => (puzzles[slot] = ids[i]!))
-      this.sendRows(worker, epoch, step, ids)
-      const [slots, draws] = [takes.map(({ slot }) => slot), takes.map(({ draw }) => draw)]
-      this.ports.send(worker, { type: 'begin', epoch, step, slots, draws, frozen })
+      this.told.set(worker, { takes, ids })
+      this.start(worker, epoch, step)
     }
     this.puzzles = puzzles
     this.lookAhead(step, team)
+  }
+
+  /** Something of it was lost: sends it all again. Nothing if it was not sent yet. */
+  async again(worker: WorkerId, epoch: Epoch, step: Step, isCurrent: () => boolean): Promise<void> {
+    const told = this.told.get(worker)
+    if (told === undefined) return
+    await this.ports.courier.again(worker, told.takes)
+    if (isCurrent()) this.start(worker, epoch, step)
+  }
+
+  private start(worker: WorkerId, epoch: Epoch, step: Step): void {
+    const { takes, ids } = this.told.get(worker)!
+    this.sendRows(worker, epoch, step, ids)
+    const [slots, draws] = [takes.map(({ slot }) => slot), takes.map(({ draw }) => draw)]
+    this.ports.send(worker, { type: 'begin', epoch, step, slots, draws, frozen: this.frozen })
   }
 
   /** The rows of the puzzles that the worker's slots work on, in slot order. */

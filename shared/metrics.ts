@@ -248,8 +248,8 @@ export const METRICS = {
   trmesh_asked_again_total: {
     kind: 'counter',
     unit: 'count',
-    help: 'Times that parts or means of the gradient were asked for again, because nothing came for too long',
-    by: ['worker'],
+    help: 'Times that something was asked for, or told, again, because nothing came for too long',
+    by: BOTH,
     labels: {},
   },
   trmesh_bus_reconnects_total: {

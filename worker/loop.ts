@@ -14,19 +14,19 @@ import {
   type WorkerPhase,
 } from '../shared/protocol/messages.js'
 import type { Subjects } from '../shared/protocol/subjects.js'
-import { latentsOf } from '../shared/recursion.js'
 import type { Bus } from '../shared/bus/bus.js'
-import { chunkBytes, pull } from '../shared/bus/transfer.js'
+import { chunkBytes } from '../shared/bus/transfer.js'
 import type { Owner } from '../shared/gradients/buckets.js'
 import type { AllReduce } from './allreduce.js'
 import type { Arena } from './arena.js'
 import type { Compute } from './compute/client.js'
-import { carryElements } from './compute/carry.js'
-import type { Begin, EmaDistance, PhaseTimes, Reply, SlotOrder } from './compute/port.js'
+import type { EmaDistance, PhaseTimes, Reply } from './compute/port.js'
 import type { Energy } from './energy.js'
 import { ExampleQueue } from './examples.js'
+import { ArrivingRows } from './arriving-rows.js'
 import { measureFor } from './measuring.js'
 import { Snapshots } from './snapshots.js'
+import { ordersOf, pullCarries, pullDense } from './state-pull.js'
 
 type MessageTo<T extends CoordinatorMessage['type']> = Extract<CoordinatorMessage, { type: T }>
 
@@ -58,9 +58,12 @@ export class WorkerLoop {
   private readonly examples = new ExampleQueue()
   private slots: readonly SlotId[] = []
   private states = { hInit: new Float32Array(0), lInit: new Float32Array(0) }
-  /** Floats of `rows` that have arrived for the step to come. */
-  private rowsIn = 0
-  private rowsAwaited: (() => void) | undefined
+  /** Puzzle rows that have arrived for the step to come. */
+  private readonly rows = new ArrivingRows()
+  /** What the coordinator was told of this assignment or step, to be said again if it was lost. */
+  private told: WorkerMessage[] = []
+  /** The assignment that is being taken up, until it is in place. */
+  private assigned: MessageTo<'assign'> | undefined
   /** Changes whenever what is under way becomes void. */
   private attempt = 0
   private phases: PhaseTimes = {}
@@ -97,6 +100,8 @@ export class WorkerLoop {
         return this.guard(this.onSnapshot(message))
       case 'release':
         return this.snapshots.release(message.snapshot)
+      case 'again':
+        return this.onAgain(message)
       case 'evaluate':
         return this.guard(this.onEvaluate(message))
       case 'measure':
@@ -108,6 +113,19 @@ export class WorkerLoop {
       default:
         return message satisfies never
     }
+  }
+
+  /** Tells the coordinator what it waits for, and remembers it: it may be lost. */
+  tell(message: WorkerMessage): void {
+    this.told.push(message)
+    this.send(message)
+  }
+
+  private onAgain({ epoch }: MessageTo<'again'>): void {
+    if (epoch !== this.epoch) return this.ports.onStale()
+    for (const message of this.told) this.send(message)
+    if (this.told.length === 0 && this.phase === 'idle' && this.assigned?.epoch === epoch)
+      this.guard(this.takeUp(this.assigned))
   }
 
   send(message: WorkerMessage): void {
@@ -126,24 +144,34 @@ export class WorkerLoop {
   }
 
   private async onAssign(message: MessageTo<'assign'>): Promise<void> {
-    const { compute, allreduce } = this.ports
+    const { allreduce } = this.ports
     // Every assignment has an epoch of its own: this one came twice, and what it began must not begin again.
     if (message.epoch <= this.epoch) return this.ports.onStale()
     const caughtUp = message.source === 'self' ? this.catchUp(message.step) : undefined
     if (message.source === 'self' && message.step !== this.step)
       return this.ports.onRejoin(`I hold the state of step ${this.step}, not of step ${message.step}`)
-    const attempt = ++this.attempt
-    this.phase = 'syncing'
     this.voted = undefined
     this.epoch = message.epoch
     this.step = message.step
-    this.rowsIn = 0
+    this.told = []
+    this.assigned = message
     allreduce.assign(message.epoch, message.step, message.members, message.shares)
+    // After the update of `caughtUp`, before the slots change: the compute thread keeps the order.
+    const keep = message.keep as SnapshotId
+    if (keep !== '' && !this.snapshots.has(keep)) this.guard(this.copy(keep, message.dense))
     await caughtUp
+    return this.takeUp(message)
+  }
+
+  /** Pulls what it lacks for its slots and puts them in place. */
+  private async takeUp(message: MessageTo<'assign'>): Promise<void> {
+    const { compute } = this.ports
+    const attempt = ++this.attempt
+    this.phase = 'syncing'
     const carries = await this.pullAll(message)
     if (attempt !== this.attempt) return
     if (carries === undefined) {
-      // Whoever should have answered is gone; the coordinator notices, and assigns anew.
+      // Whoever should have answered is gone, and the coordinator assigns anew; or it asks for our word, and we try again.
       this.phase = 'idle'
       return
     }
@@ -154,14 +182,15 @@ export class WorkerLoop {
     )
     if (attempt !== this.attempt) return
     this.phase = 'syncing'
-    const orders = this.ordersOf(message, examples)
+    const orders = ordersOf(message, examples)
     await compute.call({ type: 'slots', orders, carries })
     const { params } = await compute.call({ type: 'check' })
     if (attempt !== this.attempt) return
     this.slots = message.slots
     this.examples.keepOnly(message.slots)
+    this.assigned = undefined
     this.phase = 'idle'
-    this.send({ type: 'ready', epoch: message.epoch, params })
+    this.tell({ type: 'ready', epoch: message.epoch, params })
   }
 
   /** Where the commit was lost on its way. It must have been of what we voted for: without our vote there is none. */
@@ -173,55 +202,19 @@ export class WorkerLoop {
 
   /** The carries to load; undefined if somebody does not answer. */
   private async pullAll(message: MessageTo<'assign'>): Promise<Float32Array | undefined> {
+    const { compute } = this.ports
     try {
-      if (message.source !== 'self') await this.pullDense(message.source as Owner, message.snapshot, message.epoch)
-      return await this.pullCarries(message)
+      if (message.source !== 'self') {
+        const states = await pullDense(this.ports, message.source as Owner, message.snapshot)
+        if (message.epoch !== this.epoch) return undefined
+        this.states = states
+        await compute.call({ type: 'adopt', ...states })
+      }
+      return await pullCarries(this.ports, message)
     } catch (error) {
       if (error instanceof BusUnreachable || error instanceof WireError) return undefined
       throw error
     }
-  }
-
-  private async pullDense(source: Owner, snapshot: SnapshotId, epoch: Epoch): Promise<void> {
-    const { arena, bus, subjects, config, compute } = this.ports
-    const subject = subjects.state(source)
-    const range = { snapshot, slot: 0 as SlotId, offset: 0 }
-    for (const segment of ['params', 'ema', 'm', 'v'] as const)
-      await pull(bus, subject, { ...range, segment, length: arena[segment].byteLength }, bytesOf(arena[segment]))
-    const states = {
-      hInit: new Float32Array(config.model.hidden),
-      lInit: new Float32Array(latentsOf(config.model) * config.model.hidden),
-    }
-    for (const segment of ['hInit', 'lInit'] as const)
-      await pull(bus, subject, { ...range, segment, length: states[segment].byteLength }, bytesOf(states[segment]))
-    if (epoch !== this.epoch) return
-    this.states = states
-    await compute.call({ type: 'adopt', ...states })
-  }
-
-  /** @param examples of the slots to pull, in order */
-  private ordersOf({ slots, carry, steps }: MessageTo<'assign'>, examples: readonly Begin[]): SlotOrder[] {
-    const underWay = new Map(examples.map((example) => [example.slot, example]))
-    return slots.map((slot, i) => {
-      const example = underWay.get(slot)
-      if (example !== undefined) return { slot, carry: 'load', steps: steps[i] ?? 0, example }
-      return { slot, carry: carry[i] === 'keep' ? 'keep' : 'reset' }
-    })
-  }
-
-  private async pullCarries(message: MessageTo<'assign'>): Promise<Float32Array> {
-    const { bus, subjects, config } = this.ports
-    const wanted = message.slots.filter((_, i) => message.carry[i] === 'pull')
-    const elements = carryElements(config)
-    const carries = new Float32Array(new SharedArrayBuffer(wanted.length * elements * 4))
-    for (const [i, slot] of wanted.entries()) {
-      const into = bytesOf(carries.subarray(i * elements, (i + 1) * elements))
-      const at = message.slots.indexOf(slot)
-      const subject = subjects.state(message.holders[at] as Owner)
-      const snapshot = (message.copies[at] || message.snapshot) as SnapshotId
-      await pull(bus, subject, { snapshot, segment: 'carry', slot, offset: 0, length: into.length }, into)
-    }
-    return carries
   }
 
   private onExamples({ slots, draws, puzzles, inputs, labels }: MessageTo<'examples'>): void {
@@ -241,8 +234,7 @@ export class WorkerLoop {
     if (epoch !== this.epoch || step !== this.step + 1) return this.ports.onStale()
     const floats = floatsOf(data)
     this.ports.arena.rows.set(floats, first * this.ports.config.model.puzzleEmbDim)
-    this.rowsIn += floats.length
-    this.rowsAwaited?.()
+    this.rows.add(`${epoch} ${step}`, first, floats.length)
   }
 
   private async onBegin({ epoch, step, slots, draws, frozen }: MessageTo<'begin'>): Promise<void> {
@@ -250,6 +242,7 @@ export class WorkerLoop {
     // A step that is replayed is of another epoch: this one came twice.
     if (this.began?.epoch === epoch && this.began.step === step) return this.ports.onStale()
     this.began = { epoch, step }
+    this.told = []
     const { compute, allreduce, config, now } = this.ports
     const attempt = ++this.attempt
     const asked = now()
@@ -257,10 +250,8 @@ export class WorkerLoop {
     this.begun = slots.map((slot, i) => ({ slot, draw: draws[i]! }))
     this.frozen = frozen
     const takes = await this.examples.await(this.begun)
-    while (this.rowsIn < this.slots.length * config.model.puzzleEmbDim)
-      await new Promise<void>((resolve) => (this.rowsAwaited = resolve))
+    await this.rows.await(`${epoch} ${step}`, this.slots.length * config.model.puzzleEmbDim)
     if (attempt !== this.attempt) return
-    this.rowsIn = 0
     const started = now()
     this.starvedMs += started - asked
     this.phase = 'computing'
@@ -279,7 +270,7 @@ export class WorkerLoop {
     this.phases = { data: started - asked, ...stepped.phases, reduce: reduced - computed, check: checked.ms }
     const phases = STEP_PHASES.map((phase) => this.phases[phase] ?? 0)
     this.voted = { epoch, step }
-    this.send({ type: 'vote', epoch, step, finite: checked.finite && stepped.finite, mean, params, norm, phases })
+    this.tell({ type: 'vote', epoch, step, finite: checked.finite && stepped.finite, mean, params, norm, phases })
   }
 
   private sendResult(
@@ -294,10 +285,10 @@ export class WorkerLoop {
       for (let first = 0; first < this.slots.length; first += perMessage) {
         const last = Math.min(first + perMessage, this.slots.length)
         const data = bytesOf(arena.rowGradients.subarray(first * dim, last * dim))
-        this.send({ type: 'rowGradients', epoch, step, first, data })
+        this.tell({ type: 'rowGradients', epoch, step, first, data })
       }
     }
-    this.send({ type: 'result', epoch, step, sums: [...sums], halted, steps })
+    this.tell({ type: 'result', epoch, step, sums: [...sums], halted, steps })
   }
 
   private async onCommit({ epoch, step }: MessageTo<'commit'>): Promise<void> {
@@ -326,20 +317,30 @@ export class WorkerLoop {
 
   private async onSnapshot({ snapshot, step, dense }: MessageTo<'snapshot'>): Promise<void> {
     // Asked twice: by now the slots may have moved on, and the copy is what is left of them.
-    if (this.snapshots.has(snapshot)) return this.ports.onStale()
-    const caughtUp = this.catchUp(step)
-    if (this.step !== step) return this.ports.onRejoin(`I hold the state of step ${this.step}, not of step ${step}`)
+    if (!this.snapshots.has(snapshot)) {
+      const caughtUp = this.catchUp(step)
+      if (this.step !== step) return this.ports.onRejoin(`I hold the state of step ${this.step}, not of step ${step}`)
+      const copy = this.copy(snapshot, dense)
+      await caughtUp
+      await copy
+    }
+    await this.snapshots.made(snapshot)
+    this.send({ type: 'snapshotReady', snapshot, step })
+  }
+
+  private async copy(snapshot: SnapshotId, dense: boolean): Promise<void> {
     const copy = this.ports.compute
       .call({ type: 'snapshot', snapshot, dense })
       .then(({ dense, carries, slots }) => ({ dense, carries, slots, ...this.states, mean: this.ports.arena.mean }))
     this.snapshots.add(snapshot, copy)
-    await caughtUp
     await copy
-    this.send({ type: 'snapshotReady', snapshot, step })
   }
 
   private async onEvaluate(message: MessageTo<'evaluate'>): Promise<void> {
-    const { evaluation, unit, inputs, rows, draws, chains, ...question } = message
+    const { evaluation, unit, step, inputs, rows, draws, chains, ...question } = message
+    // The compute thread keeps the order: the update comes before the answers.
+    void this.catchUp(step)
+    if (this.step !== step) return this.ports.onRejoin(`I hold the state of step ${this.step}, not of step ${step}`)
     this.evaluating++
     this.phase = 'evaluating'
     const { preds, q, halts } = await this.ports.compute.call({

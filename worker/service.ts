@@ -133,8 +133,7 @@ class Session {
   }
 
   private async start(): Promise<void> {
-    const { bus, options, me } = this
-    const subjects = subjectsOf(this.run_)
+    const { options } = this
     const metrics = await WorkerMetrics.serve({
       host: options.metricsHost,
       port: options.metricsPort,
@@ -167,10 +166,7 @@ class Session {
     const { backend, device, precision } = compute
     if (this.loop !== undefined) this.loop.phase = 'idle'
     const layout = sha256(layoutText(layoutOf(config.model)))
-    bus.publish(
-      subjects.toCoordinator(me),
-      encode('worker', { type: 'prepared', layout, backend, device: device.slice(0, 256), precision }),
-    )
+    this.loop?.tell({ type: 'prepared', layout, backend, device: device.slice(0, 256), precision })
   }
 
   /** undefined when the run needs nobody any more. */

@@ -29,6 +29,11 @@ export class Snapshots {
     return this.kept.has(id)
   }
 
+  /** Resolves once the copy is made; at once if there is none. */
+  async made(id: SnapshotId): Promise<void> {
+    await this.kept.get(id)
+  }
+
   release(id: SnapshotId): void {
     this.kept.delete(id)
   }

@@ -95,10 +95,17 @@ export class EvaluationDesk {
     return work.hand(team).map(({ worker, unit }) => ({ worker, message: this.messageOf(work.id, unit, table) }))
   }
 
+  /** Units that the worker has been handed and not answered: to send again. */
+  owed(worker: WorkerId, table: RowTable): CoordinatorMessage[] {
+    const work = this.round?.work
+    return work?.heldBy(worker).map((unit) => this.messageOf(work.id, unit, table)) ?? []
+  }
+
   /** @throws WireError if it does not have the size asked for; its unit is then given out again */
   answer(worker: WorkerId, answer: Answer): void {
     const { round, options } = this
     if (round === undefined || answer.evaluation !== round.work.id) return
+    round.work.skipped(answer.unit, worker)
     const unit = round.work.take(answer.unit, worker)
     if (unit === undefined) return
     let rows: readonly RowAnswers[]
@@ -143,6 +150,7 @@ export class EvaluationDesk {
       type: 'evaluate',
       evaluation,
       unit: unit.index,
+      step: this.round?.step ?? (0 as Step),
       inputs,
       rows: bytesOf(vectors),
       steps: [...steps],

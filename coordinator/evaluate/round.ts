@@ -58,6 +58,20 @@ export class EvaluationRound {
     return entry.unit
   }
 
+  heldBy(worker: WorkerId): Unit[] {
+    return [...this.held.values()].filter((entry) => entry.worker === worker).map(({ unit }) => unit)
+  }
+
+  /** A worker answers in the order in which it is asked: what it was given before this one was lost on its way, and waits again. */
+  skipped(index: number, worker: WorkerId): void {
+    if (this.held.get(index)?.worker !== worker) return
+    for (const unit of this.heldBy(worker)) {
+      if (unit.index === index) return
+      this.held.delete(unit.index)
+      this.waiting.unshift(unit)
+    }
+  }
+
   /** A unit taken whose answer is of no use. */
   giveBack(unit: Unit): void {
     this.done--

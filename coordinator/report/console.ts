@@ -119,6 +119,10 @@ export class ConsoleReport implements Observer {
     // The decision that led to it has been told.
   }
 
+  reminded(): void {
+    // Every time has its sentence.
+  }
+
   dropped(): void {
     // Counted in the metrics.
   }

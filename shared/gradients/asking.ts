@@ -1,17 +1,23 @@
 // When to ask again for what has not come, and in what words. Slow is not lost: who waits asks after a second without any
-// progress, then after twice as long each time, so that a worker that only computes for long costs a few small messages.
+// progress, or longer where such pauses are usual, then after twice as long each time.
 import type { Epoch, Step, WorkerId } from '../ids.js'
 import type { MessageOf } from '../protocol/messages.js'
 import type { Lacking } from './owner.js'
 
-/** How often to look whether something has come. */
-export const LOOK_MS = 250
-const FIRST_LOOKS = 4
+/** Looks without progress before the first question, at least and at most. */
+const LEAST = 4
+const MOST = 40
+/** So many times the longest pause that ended by itself lately is no reason to ask. */
+const MARGIN = 1.5
+const FADING = 0.9
 
 export class Patience {
   private what = ''
   private quiet = 0
-  private next = FIRST_LOOKS
+  private next = LEAST
+  private askedAt = 0
+  /** Looks of the longest pause of late after which something came unasked. */
+  private usual = 0
 
   /**
    * To be asked every LOOK_MS.
@@ -19,14 +25,19 @@ export class Patience {
    */
   isOver(step: string, missing: number): boolean {
     const what = `${step} ${missing}`
-    if (missing === 0 || what !== this.what) {
+    if (what !== this.what) {
+      // What comes soon after a question is its answer, and says nothing of how long it takes unasked.
+      if (this.askedAt === 0 || this.quiet - this.askedAt > LEAST)
+        this.usual = Math.max(this.quiet, this.usual * FADING)
       this.what = what
       this.quiet = 0
-      this.next = FIRST_LOOKS
+      this.askedAt = 0
+      this.next = Math.max(LEAST, Math.min(Math.ceil(MARGIN * this.usual), MOST))
       return false
     }
-    if (++this.quiet < this.next) return false
+    if (missing === 0 || ++this.quiet < this.next) return false
     this.next *= 2
+    this.askedAt = this.quiet
     return true
   }
 }

@@ -5,7 +5,7 @@ import { SUBJECTS } from '../language/subject.js'
 import { as, boolean, bytes, count, list, name, number, oneOf, record, text, type Of, type Shape } from './shape.js'
 
 /** Grows with every change that an older peer would misread. */
-export const PROTOCOL_VERSION = 7
+export const PROTOCOL_VERSION = 8
 
 /** Name of one snapshot of replica state, served until released. */
 export type SnapshotId = Brand<string, 'SnapshotId'>
@@ -146,6 +146,9 @@ const TO_WORKER = {
     /** Where dense state comes from; `self` keeps what the worker has. */
     source: text(64),
     snapshot,
+    /** Name of the copy to keep for others before the slots change, dense state included or not; empty: none. */
+    keep: text(64),
+    dense: boolean,
   }),
   /** Encoded examples ahead of need: u8 tokens [n, S0] each. */
   examples: record({ slots: list(slot), draws: list(draw), puzzles: list(count), inputs: bytes, labels: bytes }),
@@ -158,11 +161,14 @@ const TO_WORKER = {
   /** Copy the state of this boundary. Dense state is wanted of one worker only. */
   snapshot: record({ snapshot, step, dense: boolean }),
   release: record({ snapshot }),
-  /** Predict with the averaged weights: u8 inputs [n, S0], f32 rows [n, puzzleDim]; steps, early, cycles and noise: a Question.
+  /** "What you told me last in this epoch has not come: say it again." */
+  again: record({ epoch }),
+  /** Predict with the averaged weights of this step: u8 inputs [n, S0], f32 rows [n, puzzleDim]; steps, early, cycles and noise: a Question.
       Per row the number its noise is drawn by, and its chain; an empty list: 0 for all. */
   evaluate: record({
     evaluation: count,
     unit: count,
+    step,
     inputs: bytes,
     rows: bytes,
     steps: list(count, 1024),

@@ -2,14 +2,13 @@
 import { initialState, type Effect, type Policy, type RunEvent, type RunState } from '../../coordinator/run-state.js'
 import { transition } from '../../coordinator/state.js'
 import { epochOf, millis, stepOf, workerId, type Epoch, type WorkerId } from '../../shared/ids.js'
+import type { WorkerPhase } from '../../shared/protocol/messages.js'
 
 export const POLICY: Policy = {
   minWorkers: 1,
   maxWorkers: 8,
   exact: false,
   deadAfter: millis(5000),
-  stallAfter: millis(15_000),
-  missedAfter: millis(2000),
   steps: 100,
   budget: millis(Infinity),
   checkpointEvery: 0,
@@ -43,7 +42,7 @@ export class Machine {
   pass(
     ms: number,
     silent: readonly WorkerId[] = [],
-    activity: 'idle' | 'computing' = 'computing',
+    activity: WorkerPhase = 'computing',
     epochOfBeats = (): Epoch => this.state.epoch,
   ): string[] {
     const done: string[] = []

@@ -5,32 +5,15 @@ import type { Effect, HaltCause, Policy, RunEvent } from '../../coordinator/run-
 import { epochOf, millis, stepOf, workerId, type WorkerId } from '../../shared/ids.js'
 import type { WorkerPhase } from '../../shared/protocol/messages.js'
 import type { Rng } from '../../shared/rng/counter.js'
-import { Agenda } from './agenda.js'
 import { Machine } from './run-machine.js'
-
-export interface Harm {
-  /** Of a message: never arrives, arrives twice, arrives again much later. */
-  readonly lose: number
-  readonly double: number
-  readonly replay: number
-  /** Of a vote: its gradient is not finite. */
-  readonly notFinite: number
-  /** Of a checkpoint: cannot be written. */
-  readonly unsaved: number
-  /** Per second of virtual time: a worker dies, stops for up to 12 s, joins; the coordinator dies. */
-  readonly die: number
-  readonly pause: number
-  readonly join: number
-  readonly coordinator: number
-  /** Virtual milliseconds after which nothing bad happens any more. */
-  readonly until: number
-}
+import { NETWORK_MS, SimulatedNetwork, type Harm } from './simulated-network.js'
 
 type ToWorker =
   | { type: 'assign'; epoch: number; step: number; source: 'self' | 'coordinator' | WorkerId }
   | { type: 'begin' | 'commit' | 'discard'; epoch: number; step: number; team: readonly WorkerId[] }
   | { type: 'snapshot'; step: number }
   | { type: 'part'; epoch: number; step: number; from: WorkerId }
+  | { type: 'again'; epoch: number }
 
 interface Worker {
   readonly id: WorkerId
@@ -41,13 +24,16 @@ interface Worker {
   voted: boolean
   phase: WorkerPhase
   attempt: number
+  /** Epoch and step begun last. */
+  began: string
+  /** What it would say again. */
+  told: RunEvent[]
   computed: boolean
   team: readonly WorkerId[]
   parts: Set<WorkerId>
   pausedUntil: number
 }
 
-const NETWORK_MS = 20
 const COMPUTE_MS = 60
 const BEAT_MS = 500
 const TICK_MS = 250
@@ -56,9 +42,8 @@ const ORIGIN = 'origin'
 /** What every replica holds after so many steps. */
 export const replicaAfter = (steps: number): string => `${ORIGIN}+${steps}`
 
-export class Simulation {
+export class Simulation extends SimulatedNetwork {
   machine: Machine
-  now = 0
   readonly wrong: string[] = []
   commits = 0
   /** What a run may stop for: its misfortunes. */
@@ -67,18 +52,17 @@ export class Simulation {
   restarts = 0
   over = false
   private readonly workers = new Map<WorkerId, Worker>()
-  private readonly agenda = new Agenda()
-  /** Time of the last delivery from one to another: a bus keeps their order. */
-  private readonly delivered = new Map<string, number>()
+  private readonly assigned = new Map<WorkerId, ToWorker>()
   private born = 0
   private saved = 0
   private life = 0
 
   constructor(
-    private readonly rng: Rng,
+    rng: Rng,
     private readonly policy: Partial<Policy>,
-    private readonly harm: Harm,
+    harm: Harm,
   ) {
+    super(rng, harm)
     this.machine = new Machine(policy)
     this.allowed = [
       ...(harm.notFinite > 0 ? ['not-finite' as const] : []),
@@ -102,25 +86,6 @@ export class Simulation {
       this.now = next.at
       next.run()
     }
-  }
-
-  private chance(share: number): boolean {
-    return this.now < this.harm.until && this.rng.uniform() < share
-  }
-
-  private after(ms: number, run: () => void): void {
-    this.agenda.add(this.now + ms, run)
-  }
-
-  /** A message on the bus; its order among those of the same pair is kept, unless it comes a second time, much later. */
-  private send(from: string, to: string, deliver: () => void): void {
-    if (this.chance(this.harm.lose)) return
-    const pair = `${from}>${to}`
-    const at = Math.max(this.now + this.rng.uniform() * NETWORK_MS, this.delivered.get(pair) ?? 0)
-    this.delivered.set(pair, at)
-    this.after(at - this.now, deliver)
-    if (this.chance(this.harm.double)) this.after(at - this.now, deliver)
-    if (this.chance(this.harm.replay)) this.after(at - this.now + this.rng.uniform() * 5000, deliver)
   }
 
   private tick(): void {
@@ -156,13 +121,14 @@ export class Simulation {
     const id = workerId(`w-${this.born++}`)
     const worker: Worker = {
       ...{ id, held: -1, hash: '', epoch: 0, voted: false, phase: 'starting', attempt: 0, computed: false },
+      ...{ began: '', told: [] },
       ...{ team: [], parts: new Set<WorkerId>(), pausedUntil: 0 },
     }
     this.workers.set(id, worker)
     this.report(worker, { type: 'hello', worker: id })
     this.after(100 + this.rng.uniform() * 900, () => {
       worker.phase = 'idle'
-      this.report(worker, { type: 'prepared', worker: id })
+      this.word(worker, { type: 'prepared', worker: id })
     })
     this.beat(worker)
   }
@@ -173,6 +139,12 @@ export class Simulation {
     const step = stepOf(Math.max(0, held))
     this.report(worker, { type: 'beat', worker: id, epoch: epochOf(epoch), step, activity: phase })
     this.after(BEAT_MS, () => this.beat(worker))
+  }
+
+  /** Something that it would say again if asked. */
+  private word(worker: Worker, event: RunEvent): void {
+    worker.told.push(event)
+    this.report(worker, event)
   }
 
   /** From a worker to the coordinator. Whom it does not know, it asks to begin again. */
@@ -217,13 +189,11 @@ export class Simulation {
       case 'assign': {
         const holds = (id: WorkerId): boolean => machine.state.members.get(id)?.holdsState === true
         const lead = effect.team.find(holds)
-        for (const id of effect.team)
-          this.instruct(id, {
-            type: 'assign',
-            epoch: effect.epoch,
-            step,
-            source: holds(id) ? 'self' : (lead ?? 'coordinator'),
-          })
+        for (const id of effect.team) {
+          const source = holds(id) ? 'self' : (lead ?? 'coordinator')
+          this.assigned.set(id, { type: 'assign', epoch: effect.epoch, step, source })
+          this.instruct(id, this.assigned.get(id)!)
+        }
         return
       }
       case 'begin':
@@ -263,11 +233,32 @@ export class Simulation {
         this.over = true
         if (!this.allowed.includes(effect.cause)) this.wrong.push(`halts: ${effect.why}`)
         return
+      case 'remind':
+        return this.remind(effect)
       case 'lost':
       case 'abandonEvaluation':
         return
       default:
         return effect satisfies never
+    }
+  }
+
+  private remind({ worker, epoch, lack }: Extract<Effect, { type: 'remind' }>): void {
+    const { step, team } = this.machine.state
+    switch (lack) {
+      case 'assign':
+        return this.instruct(worker, this.assigned.get(worker)!)
+      case 'commit':
+        this.instruct(worker, { type: 'commit', epoch, step, team })
+        return this.instruct(worker, { type: 'begin', epoch, step: step + 1, team })
+      case 'begin':
+        return this.instruct(worker, { type: 'begin', epoch, step: step + 1, team })
+      case 'snapshot':
+        return this.instruct(worker, { type: 'snapshot', step })
+      case 'word':
+        return this.instruct(worker, { type: 'again', epoch })
+      case 'evaluate':
+        return
     }
   }
 
@@ -289,8 +280,12 @@ export class Simulation {
     if (worker === undefined) return
     if (worker.pausedUntil > this.now) return this.after(worker.pausedUntil - this.now, () => this.hear(id, message))
     if (message.type === 'assign') return this.onAssign(worker, message)
-    if (message.type === 'snapshot')
+    if (message.type === 'snapshot') {
+      if (worker.voted && message.step === worker.held + 1) this.apply(worker)
+      if (message.step !== worker.held) return this.again(worker)
       return this.report(worker, { type: 'snapshotReady', worker: id, step: stepOf(message.step) })
+    }
+    if (message.type === 'again') return this.sayAgain(worker, message.epoch)
     if (message.epoch !== worker.epoch || message.step !== worker.held + 1) return
     switch (message.type) {
       case 'begin':
@@ -310,18 +305,31 @@ export class Simulation {
     }
   }
 
+  private sayAgain(worker: Worker, epoch: number): void {
+    if (epoch !== worker.epoch) return
+    for (const event of worker.told) this.report(worker, event)
+    const unready = worker.told.length === 0 && worker.phase === 'idle' && this.assigned.get(worker.id)
+    if (unready && unready.type === 'assign' && unready.epoch === epoch) this.takeUp(worker, unready)
+  }
+
   private onAssign(worker: Worker, { epoch, step, source }: Extract<ToWorker, { type: 'assign' }>): void {
     if (epoch <= worker.epoch) return
     const missed = source === 'self' && step !== worker.held
     if (missed && !(worker.voted && step === worker.held + 1)) return this.again(worker)
-    const attempt = ++worker.attempt
     if (missed) this.apply(worker)
-    Object.assign(worker, { epoch, voted: false, computed: false, phase: 'syncing' })
+    Object.assign(worker, { epoch, voted: false, computed: false })
     worker.parts = new Set()
+    worker.told = []
+    this.takeUp(worker, { epoch, step, source })
+  }
+
+  private takeUp(worker: Worker, { epoch, step, source }: Omit<Extract<ToWorker, { type: 'assign' }>, 'type'>): void {
+    const attempt = ++worker.attempt
+    worker.phase = 'syncing'
     const ready = (): void => {
       if (attempt !== worker.attempt) return
       worker.phase = 'idle'
-      this.report(worker, { type: 'ready', worker: worker.id, epoch: epochOf(epoch), params: worker.hash })
+      this.word(worker, { type: 'ready', worker: worker.id, epoch: epochOf(epoch), params: worker.hash })
     }
     if (source === 'self') return this.after(5, ready)
     this.after(50 + this.rng.uniform() * 300, () => {
@@ -336,14 +344,17 @@ export class Simulation {
   }
 
   private compute(worker: Worker, step: number, team: readonly WorkerId[]): void {
+    const { id, epoch } = worker
+    if (worker.began === `${epoch} ${step}`) return
+    worker.began = `${epoch} ${step}`
+    worker.told = []
     const attempt = ++worker.attempt
     Object.assign(worker, { phase: 'computing', computed: false, team })
     this.after(COMPUTE_MS * (0.5 + this.rng.uniform()), () => {
       if (attempt !== worker.attempt) return
       worker.computed = true
       worker.phase = 'reducing'
-      const { id, epoch } = worker
-      this.report(worker, { type: 'result', worker: id, epoch: epochOf(epoch), step: stepOf(step) })
+      this.word(worker, { type: 'result', worker: id, epoch: epochOf(epoch), step: stepOf(step) })
       worker.parts.add(id)
       for (const other of team)
         if (other !== id) this.send(id, other, () => this.hear(other, { type: 'part', epoch, step, from: id }))
@@ -358,7 +369,7 @@ export class Simulation {
     const step = worker.held + 1
     const vote = { finite: !this.chance(this.harm.notFinite), mean: `mean of step ${step}`, params: worker.hash }
     const { id, epoch } = worker
-    this.report(worker, { type: 'vote', worker: id, epoch: epochOf(epoch), step: stepOf(step), vote })
+    this.word(worker, { type: 'vote', worker: id, epoch: epochOf(epoch), step: stepOf(step), vote })
   }
 
   private apply(worker: Worker): void {

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { millis } from '../../shared/ids.js'
 import { rngFor } from '../../shared/rng/counter.js'
-import { Simulation, type Harm } from '../helpers/simulation.js'
+import type { Harm } from '../helpers/simulated-network.js'
+import { Simulation } from '../helpers/simulation.js'
 
 const CALM: Harm = {
   lose: 0,

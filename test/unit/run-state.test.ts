@@ -1,7 +1,7 @@
 // The run's state machine: who trains, what commits, what is discarded, and how it ends, whatever happens on the way.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { epochOf, millis, stepOf } from '../../shared/ids.js'
+import { millis, stepOf } from '../../shared/ids.js'
 import { A, B, C, Machine, training } from '../helpers/run-machine.js'
 
 const bad = { finite: false, mean: 'm', params: 'p' }
@@ -102,84 +102,6 @@ describe('discards', () => {
     joined.join(A, B)
     joined.ready(A)
     assert.deepEqual(joined.on({ type: 'ready', worker: B, epoch: joined.state.epoch, params: 'q' }), ['halt'])
-  })
-})
-
-describe('lost messages', () => {
-  test('all wait for the network: the step is replayed', () => {
-    const run = training({}, [A, B], 1)
-    assert.deepEqual(run.pass(15_250, [], 'idle').slice(-1), [])
-    assert.deepEqual(run.pass(500, [], 'idle'), ['discard', 'assign'])
-    assert.equal(run.last('discard')?.reason, 'stalled')
-  })
-
-  test('while one computes, nothing is stalled, however long it takes', () => {
-    const run = training({}, [A, B], 1)
-    assert.deepEqual(run.pass(120_000, [], 'computing'), [])
-  })
-
-  test('long idleness before a step does not count against it', () => {
-    const run = new Machine({ minWorkers: 2 })
-    run.join(A)
-    run.pass(60_000, [], 'idle')
-    run.join(B)
-    run.ready(A, B)
-    assert.deepEqual(run.pass(5000, [], 'idle'), [])
-  })
-
-  test('an assignment, a copy or an answer that never comes is asked for again', () => {
-    const syncing = new Machine({ minWorkers: 2 })
-    syncing.join(A, B)
-    syncing.ready(A)
-    assert.deepEqual(syncing.pass(15_750, [], 'idle'), ['assign'])
-
-    const copying = training({ checkpointEvery: 2 }, [A, B], 2)
-    assert.equal(copying.state.phase, 'snapshotting')
-    copying.copied(A)
-    assert.deepEqual(copying.pass(15_750, [], 'idle'), ['assign'])
-    assert.deepEqual(copying.ready(A, B), ['snapshot'])
-
-    const evaluating = training({ evaluateEvery: 2 }, [A, B], 2)
-    assert.equal(evaluating.state.phase, 'evaluating')
-    assert.deepEqual(evaluating.pass(15_750, [], 'idle'), ['abandonEvaluation', 'assign'])
-    assert.deepEqual(evaluating.ready(A, B), ['evaluate'])
-  })
-
-  test('a heartbeat of the epoch before tells that the assignment never arrived', () => {
-    const run = new Machine({ minWorkers: 2 })
-    run.join(A, B)
-    run.ready(A)
-    const before = epochOf(run.state.epoch - 1)
-    assert.deepEqual(
-      run.pass(2000, [], 'idle', () => before),
-      [],
-    )
-    assert.deepEqual(
-      run.pass(500, [], 'idle', () => before),
-      ['assign'],
-    )
-  })
-
-  test('nobody is dead while the bus is; then everything asked is asked again', () => {
-    for (const [policy, steps, again] of [
-      [{}, 1, ['discard', 'assign']],
-      [{ checkpointEvery: 2 }, 2, ['assign']],
-      [{ evaluateEvery: 2 }, 2, ['abandonEvaluation', 'assign']],
-    ] as const) {
-      const run = training(policy, [A, B], steps)
-      run.on({ type: 'disconnected' })
-      assert.deepEqual(run.pass(30_000, [A, B]), [])
-      assert.deepEqual(run.on({ type: 'reconnected' }), again)
-      assert.deepEqual(run.pass(4000, [A, B]), [])
-    }
-  })
-
-  test('a pause of our own kills nobody', () => {
-    const run = training({}, [A, B], 1)
-    run.pass(1000)
-    run.now = millis(run.now + 20_000)
-    assert.deepEqual(run.on({ type: 'tick' }), [])
-    assert.deepEqual(run.pass(6000, [B]), ['lost', 'discard'])
   })
 })
 
@@ -344,34 +266,4 @@ describe('a stop', () => {
     assert.deepEqual(stop(run), ['abandonEvaluation', 'snapshot'])
     ends(run)
   })
-})
-
-test('a worker that waits for work while we wait for it to be prepared is asked to begin again', () => {
-  const machine = training({ minWorkers: 1 }, [A])
-  machine.on({ type: 'hello', worker: B })
-  // Its replica takes its time: nobody minds.
-  machine.pass(4000, [], 'computing')
-  assert.ok(machine.state.members.has(B))
-  machine.pass(2500, [], 'idle')
-  assert.ok(!machine.state.members.has(B))
-  assert.equal(machine.last('lost')?.worker, B)
-  assert.equal(machine.state.phase, 'training', 'those who train are not disturbed')
-})
-
-test('who waits while much gets through waits for a slow network: nothing is replayed', () => {
-  const machine = training({ minWorkers: 2, stallAfter: millis(8000) }, [A, B])
-  const beats = (moved: boolean): string[] => {
-    const done: string[] = []
-    for (let passed = 0; passed < 12_000; passed += 500) {
-      machine.now = millis(machine.now + 500)
-      for (const worker of [A, B]) {
-        const { epoch, step } = machine.state
-        done.push(...machine.on({ type: 'beat', worker, epoch, step, activity: 'reducing', moved }))
-      }
-      done.push(...machine.on({ type: 'tick' }))
-    }
-    return done
-  }
-  assert.deepEqual(beats(true), [])
-  assert.ok(beats(false).includes('discard'))
 })

@@ -37,6 +37,8 @@ const stateWith = (...ids: readonly string[]): RunState => ({
         at: stepOf(0),
         activity: 'idle',
         since: millis(0),
+        reminded: 0,
+        remindedAt: millis(0),
       },
     ]),
   ),
