@@ -120,7 +120,9 @@ export interface WorkersOptions extends Omit<WorkerOptions, 'gpu' | 'isa' | 'lab
 
 /** `trmesh data NAME`. */
 export interface DownloadOptions {
-  readonly name: 'arc-agi-1' | 'arc-agi-2' | 'concept-arc'
+  readonly name: 'arc-agi-1' | 'arc-agi-2' | 'concept-arc' | 'sudoku-extreme' | 'maze-hard'
+  /** Of the two last: a commit or branch; undefined: the newest, which is noted. */
+  readonly revision?: string | undefined
   /** Folder to put it in; undefined: under `root`, where `--data NAME` finds it. */
   readonly to: string | undefined
   readonly root: string

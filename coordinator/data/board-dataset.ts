@@ -1,14 +1,12 @@
 // Sudoku and maze data ready to train on: boards in shared memory, augmented by shuffles or views. Source: spec 4.3, 4.4.
 import type { DataConfig } from '../../shared/config/run-config.js'
-import { DataError } from '../../shared/errors.js'
 import { Sha256 } from '../../shared/hash.js'
 import { DIHEDRALS } from '../../shared/arc/grid.js'
-import { generateMaze } from '../../shared/puzzles/generate-maze.js'
-import { generateSudoku } from '../../shared/puzzles/generate-sudoku.js'
 import { MAZE_VOCAB } from '../../shared/puzzles/maze.js'
 import { SUDOKU_VOCAB } from '../../shared/puzzles/sudoku.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import { BoardEvaluation } from './board-evaluation.js'
+import { provenance } from './board-sets.js'
 import { FORMATS, readBoards, type BoardList } from './csv.js'
 import type { Boards, Reference } from './encode.js'
 import type { Dataset, EvaluationLimits, EvaluationSet } from './example-source.js'
@@ -16,68 +14,34 @@ import type { Choice, Lot } from './sampler.js'
 
 type Kind = Boards['kind']
 
-/** Sudokus used of a larger training file (official subsample). */
-const SUDOKU_SAMPLE = 1000
-/** Cells taken from a generated Sudoku, at most: half of them, 40 of 81. */
-const emptyOf = (side: number): number => Math.floor((side * side) / 2)
-/** Boards drawn for one that is new, at most. */
-const TRIES = 100
-
 export interface BoardSplits {
   readonly side: number
   readonly train: BoardList
   readonly test: BoardList
   /** Which data this is, for people. */
   readonly origin: string
+  /** What the ratings of its boards count. */
+  readonly rating: string
 }
 
 /** Train and test boards of FOLDER/train.csv and FOLDER/test.csv. @throws DataError */
 export async function readBoardSplits(folder: string, kind: Kind, config: DataConfig): Promise<BoardSplits> {
   const { side } = FORMATS[kind]
-  const kept = kind === 'sudoku' ? { sample: SUDOKU_SAMPLE, seed: config.poolSeed } : { first: Infinity }
-  const train = await readBoards(folder, 'train', kind, kept)
-  return { side, train, test: await readBoards(folder, 'test', kind), origin: folder }
+  const { minDifficulty, subsample, poolSeed: seed } = config
+  const train = await readBoards(folder, 'train', kind, {
+    minDifficulty,
+    ...(subsample > 0 ? { subsample, seed } : {}),
+  })
+  const test = await readBoards(folder, 'test', kind, { minDifficulty })
+  const origin = `${folder} (${await provenance(folder, { 'train.csv': train.sha256, 'test.csv': test.sha256 })})`
+  return { side, train, test, origin, rating: 'as published' }
 }
 
-/**
- * Boards made here: generatedFamilies * generatedTasksPerFamily to learn from, a quarter as many to be tested on, none of
- * which is among the former. (Shuffles and views of the former may still meet them, where a board is small.)
- */
-export function generateBoardSplits(kind: Kind, config: DataConfig): BoardSplits {
-  const side = config.canvas
-  if (kind === 'maze' && side < 5)
-    throw new DataError(`a maze of ${side} x ${side} has no room for a path`, 'set data.canvas to 5 or more')
-  const count = config.generatedFamilies * config.generatedTasksPerFamily
-  const known = new Set<string>()
-  const list = (split: string, boards: number, isNew: (name: string) => boolean): BoardList => {
-    const made: { question: Uint8Array; answer: Uint8Array }[] = []
-    for (let i = 0; made.length < boards; i++) {
-      if (i >= TRIES * boards)
-        throw new DataError(
-          `there are not ${boards} boards of ${side} x ${side} that are not trained on`,
-          'set data.canvas higher, or data.generatedTasksPerFamily lower',
-        )
-      const rng = rngFor(config.poolSeed, `${kind}-${split}`, i)
-      const board = kind === 'sudoku' ? generateSudoku(rng, emptyOf(side), side) : generateMaze(rng, side)
-      const name = Buffer.from(board.question).toString('latin1')
-      if (isNew(name)) made.push(board)
-    }
-    return {
-      count: boards,
-      questions: Buffer.concat(made.map(({ question }) => question)),
-      answers: Buffer.concat(made.map(({ answer }) => answer)),
-    }
-  }
-  const train = list('train', count, (name) => {
-    known.add(name)
-    return true
-  })
-  const test = list('test', Math.max(1, Math.ceil(count / 4)), (name) => {
-    const isNew = !known.has(name)
-    known.add(name)
-    return isNew
-  })
-  return { side, train, test, origin: `generated here (seed ${config.poolSeed})` }
+/** `, ratings 10 to 43, median 13 (what they count)`; nothing where none is known. */
+function ratingText({ ratings }: BoardList, what: string): string {
+  const sorted = ratings.filter(Number.isFinite).sort((a, b) => a - b)
+  if (sorted.length === 0) return ''
+  return `, ratings ${sorted[0]} to ${sorted.at(-1)}, median ${sorted[(sorted.length - 1) >> 1]} (${what})`
 }
 
 const shared = (bytes: Uint8Array): Uint8Array => {
@@ -101,7 +65,7 @@ export class BoardDataset implements Dataset {
     private readonly splits: BoardSplits,
     private readonly config: DataConfig,
   ) {
-    const { side, train, test, origin } = splits
+    const { side, train, test, origin, rating } = splits
     this.vocab = kind === 'sudoku' ? SUDOKU_VOCAB : MAZE_VOCAB
     this.members = 1 + (kind === 'sudoku' ? config.augmentations : Math.min(config.augmentations, DIHEDRALS - 1))
     this.grids = { kind, side, questions: shared(train.questions), answers: shared(train.answers) }
@@ -113,7 +77,7 @@ export class BoardDataset implements Dataset {
     const hash = new Sha256().update(JSON.stringify([kind, side, this.members, config.poolSeed]))
     for (const { questions, answers } of [train, test]) hash.update(questions).update(answers)
     this.hash = hash.hex()
-    this.description = `${kind} ${origin}: ${train.count} puzzles of ${side} x ${side}, each in ${this.members} forms, ${test.count} held out`
+    this.description = `${kind} ${origin}: ${train.count} puzzles of ${side} x ${side}, each in ${this.members} forms${ratingText(train, rating)}, ${test.count} held out`
   }
 
   refer({ lot, puzzle }: Choice): { puzzle: number; reference: Reference } {

@@ -1,17 +1,21 @@
 // The published CSV files of Sudoku-Extreme and Maze-Hard: four columns by position, source, question, answer, rating. Source: spec 4.3, 4.4.
 import { createReadStream, existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DataError } from '../../shared/errors.js'
+import { Sha256 } from '../../shared/hash.js'
 import { mazeToken, MAZE_SIDE } from '../../shared/puzzles/maze.js'
 import { SUDOKU_SIDE } from '../../shared/puzzles/sudoku.js'
 import { Mt19937 } from '../../shared/rng/mt19937.js'
+import { isBoardSet } from './board-sets.js'
 
 /** Boards as bytes, side * side each: digits of a Sudoku, tokens of a maze. */
 export interface BoardList {
   readonly count: number
   readonly questions: Uint8Array
   readonly answers: Uint8Array
+  /** How hard each is; NaN where nobody says. */
+  readonly ratings: readonly number[]
 }
 
 interface Format {
@@ -44,17 +48,58 @@ function fields(line: string): string[] {
   )
 }
 
-/** Which puzzles of a file are kept: the first so many, or a random sample. */
-export type Kept = { readonly first: number } | { readonly sample: number; readonly seed: number }
+/** Which puzzles of a file are kept. */
+export interface Kept {
+  /** Rating, at least; default 0: all. */
+  readonly minDifficulty?: number
+  /** So many of a larger file, in the order in which the official build draws them with NumPy seeded so; default: all. */
+  readonly subsample?: number
+  readonly seed?: number
+}
 
-const lines = (path: string): AsyncIterable<string> =>
-  createInterface({ input: createReadStream(path), crlfDelay: Infinity })
+export interface ReadBoards extends BoardList {
+  /** Of the file. */
+  readonly sha256: string
+}
 
-/** Rows of a random sample, by number; the whole file is counted but never held. */
-async function sampled(path: string, size: number, seed: number): Promise<Set<number> | undefined> {
-  let rows = -1
-  for await (const line of lines(path)) if (line !== '') rows++
-  return rows <= size ? undefined : new Set(new Mt19937(seed).permutation(rows).slice(0, size))
+/** A file line by line, from 1, without the header and empty lines; `hash` is fed with its bytes. */
+async function* rowsOf(path: string, hash?: Sha256): AsyncGenerator<readonly [line: string, number: number]> {
+  const file = createReadStream(path)
+  if (hash !== undefined) file.on('data', (bytes) => hash.update(bytes))
+  let number = 0
+  let header = true
+  for await (const line of createInterface({ input: file, crlfDelay: Infinity })) {
+    number++
+    if (line === '') continue
+    if (!header) yield [line, number]
+    header = false
+  }
+}
+
+const ratingIn = (line: string): number => {
+  const text = fields(line)[3]?.trim() ?? ''
+  return text === '' ? NaN : Number(text)
+}
+
+/** Whether it is as hard as asked for; a line without a rating is, where nothing is asked for. */
+const isHardEnough = (line: string, least: number): boolean => least === 0 || ratingIn(line) >= least
+
+/** Place in the sample of every row of it, by number among the rows that are hard enough; the file is counted, never held. */
+async function sampled(
+  path: string,
+  size: number,
+  seed: number,
+  least: number,
+): Promise<Map<number, number> | undefined> {
+  let rows = 0
+  for await (const [line] of rowsOf(path)) if (isHardEnough(line, least)) rows++
+  if (rows <= size) return undefined
+  return new Map(
+    new Mt19937(seed)
+      .permutation(rows)
+      .slice(0, size)
+      .map((row, place) => [row, place]),
+  )
 }
 
 /**
@@ -65,48 +110,60 @@ export async function readBoards(
   folder: string,
   split: 'train' | 'test',
   kind: keyof typeof FORMATS,
-  kept: Kept = { first: Infinity },
-): Promise<BoardList> {
+  { minDifficulty = 0, subsample = Infinity, seed = 0 }: Kept = {},
+): Promise<ReadBoards> {
   const path = join(folder, `${split}.csv`)
-  if (!existsSync(path))
-    throw new DataError(
-      `there is no ${path}`,
-      `give a folder with train.csv and test.csv of columns source, question, answer, rating; or --data generated`,
-    )
+  if (!existsSync(path)) throw missing(path, folder)
   const { side, names, cell, answers: fits }: Format = FORMATS[kind]
   const size = side * side
+  const board = (text: string, where: string): Uint8Array => {
+    if (text.length !== size)
+      throw new DataError(`${where} has ${text.length} cells, not ${size}`, `correct the line: ${side} x ${side} cells`)
+    const cells = new Uint8Array(size)
+    for (let i = 0; i < size; i++) {
+      const value = cell(text.charAt(i))
+      if (value === undefined) throw new DataError(`${where} has the cell "${text.charAt(i)}"`, `cells are ${names}`)
+      cells[i] = value
+    }
+    return cells
+  }
+  const places = subsample === Infinity ? undefined : await sampled(path, subsample, seed, minDifficulty)
   const questions: Uint8Array[] = []
   const answers: Uint8Array[] = []
-  const wanted = 'sample' in kept ? await sampled(path, kept.sample, kept.seed) : undefined
-  const most = 'first' in kept ? kept.first : Infinity
-  let number = 0
-  let row = -2
-  for await (const line of lines(path)) {
-    number++
-    if (line !== '') row++
-    if (row < 0 || line === '' || wanted?.has(row) === false) continue
+  const ratings: number[] = []
+  const hash = new Sha256()
+  let row = -1
+  for await (const [line, number] of rowsOf(path, hash)) {
+    if (!isHardEnough(line, minDifficulty)) continue
+    row++
+    const place = places === undefined ? row : places.get(row)
+    if (place === undefined) continue
     const [, question = '', answer = ''] = fields(line)
-    const board = (text: string, what: string): Uint8Array => {
-      const where = `${path} line ${number}: the ${what}`
-      if (text.length !== size)
-        throw new DataError(
-          `${where} has ${text.length} cells, not ${size}`,
-          `correct the line: ${side} x ${side} cells`,
-        )
-      return Uint8Array.from(text, (character) => {
-        const value = cell(character)
-        if (value === undefined) throw new DataError(`${where} has the cell "${character}"`, `cells are ${names}`)
-        return value
-      })
-    }
-    const [asked, answered] = [board(question, 'question'), board(answer, 'answer')]
+    const where = `${path} line ${number}`
+    const [asked, answered] = [board(question, `${where}: the question`), board(answer, `${where}: the answer`)]
     if (!asked.every((value, i) => fits(value, answered[i] as number)))
-      throw new DataError(`${path} line ${number}: the answer does not fit the question`, 'correct or remove the line')
-    questions.push(asked)
-    answers.push(answered)
-    if (questions.length === most) break
+      throw new DataError(`${where}: the answer does not fit the question`, 'correct or remove the line')
+    questions[place] = asked
+    answers[place] = answered
+    ratings[place] = ratingIn(line)
   }
   if (questions.length === 0)
-    throw new DataError(`${path} has no puzzles`, 'the first line is a header, puzzles follow')
-  return { count: questions.length, questions: Buffer.concat(questions), answers: Buffer.concat(answers) }
+    throw minDifficulty > 0
+      ? new DataError(
+          `${path} has no puzzles with a rating of ${minDifficulty} or more`,
+          'set data.minDifficulty lower',
+        )
+      : new DataError(`${path} has no puzzles`, 'the first line is a header, puzzles follow')
+  const all = { questions: Buffer.concat(questions), answers: Buffer.concat(answers), ratings }
+  return { count: questions.length, ...all, sha256: hash.hex() }
+}
+
+/** What to do where a file is not there; a data set known by name can be fetched. */
+function missing(path: string, folder: string): DataError {
+  const name = basename(folder)
+  const fetched = isBoardSet(name) ? `fetch it with: trmesh data ${name}; or ` : ''
+  return new DataError(
+    `there is no ${path}`,
+    `${fetched}give a folder with train.csv and test.csv of columns source, question, answer, rating (--data FOLDER); or --data generated`,
+  )
 }

@@ -6,17 +6,12 @@ import { gunzip } from 'node:zlib'
 import { DataError, SystemRefused } from '../../shared/errors.js'
 import type { DownloadOptions } from '../../shared/ports.js'
 import { contentHash, DATA_SETS, dataFolder, type DataSet, type DataSetName } from './data-sets.js'
+import { isBoardSet } from './board-sets.js'
+import { downloadBoards } from './download-boards.js'
+import { bytesFrom, unreachable, type Fetching } from './http.js'
 import { tarFiles } from './tar.js'
 
-export interface Fetching {
-  /** Serves BASE/OWNER/REPOSITORY/tar.gz/COMMIT. */
-  readonly baseUrl: string
-  /** Milliseconds without a byte until it is given up. */
-  readonly patience: number
-  readonly signal?: AbortSignal
-  readonly onBytes?: (bytes: number) => void
-}
-
+/** Serves BASE/OWNER/REPOSITORY/tar.gz/COMMIT. */
 export const OFFICIAL: Fetching = { baseUrl: 'https://codeload.github.com', patience: 15_000 }
 
 /** An archive larger than this is not what we asked for. */
@@ -27,30 +22,12 @@ const otherwise = ({ repository, commit }: DataSet): string =>
 
 async function fetchArchive(set: DataSet, fetching: Fetching): Promise<Buffer> {
   const url = `${fetching.baseUrl}/${set.repository}/tar.gz/${set.commit}`
-  const stalled = new AbortController()
-  const watch = setTimeout(() => stalled.abort(new Error('nothing arrives')), fetching.patience)
-  const signals = [stalled.signal, ...(fetching.signal === undefined ? [] : [fetching.signal])]
   try {
-    const response = await fetch(url, { signal: AbortSignal.any(signals) })
-    if (!response.ok || response.body === null) throw new Error(`the server answered ${response.status}`)
     const chunks: Uint8Array[] = []
-    let bytes = 0
-    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-      watch.refresh()
-      chunks.push(chunk)
-      bytes += chunk.length
-      if (bytes > LARGEST_ARCHIVE) throw new Error(`more than ${LARGEST_ARCHIVE} bytes arrived`)
-      fetching.onBytes?.(bytes)
-    }
+    for await (const chunk of bytesFrom(url, fetching, LARGEST_ARCHIVE)) chunks.push(chunk)
     return Buffer.concat(chunks)
   } catch (cause) {
-    const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
-    const why = inner instanceof Error ? inner.message : String(inner)
-    throw new SystemRefused(`cannot fetch ${url}: ${why}`, `check the network and try again; ${otherwise(set)}`, {
-      cause,
-    })
-  } finally {
-    clearTimeout(watch)
+    throw unreachable(url, cause, otherwise(set))
   }
 }
 
@@ -107,7 +84,9 @@ const USED_BY: Readonly<Record<DataSetName, string>> = {
   'concept-arc': 'it is trained on together with arc-agi-1 or arc-agi-2, or alone with --data concept-arc',
 }
 
-export async function downloadData({ name, to, root, signal, out }: DownloadOptions): Promise<void> {
+export async function downloadData(options: DownloadOptions): Promise<void> {
+  const { name, to, root, signal, out } = options
+  if (isBoardSet(name)) return downloadBoards(name, options)
   const set = DATA_SETS[name]
   const folder = to ?? join(dataFolder(root), name)
   const stop = new AbortController()

@@ -7,13 +7,14 @@ import { ConfigError } from '../../shared/errors.js'
 import { sha256 } from '../../shared/hash.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import { ArcDataset } from './arc-dataset.js'
-import { BoardDataset, generateBoardSplits, readBoardSplits } from './board-dataset.js'
+import { BoardDataset, readBoardSplits } from './board-dataset.js'
 import { DATA_SETS, isDataSet } from './data-sets.js'
 import { sideOf } from './encode.js'
 import type { Dataset, EncodedExample, EvaluationLimits, EvaluationSet, ExampleSource } from './example-source.js'
 import { Feed } from './feed.js'
 import { askedOf, isBuild, readBuild, readChallenges, readFolder, type Folder } from './folder.js'
 import { readNamed } from './official-build.js'
+import { generateBoardSplits } from './generated-boards.js'
 import { OfficialOrder } from './official-order.js'
 import { slotChoice, type Choice } from './sampler.js'
 
@@ -40,7 +41,7 @@ export async function openExampleSource(
   slots: number,
   options: OpenOptions,
 ): Promise<OpenedSource> {
-  const dataset = await openDataset(data, options.cacheDir)
+  const dataset = await openDataset(data, options)
   const feed = new Feed(dataset.grids, options.threads, AHEAD_PER_SLOT * slots)
   const choose = chooser(dataset, data, seed, slots)
   const refer = (slot: number, draw: number): ReturnType<Dataset['refer']> => dataset.refer(choose(slot, draw))
@@ -101,13 +102,13 @@ function chooser(
   }
 }
 
-async function openDataset(data: DataConfig, cacheDir: string): Promise<Dataset> {
+async function openDataset(data: DataConfig, { cacheDir, threads }: OpenOptions): Promise<Dataset> {
   const { kind, source } = data
   if (kind === 'arc') {
     const { folder, origin } = await openTasks(data, cacheDir)
     return new ArcDataset(folder, data, origin)
   }
-  if (source === 'generated') return new BoardDataset(kind, generateBoardSplits(kind, data), data)
+  if (source === 'generated') return new BoardDataset(kind, await generateBoardSplits(kind, data, threads), data)
   const published = source === 'sudoku-extreme' || source === 'maze-hard'
   return new BoardDataset(kind, await readBoardSplits(published ? join(cacheDir, source) : source, kind, data), data)
 }

@@ -24,12 +24,38 @@ const NEWER = {
   stateHead: 64,
 } as const
 
+/** The same of the data. */
+const NEWER_DATA = {
+  firstPuzzle: 1,
+  minDifficulty: 0,
+  subsample: 1000,
+  generatedMinDifficulty: 0,
+  generatedTestBoards: 0,
+} as const
+
+/** Of boards that are made here; what nothing is made of decides nothing. Values: those of every run before they had any others. */
+const UNUSED = {
+  generatedFamilies: 20,
+  generatedTasksPerFamily: 4,
+  generatedMinDifficulty: 0,
+  generatedTestBoards: 0,
+} as const
+const decisive = (data: RunConfig['data']): RunConfig['data'] =>
+  data.source === 'generated' || data.kind === 'arc' ? data : { ...data, ...UNUSED }
+
+/** Without the settings of `newer` that have the value given there. */
+const without = (settings: object, newer: object): object =>
+  Object.fromEntries(
+    Object.entries(settings).filter(([key, value]) => (newer as Record<string, unknown>)[key] !== value),
+  )
+
 export interface RunIdentity {
   readonly seed: number
   /** Without the settings of `NEWER` where they have the value that was the only one before they existed. */
   readonly model: Omit<RunConfig['model'], keyof typeof NEWER> & Partial<Pick<RunConfig['model'], keyof typeof NEWER>>
-  /** Without `firstPuzzle` where it is 1, so that identities from before that setting still hold. `source` is `folder` for every folder: where the tasks lie may differ; that they are the same, the data hash says. */
-  readonly data: Omit<RunConfig['data'], 'firstPuzzle'> & { readonly firstPuzzle?: number }
+  /** Without the settings of `NEWER_DATA`, likewise. `source` is `folder` for every folder: where the tasks lie may differ; that they are the same, the data hash says. */
+  readonly data: Omit<RunConfig['data'], keyof typeof NEWER_DATA> &
+    Partial<Pick<RunConfig['data'], keyof typeof NEWER_DATA>>
   /** Without `minutes` and `freezeDense`: when dense training began is noted in the checkpoint. And without `steps` where the learning rate does not depend on it, so that a run can be prolonged. */
   readonly train: Omit<RunConfig['train'], 'steps' | 'minutes' | 'freezeDense'> & { readonly steps?: number }
   /** What gradients are rounded to. Topology and bucket size do not change a bit of the sum. */
@@ -40,16 +66,12 @@ export interface RunIdentity {
 
 export function identityOf({ run, model, data, train, reduce }: RunConfig): RunIdentity {
   const { steps, minutes: _minutes, freezeDense: _freezeDense, ...rest } = train
-  const { firstPuzzle, ...tasks } = data
   return {
     seed: run.seed,
-    model: Object.fromEntries(
-      Object.entries(model).filter(([key, value]) => (NEWER as Record<string, unknown>)[key] !== value),
-    ) as unknown as RunIdentity['model'],
+    model: without(model, NEWER) as RunIdentity['model'],
     data: {
-      ...tasks,
+      ...(without(decisive(data), NEWER_DATA) as RunIdentity['data']),
       source: isNamedSource(data.source) ? data.source : 'folder',
-      ...(firstPuzzle === 1 ? {} : { firstPuzzle }),
     },
     train: train.lrMinRatio === 1 ? rest : { ...rest, steps },
     wire: reduce.wire,

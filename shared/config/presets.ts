@@ -56,14 +56,26 @@ const HRM_MODEL = {
 
 const ARC_DATA = { kind: 'arc', canvas: 30, augmentations: 1000, poolSeed: 42, chunkEpochs: 10000 } as const
 const ARC_TRAIN = { ...TRAIN, puzzleLr: 1e-2, weightDecay: 0.1, puzzleWeightDecay: 0.1 } as const
+/** With --data generated: as many boards as the published training sets, none of them easy. */
+const GENERATED_BOARDS = { generatedFamilies: 1, generatedTasksPerFamily: 1000, generatedTestBoards: 1000 } as const
 const SUDOKU_DATA = {
   kind: 'sudoku',
   source: 'sudoku-extreme',
   canvas: 9,
   augmentations: 1000,
   chunkEpochs: 5000,
+  ...GENERATED_BOARDS,
+  generatedMinDifficulty: 10,
 } as const
-const MAZE_DATA = { kind: 'maze', source: 'maze-hard', canvas: 30, augmentations: 0, chunkEpochs: 5000 } as const
+const MAZE_DATA = {
+  kind: 'maze',
+  source: 'maze-hard',
+  canvas: 30,
+  augmentations: 0,
+  chunkEpochs: 5000,
+  ...GENERATED_BOARDS,
+  generatedMinDifficulty: 110,
+} as const
 /** 50,000 epochs; the 50,000th loader batch of spec 4.5 gives 65,100 steps. */
 const PUZZLE_TRAIN = { ...TRAIN, steps: 65100, puzzleLr: 1e-4, weightDecay: 1, puzzleWeightDecay: 1 } as const
 const PUZZLE_EVALUATE = { everySteps: 6510, augmentations: 0 } as const

@@ -84,6 +84,14 @@ export interface DataConfig {
   /** For the generator: rule families used, and tasks made of each. */
   readonly generatedFamilies: number
   readonly generatedTasksPerFamily: number
+  /** Published boards: rating of those used, at least (official min_difficulty); 0: all. */
+  readonly minDifficulty: number
+  /** Published boards: so many of a larger training file, drawn with poolSeed (official Sudoku: 1000); 0: all. */
+  readonly subsample: number
+  /** Generated boards: rating, at least (Sudoku: dead ends, shared/puzzles/sudoku-search.ts; maze: moves); 0: easy ones. */
+  readonly generatedMinDifficulty: number
+  /** Generated boards that are held out; 0: a quarter as many as are trained on. */
+  readonly generatedTestBoards: number
   /** Pairs of each generated task that are trained on, and pairs that are only asked for. */
   readonly generatedTrainPairs: number
   readonly generatedTestPairs: number

@@ -139,6 +139,12 @@ test('the data of the presets is that of the official builds', () => {
   assert.deepEqual(data('hrm-sudoku'), ['sudoku', 'sudoku-extreme', 9, 1000, 2_000])
   assert.deepEqual(data('hrm-maze'), ['maze', 'maze-hard', 30, 0, 2_000])
   assert.equal(preset('arc1').data.poolSeed, 42)
+  // With --data generated: as many as are published, and hard.
+  const made = (name: PresetName): unknown[] => {
+    const { generatedFamilies, generatedTasksPerFamily, generatedMinDifficulty, subsample } = preset(name).data
+    return [generatedFamilies * generatedTasksPerFamily, generatedMinDifficulty, subsample]
+  }
+  assert.deepEqual(['sudoku-mlp', 'sudoku-att', 'maze'].map((name) => made(name as PresetName)), [[1000, 10, 1000], [1000, 10, 1000], [1000, 110, 1000]]) // prettier-ignore
 })
 
 test('every preset names its run after itself, and tiny trains on generated tasks', () => {

@@ -20,6 +20,10 @@ const DATA: DataConfig = {
   firstPuzzle: 1,
   sampler: 'slots',
   chunkEpochs: 50,
+  minDifficulty: 0,
+  subsample: 1000,
+  generatedMinDifficulty: 0,
+  generatedTestBoards: 0,
   generatedFamilies: 6,
   generatedTasksPerFamily: 2,
   generatedTrainPairs: 8,
@@ -189,7 +193,7 @@ test('data that is not there, or broken, is one clear error', async () => {
   await read.close()
   const many = Array.from({ length: 5 }, (_, i) => `x,${String(i + 1)}${'.'.repeat(80)},${String(i + 1).repeat(81)},1`)
   const path = await make('many', { 'train.csv': `header\n${many.join('\r\n')}\n` })
-  const sample = await readBoards(path, 'train', 'sudoku', { sample: 2, seed: 0 })
+  const sample = await readBoards(path, 'train', 'sudoku', { subsample: 2, seed: 0 })
   const kept = [sample.questions[0], sample.questions[81]]
   assert.equal(sample.count, 2)
   assert.ok(kept[0] !== kept[1] && kept.every((digit) => digit !== undefined && digit >= 1 && digit <= 5))

@@ -1,7 +1,8 @@
 // Sudoku and mazes: the official shuffle (spec 12.1 row 18), tokens, and generated puzzles with one solution.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { BoardDataset, generateBoardSplits } from '../../coordinator/data/board-dataset.js'
+import { BoardDataset } from '../../coordinator/data/board-dataset.js'
+import { generateBoardSplits } from '../../coordinator/data/generated-boards.js'
 import { compileConfig } from '../../shared/config/compile.js'
 import { generateMaze } from '../../shared/puzzles/generate-maze.js'
 import { countSolutions, generateSudoku } from '../../shared/puzzles/generate-sudoku.js'
@@ -107,11 +108,11 @@ for (const [side, height, width, boards] of [
     if (side === 4) assert.equal(fillings(new Uint8Array(16), 4, 2, 2, 1000), 288)
   })
 
-test('no held-out board is among those trained on, and what cannot be had is refused', () => {
+test('no held-out board is among those trained on, and what cannot be had is refused', async () => {
   for (const preset of ['sudoku-4x4', 'maze-7x7'] as const) {
     const { data } = compileConfig({ preset, env: {}, flags: {} })
     const kind = data.kind as 'sudoku' | 'maze'
-    const { side, train, test: held } = generateBoardSplits(kind, data)
+    const { side, train, test: held } = await generateBoardSplits(kind, data)
     const boards = ({ questions, count }: typeof train): string[] =>
       Array.from({ length: count }, (_, i) => questions.subarray(i * side * side, (i + 1) * side * side).join(''))
     assert.deepEqual([side, train.count, held.count], [data.canvas, train.count, train.count / 4])
@@ -119,11 +120,11 @@ test('no held-out board is among those trained on, and what cannot be had is ref
     const unseen = boards(held)
     assert.ok(unseen.every((board) => !shown.has(board)))
     assert.equal(new Set(unseen).size, unseen.length)
-    assert.equal(new BoardDataset(kind, { side, train, test: held, origin: '' }, data).vocab, kind === 'maze' ? 6 : 11)
+    assert.equal(new BoardDataset(kind, { side, train, test: held, origin: '', rating: '' }, data).vocab, kind === 'maze' ? 6 : 11)
   }
   const flags = { 'data.kind': 'maze', 'data.canvas': '5', 'data.generatedTasksPerFamily': '500' }
   const { data } = compileConfig({ preset: 'maze-7x7', env: {}, flags })
-  assert.throws(() => generateBoardSplits('maze', data), /there are not 2500 boards of 5 x 5 that are not trained on/)
+  await assert.rejects(generateBoardSplits('maze', data), /there are not 2500 boards of 5 x 5 that are not trained on/)
 })
 
 test('generated mazes have one path, and the answer is it', () => {

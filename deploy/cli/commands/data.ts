@@ -15,7 +15,11 @@ const SETS: readonly (readonly [DownloadOptions['name'], string])[] = [
   ['arc-agi-1', 'download ARC-AGI-1 at a pinned commit and check its SHA-256'],
   ['arc-agi-2', 'download ARC-AGI-2 at a pinned commit and check its SHA-256'],
   ['concept-arc', 'download ConceptARC at a pinned commit and check its SHA-256'],
+  ['sudoku-extreme', 'download Sudoku-Extreme (0.8 GB) and check it against the SHA-256 that its host states'],
+  ['maze-hard', 'download Maze-Hard and check it against the SHA-256 that its host states'],
 ]
+/** No revision of these is published; the one that is met is noted. */
+const REVISED: readonly DownloadOptions['name'][] = ['sudoku-extreme', 'maze-hard']
 
 export function registerData(program: Command, context: CliContext): void {
   const { root, signal, out, cwd } = context
@@ -24,13 +28,14 @@ export function registerData(program: Command, context: CliContext): void {
     .description('download the official data sets, verify the pool')
     .addHelpText('after', EXAMPLES)
   for (const [name, description] of SETS) {
-    data
+    const command = data
       .command(name)
       .description(description)
       .option('--to <FOLDER>', 'where to put it (default: where --data finds it by name)')
-      .action(async ({ to }: { to?: string }) => {
-        await downloadData({ name, to: to === undefined ? undefined : resolve(cwd, to), root, signal, out })
+      .action(async ({ to, revision }: { to?: string; revision?: string }) => {
+        await downloadData({ name, revision, to: to === undefined ? undefined : resolve(cwd, to), root, signal, out })
       })
+    if (REVISED.includes(name)) command.option('--revision <COMMIT>', 'commit of the data set (default: the newest)')
   }
   data
     .command('verify')
