@@ -81,12 +81,12 @@ export async function generateBoardSplits(kind: Kind, config: DataConfig, thread
           maxThreads: threads,
         })
       : undefined
-  const make = (order: BoardOrder): Board[] | Promise<Board[]> =>
-    pool === undefined ? makeBoards(order) : (pool.run(order) as Promise<Board[]>)
+  const make = async (order: BoardOrder): Promise<Board[]> =>
+    pool === undefined ? makeBoards(order) : ((await pool.run(order)) as Board[])
   /** Boards from..to, made in pieces side by side. */
   const made = async (split: BoardOrder['split'], from: number, to: number): Promise<Board[]> => {
     const piece = pool === undefined ? to - from : PIECE
-    const pieces: (Board[] | Promise<Board[]>)[] = []
+    const pieces: Promise<Board[]>[] = []
     for (let at = from; at < to; at += piece)
       pieces.push(make({ kind, side, seed, split, least, from: at, to: Math.min(to, at + piece) }))
     const boards = (await Promise.all(pieces)).flat()

@@ -3,7 +3,7 @@
 import { below, range, shuffled, type Words } from '../rng/draws.js'
 import { generateMaze } from './generate-maze.js'
 import { FREE, PATH, WALL } from './maze.js'
-import { PathCounter } from './shortest-paths.js'
+import type { PathCounter } from './shortest-paths.js'
 
 export interface RatedMaze {
   readonly question: Uint8Array

@@ -120,7 +120,10 @@ test('no held-out board is among those trained on, and what cannot be had is ref
     const unseen = boards(held)
     assert.ok(unseen.every((board) => !shown.has(board)))
     assert.equal(new Set(unseen).size, unseen.length)
-    assert.equal(new BoardDataset(kind, { side, train, test: held, origin: '', rating: '' }, data).vocab, kind === 'maze' ? 6 : 11)
+    assert.equal(
+      new BoardDataset(kind, { side, train, test: held, origin: '', rating: '' }, data).vocab,
+      kind === 'maze' ? 6 : 11,
+    )
   }
   const flags = { 'data.kind': 'maze', 'data.canvas': '5', 'data.generatedTasksPerFamily': '500' }
   const { data } = compileConfig({ preset: 'maze-7x7', env: {}, flags })
