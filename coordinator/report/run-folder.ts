@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataError } from '../../shared/errors.js'
 import { parseRecord, type EvaluationRecord } from '../evaluate/record.js'
+import { REPRODUCTION_FILE } from '../reproduce/record.js'
 import { JOURNAL_FILE } from './journal.js'
 
 export const REPORT_FILE = 'report.html'
@@ -23,7 +24,12 @@ async function names(folder: string): Promise<string[]> {
 /** Files that belong to one course of a run, and are void when it starts over. */
 export const resultsIn = async (folder: string): Promise<string[]> =>
   (await names(folder)).filter(
-    (name) => name === JOURNAL_FILE || name === SHEET_FILE || name === REPORT_FILE || RECORD.test(name),
+    (name) =>
+      name === JOURNAL_FILE ||
+      name === SHEET_FILE ||
+      name === REPORT_FILE ||
+      name === REPRODUCTION_FILE ||
+      RECORD.test(name),
   )
 
 /** Text of a file; undefined if there is none. */

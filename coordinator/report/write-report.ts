@@ -6,6 +6,7 @@ import type { RunConfig } from '../../shared/config/run-config.js'
 import { ConfigError, SystemRefused } from '../../shared/errors.js'
 import { layoutOf } from '../../shared/gradients/layout.js'
 import type { ReportOptions } from '../../shared/ports.js'
+import { parseReproduction, REPRODUCTION_FILE } from '../reproduce/record.js'
 import { studiesIn } from '../study/files.js'
 import { readManifest } from '../store/checkpoint-reader.js'
 import { listCheckpoints } from '../store/folders.js'
@@ -43,12 +44,18 @@ async function readRun(folder: string, date: string): Promise<RunReport> {
     journal: parseJournal((await textIn(folder, JOURNAL_FILE)) ?? ''),
     evaluation: await latestEvaluation(folder),
     studies: await studiesIn(folder),
+    reproduction: await reproductionIn(folder),
     config,
     checkpoint: manifest && { dir: newest.dir, step: manifest.step, created: manifest.created },
     parameters: config && layoutOf(config.model).elements,
     machine: machineInWords(),
     date,
   }
+}
+
+async function reproductionIn(folder: string): Promise<RunReport['reproduction']> {
+  const text = await textIn(folder, REPRODUCTION_FILE)
+  return text === undefined ? undefined : parseReproduction(text, join(folder, REPRODUCTION_FILE))
 }
 
 /** undefined for settings that this version does not know any more: the rest can be shown without. */

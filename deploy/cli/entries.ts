@@ -14,6 +14,7 @@ import type {
   WorkerOptions,
   WorkersOptions,
 } from '../../shared/ports.js'
+import type { ReproduceOrder } from '../local/reproduce.js'
 import type { StudyRun } from '../local/study.js'
 import type { PackOptions } from '../bundle/pack.js'
 import type { TopOptions } from '../watch/top.js'
@@ -115,6 +116,27 @@ export async function listStudies(): Promise<readonly { name: string; question: 
 export async function checkStudyName(name: string): Promise<void> {
   const part = await import('../../coordinator/study/studies.js')
   part.studyNamed(name)
+}
+
+/** Name and title of every recipe. */
+export async function listRecipes(): Promise<readonly { name: string; title: string }[]> {
+  const part = await import('../../coordinator/reproduce/recipes.js')
+  return part.RECIPES
+}
+
+/** The runs of a recipe: their settings and names. @throws ConfigError naming the recipes there are */
+export async function recipeOf(name: string): Promise<{ arms: readonly { settings: object; run: string }[] }> {
+  const { recipeNamed, runOf } = await import('../../coordinator/reproduce/recipes.js')
+  const recipe = recipeNamed(name)
+  return { arms: recipe.arms.map((arm) => ({ settings: arm.settings, run: runOf(recipe, arm) })) }
+}
+
+export async function reproduceRecipe(name: string, order: Omit<ReproduceOrder, 'recipe'>): Promise<void> {
+  const [{ reproduce }, { recipeNamed }] = await Promise.all([
+    import('../local/reproduce.js'),
+    import('../../coordinator/reproduce/recipes.js'),
+  ])
+  await reproduce({ ...order, recipe: recipeNamed(name) })
 }
 
 export async function packBundle(options: PackOptions): Promise<void> {

@@ -14,6 +14,7 @@ import { registerExport } from './commands/export.js'
 import { registerImport } from './commands/import.js'
 import { registerKeys } from './commands/keys.js'
 import { registerReport } from './commands/report.js'
+import { registerReproduce } from './commands/reproduce.js'
 import { registerSize } from './commands/size.js'
 import { registerStart } from './commands/start.js'
 import { registerStudy } from './commands/study.js'
@@ -61,6 +62,7 @@ function createProgram(context: CliContext): Command {
   registerBaseline(program, context)
   registerBundle(program, context)
   registerReport(program, context)
+  registerReproduce(program, context)
   registerCheckSubmission(program, context)
   registerData(program, context)
   registerImport(program, context)

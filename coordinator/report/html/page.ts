@@ -4,6 +4,7 @@ import type { RunConfig } from '../../../shared/config/run-config.js'
 import { wilson } from '../../../shared/wilson.js'
 import type { EvaluationRecord, RecordedPair, WatchedPair } from '../../evaluate/record.js'
 import { PICTURE_STYLE } from '../../study/draw.js'
+import type { Reproduction } from '../../reproduce/record.js'
 import type { StudyRecord } from '../../study/record.js'
 import { smoothed, thinned, throughput, type Journal, type Point, type StepLine } from '../curves.js'
 import { chooseHalf, pairCard, solvedAtLast, watchedCard } from './cards.js'
@@ -12,6 +13,7 @@ import { facts, honesty, settings, shape } from './facts.js'
 import { html, Markup, type Markup as Part } from './markup.js'
 import { DASH, moment, percent, plain, short } from './numbers.js'
 import { measuredText, publishedRows, publishedTable, type PublishedRow } from './published.js'
+import { reproductionSection } from './reproduction.js'
 import { results } from './results.js'
 import { studySections } from './studies.js'
 import { STYLE } from './style.js'
@@ -21,6 +23,8 @@ export interface RunReport {
   readonly journal: Journal
   readonly evaluation: EvaluationRecord | undefined
   readonly studies: readonly StudyRecord[]
+  /** Of a run of `trmesh reproduce`. */
+  readonly reproduction?: Reproduction | undefined
   /** undefined before the first checkpoint. */
   readonly config: RunConfig | undefined
   readonly checkpoint: { readonly dir: string; readonly step: number; readonly created: string } | undefined
@@ -45,6 +49,7 @@ export function reportPage(report: RunReport): string {
       <p>${shape(report)}</p>
     </header>
     ${tiles(report)} ${evaluation !== undefined && results(evaluation)}
+    ${report.reproduction !== undefined && reproductionSection(report.reproduction)}
     <h2>Training</h2>
     ${curves(journal, config?.train.slots ?? 0)}
     ${evaluation !== undefined && evaluation.pairs.length + evaluation.watched.length > 0 && pictures(evaluation)}
