@@ -9,16 +9,22 @@ import type { Reproduction, ReproductionRow } from './record.js'
 export const ALWAYS =
   'Even where nothing differs: other random numbers than the published code, and one run, whose seed is in no interval. Three to five points between runs mean nothing.'
 
+/** Settings of generated tasks, and of an order that is not used, say nothing about a run that differs in the source already. */
+const UNTOLD = /^data\.(generated\w+|chunkEpochs) /
+
 /** In which settings `config` differs from the published run, and in what else. */
 export function differences(
   config: RunConfig,
   published: RunConfig | undefined,
   { step, asked, workers }: Pick<EvaluationRecord, 'step' | 'asked' | 'workers'>,
 ): string[] {
-  if (published === undefined) return ['its published settings are not known to us: a run of our own']
-  const settings = identityDifferences(identityOf(published), identityOf(config)).map((text) =>
-    text.replaceAll('"', '').replace(', here ', '; here '),
-  )
+  if (published === undefined)
+    return [
+      `everything (no settings of it are published; here ${config.data.source} data, ${config.model.hidden} wide)`,
+    ]
+  const settings = identityDifferences(identityOf(published), identityOf(config))
+    .filter((text) => !UNTOLD.test(text))
+    .map((text) => text.replaceAll('"', '').replace(', here ', '; here '))
   const coarse = workers.some(({ precision }) => precision === 'f32') ? ['precision (bf16; here f32)'] : []
   return [
     ...settings,

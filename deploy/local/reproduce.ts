@@ -39,6 +39,11 @@ const folderOf = ({ run }: RunConfig): string => join(run.dir, run.id)
 /** Steps that the newest checkpoint of a run has. */
 const doneOf = async (config: RunConfig): Promise<number> => (await listCheckpoints(folderOf(config)))[0]?.step ?? 0
 
+/** Trained and evaluated to its last step. */
+const isConcluded = async (config: RunConfig): Promise<boolean> =>
+  (await doneOf(config)) >= config.train.steps &&
+  (await latestEvaluation(folderOf(config)))?.step === config.train.steps
+
 /** @throws RunError with a remedy */
 export async function reproduce(order: ReproduceOrder): Promise<void> {
   const { recipe, configs, machine, fresh } = order
@@ -49,6 +54,7 @@ export async function reproduce(order: ReproduceOrder): Promise<void> {
   for (const config of configs) await ensureData(config, machine)
   for (const [i, config] of configs.entries()) {
     if (signal.requested) return goOn(order)
+    if (!fresh && (await isConcluded(config))) continue
     if (configs.length > 1) out.line(`run ${i + 1} of ${configs.length}: ${recipe.arms[i]?.what ?? ''}`)
     await startLocal({ ...machine, config, fresh })
     if ((await doneOf(config)) < config.train.steps) return goOn(order)

@@ -17,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   iothread: () => import('./iothread.js'),
   peer: () => import('./peer.js'),
   curve: () => import('./curve.js'),
+  generators: () => import('./generators.js'),
   recipes: () => import('./recipes.js'),
 }
 /** They take many minutes, or build another library first. */

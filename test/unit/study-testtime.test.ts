@@ -1,9 +1,10 @@
 // Attempts at test time: copies that map back exactly, rules of choice, curves, and what the study asks and makes of it.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { BoardDataset, generateBoardSplits } from '../../coordinator/data/board-dataset.js'
+import { BoardDataset } from '../../coordinator/data/board-dataset.js'
 import { copiesOf } from '../../coordinator/data/copies.js'
 import type { EvaluationSet } from '../../coordinator/data/example-source.js'
+import { generateBoardSplits } from '../../coordinator/data/generated-boards.js'
 import { attemptCurve, blocksOf, doublings } from '../../coordinator/study/attempt-curve.js'
 import { attemptInquiry, attemptRows, type Attempted, type CopyAnswer } from '../../coordinator/study/attempts.js'
 import { bestQ, firstToHalt, majority } from '../../coordinator/study/choices.js'
@@ -14,10 +15,11 @@ import { compileConfig } from '../../shared/config/compile.js'
 import { Mt19937 } from '../../shared/rng/mt19937.js'
 import { madeUpRows, sourceOf } from '../helpers/study.js'
 
-function boards(kind: 'sudoku' | 'maze', canvas: number): EvaluationSet {
+async function boards(kind: 'sudoku' | 'maze', canvas: number): Promise<EvaluationSet> {
   const flags = { 'data.canvas': String(canvas), 'data.generatedTasksPerFamily': '2' }
   const { data } = compileConfig({ preset: kind === 'maze' ? 'maze-7x7' : 'sudoku-6x6', env: {}, flags })
-  return new BoardDataset(kind, generateBoardSplits(kind, data), data).evaluation({ augmentations: 0, maxPairs: 3 })
+  const splits = await generateBoardSplits(kind, data)
+  return new BoardDataset(kind, splits, data).evaluation({ augmentations: 0, maxPairs: 3 })
 }
 
 const answer = (key: string, q: number, step = 4, early = key, earlyQ = q): CopyAnswer => ({
@@ -47,8 +49,8 @@ describe('copies', () => {
     ['sudoku', 9, 6, 6],
     ['maze', 7, 20, 8],
   ] as const)
-    test(`of ${kind} ${canvas} x ${canvas}: different questions, right answers that map back to the one right answer`, () => {
-      const set = boards(kind, canvas)
+    test(`of ${kind} ${canvas} x ${canvas}: different questions, right answers that map back to the one right answer`, async () => {
+      const set = await boards(kind, canvas)
       const copies = copiesOf(set, most, 5)
       assert.equal(copies.questions, 3)
       for (let question = 0; question < 3; question++) {
