@@ -35,7 +35,7 @@ export function recursionOf(model: Recursive): Recursion {
   return { inits, cycle, graded: gradedOf(model, cycle.length) }
 }
 
-/** Truncation inside a cycle (gradedCalls) is that of URM (arXiv 2512.14693): of eight loops the first two are not differentiated. */
+/** URM's truncated loops (arXiv 2512.14693) are gradedCycles where a cycle is one call; gradedCalls cuts inside longer cycles too. */
 function gradedOf({ gradient, gradedCycles, gradedCalls }: Recursive, calls: number): number {
   if (gradedCalls > 0) return gradedCalls
   return gradient === 'last' ? Math.min(2, calls) : gradedCycles * calls

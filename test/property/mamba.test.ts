@@ -99,7 +99,7 @@ for (const { backend, skip } of BACKENDS)
         const { y, saved } = gatedNorm().forward(tensor(v), tensor(z), tableAt(0, gain), 1e-2)
         near(y, gatedNormNaive(v, z, gain, 1e-2), 'y')
         const gradients = new Gradients()
-        const { dv, dz } = gatedNorm().backward(saved, tensor(dy), tableAt(0, gain), 1e-2, gradients)
+        const { dv, dz } = gatedNorm().backward(saved, tensor(dy), tableAt(0, gain), gradients)
         near(dv, numeric((at) => gatedNormNaive(at, z, gain, 1e-2), v, dy), 'dv', 1e-4) // prettier-ignore
         near(dz, numeric((at) => gatedNormNaive(v, at, gain, 1e-2), z, dy), 'dz', 1e-4) // prettier-ignore
         checkParameters(gradients, [[gain, (at) => gatedNormNaive(v, z, at, 1e-2)]], dy)

@@ -7,10 +7,11 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { ConvSaved, ConvWeights, Rows } from './causal-conv.js'
 import { causalConv } from './causal-conv.js'
 import type { Gradients } from './gradients.js'
-import { linear } from './linear.js'
+import { projection } from './linear.js'
 import { primitives } from './primitives.js'
 import { kernelFor } from './registry.js'
 import { scoped } from './scope.js'
+import { siluGate } from './silu-gate.js'
 import type { SwigluSaved, SwigluWeights } from './swiglu.js'
 
 /** Taps (F, 2) and bias (F, 1) beside those of SwiGLU. */
@@ -38,25 +39,20 @@ export interface ConvSwigluKernel {
 const reference: ConvSwigluKernel = {
   forward: (x, weights, rows) =>
     scoped(() => {
-      const { mul, sigmoid } = primitives()
-      const a = linear().forward(x, weights.gate)
-      const b = linear().forward(x, weights.up)
-      const { y: inner, saved: conv } = causalConv().forward(mul(mul(a, sigmoid(a)), b), weights, rows)
-      return { y: linear().forward(inner, weights.down), saved: { x, a, b, conv, inner } }
+      const a = projection().forward(x, weights.gate)
+      const b = projection().forward(x, weights.up)
+      const { y: inner, saved: conv } = causalConv().forward(siluGate().forward(a, b), weights, rows)
+      return { y: projection().forward(inner, weights.down), saved: { x, a, b, conv, inner } }
     }),
   backward: ({ x, a, b, conv, inner }, dy, weights, rows, gradients) =>
     tf.tidy(() => {
-      const { add, mul, sigmoid, sub } = primitives()
       const { gate, up, down } = weights
-      gradients.add(down.offset, linear().gradWeight(dy, inner))
-      const dInner = causalConv().backward(conv, linear().gradInput(dy, down), weights, rows, gradients)
-      const sigma = sigmoid(a)
-      const silu = mul(a, sigma)
-      const dUp = mul(dInner, silu)
-      const dGate = mul(mul(dInner, b), add(sigma, sub(silu, mul(silu, sigma))))
-      gradients.add(gate.offset, linear().gradWeight(dGate, x))
-      gradients.add(up.offset, linear().gradWeight(dUp, x))
-      return add(linear().gradInput(dGate, gate), linear().gradInput(dUp, up))
+      gradients.add(down.offset, projection().gradWeight(dy, inner))
+      const dInner = causalConv().backward(conv, projection().gradInput(dy, down), weights, rows, gradients)
+      const { da, db } = siluGate().backward(a, b, dInner)
+      gradients.add(gate.offset, projection().gradWeight(da, x))
+      gradients.add(up.offset, projection().gradWeight(db, x))
+      return primitives().add(projection().gradInput(da, gate), projection().gradInput(db, up))
     }),
 }
 

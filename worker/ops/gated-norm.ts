@@ -10,6 +10,8 @@ export interface GatedNormSaved {
   /** (N, E) both, as given. */
   readonly v: tf.Tensor2D
   readonly z: tf.Tensor2D
+  /** (N, 1) */
+  readonly r: tf.Tensor2D
 }
 
 export interface GatedNormKernel {
@@ -20,28 +22,29 @@ export interface GatedNormKernel {
     saved: GatedNormSaved,
     dy: tf.Tensor2D,
     gain: Table,
-    eps: number,
     gradients: Gradients,
   ): { dv: tf.Tensor2D; dz: tf.Tensor2D }
 }
 
 const asRow = ({ table }: Table): tf.Tensor2D => primitives().reshape(table, [1, table.shape[0]])
 
-/** (N, E) and (N, 1): n and r. */
-function normed(v: tf.Tensor2D, z: tf.Tensor2D, eps: number): { n: tf.Tensor2D; r: tf.Tensor2D } {
-  const { addReal, mean, mul, rsqrt, sigmoid, square } = primitives()
-  const g = mul(v, mul(z, sigmoid(z)))
-  const r = rsqrt(addReal(mean(square(g)), eps))
-  return { n: mul(g, r), r }
+const gated = (v: tf.Tensor2D, z: tf.Tensor2D): tf.Tensor2D => {
+  const { mul, sigmoid } = primitives()
+  return mul(v, mul(z, sigmoid(z)))
 }
 
 const reference: GatedNormKernel = {
   forward: (v, z, gain, eps) =>
-    tf.tidy(() => ({ y: primitives().mul(normed(v, z, eps).n, asRow(gain)), saved: { v, z } })),
-  backward: ({ v, z }, dy, gain, eps, gradients) =>
+    tf.tidy(() => {
+      const { addReal, mean, mul, rsqrt, square } = primitives()
+      const g = gated(v, z)
+      const r = rsqrt(addReal(mean(square(g)), eps))
+      return { y: mul(mul(g, r), asRow(gain)), saved: { v, z, r } }
+    }),
+  backward: ({ v, z, r }, dy, gain, gradients) =>
     tf.tidy(() => {
       const { add, mean, mul, sigmoid, sub } = primitives()
-      const { n, r } = normed(v, z, eps)
+      const n = mul(gated(v, z), r)
       gradients.add(gain.offset, tf.reshape(tf.sum(mul(dy, n), 0), gain.table.shape))
       const dn = mul(dy, asRow(gain))
       const dg = mul(sub(dn, mul(n, mean(mul(n, dn)))), r)

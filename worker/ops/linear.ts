@@ -53,6 +53,9 @@ registerKernel('linear', 'wasm', untransposed)
 
 export const linear = (): LinearKernel => kernelFor('linear', reference)
 
+/** The same inside the network, where a backend may multiply in the precision of its activations. */
+export const projection = (): LinearKernel => kernelFor('projection', linear())
+
 export function disposeWeight(weight: Weight): void {
   weight.w.dispose()
   weight.wT?.dispose()

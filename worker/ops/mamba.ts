@@ -11,7 +11,7 @@ import type { GatedNormSaved } from './gated-norm.js'
 import { gatedNorm } from './gated-norm.js'
 import type { Gradients } from './gradients.js'
 import type { Table, Weight } from './linear.js'
-import { linear } from './linear.js'
+import { projection } from './linear.js'
 import { primitives } from './primitives.js'
 import { kernelFor } from './registry.js'
 import { scoped } from './scope.js'
@@ -98,7 +98,7 @@ const reference: MambaKernel = {
   forward: (h, w, shape) =>
     scoped(() => {
       const { add, mulReal } = primitives()
-      const project = (weight: Weight): tf.Tensor2D => linear().forward(h, weight)
+      const project = (weight: Weight): tf.Tensor2D => projection().forward(h, weight)
       const projected = { x: project(w.x), b: project(w.b), c: project(w.c), raw: project(w.dt) }
       const conv = convOf(w)
       const passes = turnsOf(shape).map((turn) => {
@@ -112,13 +112,13 @@ const reference: MambaKernel = {
       const mean = second === undefined ? first : mulReal(add(first, second), 0.5)
       const { y: normed, saved: norm } = gatedNorm().forward(mean, project(w.z), w.gain, shape.eps)
       const directions = passes.map(({ convolved, scanned }) => ({ convolved, scanned }))
-      return { y: linear().forward(normed, w.out), saved: { h, directions, norm, normed } }
+      return { y: projection().forward(normed, w.out), saved: { h, directions, norm, normed } }
     }),
   backward: ({ h, directions, norm, normed }, dy, w, shape, gradients) =>
     tf.tidy(() => {
       const { add, mulReal } = primitives()
-      gradients.add(w.out.offset, linear().gradWeight(dy, normed))
-      const { dv, dz } = gatedNorm().backward(norm, linear().gradInput(dy, w.out), w.gain, shape.eps, gradients)
+      gradients.add(w.out.offset, projection().gradWeight(dy, normed))
+      const { dv, dz } = gatedNorm().backward(norm, projection().gradInput(dy, w.out), w.gain, gradients)
       const turns = turnsOf(shape)
       const share = turns.length === 1 ? dv : mulReal(dv, 1 / turns.length)
       const conv = convOf(w)
@@ -137,8 +137,8 @@ const reference: MambaKernel = {
       })
       return [[w.z, dz] as const, ...together]
         .map(([weight, d]) => {
-          gradients.add(weight.offset, linear().gradWeight(d, h))
-          return linear().gradInput(d, weight)
+          gradients.add(weight.offset, projection().gradWeight(d, h))
+          return projection().gradInput(d, weight)
         })
         .reduce((sum, one) => add(sum, one))
     }),

@@ -43,7 +43,9 @@ type SubLayerSaved = (
 
 /** What backward needs; opaque to the caller, who disposes it with tf.dispose. A fused kernel keeps one block of its own. */
 export type NetworkSaved =
-  { readonly subLayers: SubLayerSaved[] } | { readonly y: tf.Tensor2D; readonly block: tf.Tensor1D }
+  | { readonly subLayers: readonly SubLayerSaved[] }
+  | { readonly y: tf.Tensor2D; readonly block: tf.Tensor1D }
+  | { readonly parts: readonly NetworkSaved[] }
 
 /** All sub-layers of all layers, in order. */
 export type Stack = readonly SubLayerWeights[]
@@ -132,7 +134,8 @@ function subLayerBackward(
   throw new Error(`what ${kept.kind} kept cannot go back through ${subLayer.kind}`)
 }
 
-const reference: NetworkKernel = {
+/** The composition of the smaller ops. */
+export const composed: NetworkKernel = {
   forward: (h, injection, stack, shape) =>
     tf.tidy(() =>
       stack.reduce<tf.Tensor2D>(
@@ -160,4 +163,4 @@ const reference: NetworkKernel = {
     ),
 }
 
-export const network = (): NetworkKernel => kernelFor('network', reference)
+export const network = (): NetworkKernel => kernelFor('network', composed)

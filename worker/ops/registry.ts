@@ -15,6 +15,7 @@ import type { NetworkKernel } from './network.js'
 import type { Primitives } from './primitives.js'
 import type { RopeKernel } from './rope.js'
 import type { SelectiveScanKernel } from './selective-scan.js'
+import type { SiluGateKernel } from './silu-gate.js'
 import type { SwigluKernel } from './swiglu.js'
 import type { UpdateKernel } from './update.js'
 
@@ -28,6 +29,8 @@ export interface Kernels {
   addNorm: AddNormKernel
   swiglu: SwigluKernel
   attention: AttentionKernel
+  projection: LinearKernel
+  siluGate: SiluGateKernel
   causalConv: CausalConvKernel
   convSwiglu: ConvSwigluKernel
   gatedNorm: GatedNormKernel

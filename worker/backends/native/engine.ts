@@ -72,6 +72,8 @@ export interface Addon {
     factors: readonly [number, number, number, number, number],
   ): void
   average(engine: EngineHandle, shadow: Float32Array, p: Float32Array, rate: number): void
+  /** An op of kernels/row-ops.h by its number in enum RowOp: arrays read, filled and added to, and its numbers. */
+  rowOp(engine: EngineHandle, op: number, arrays: readonly Float32Array[], numbers: readonly number[]): void
   /** GFLOP/s of the inner product on operands in the nearest cache, all threads. */
   peak(engine: EngineHandle, seconds: number): number
 }

@@ -1,9 +1,11 @@
-// The op `network` on the native engine: a whole pass, forward, forward with saves, backward, as one call each. Weights are
-// packed at first use after an update; what a pass keeps is one tensor.
+// The op `network` on the native engine: a whole pass, forward, forward with saves, backward, as one call each; of a stack that
+// has other sub-layers too (Mamba-2, ConvSwiGLU) every run of layers that the fused pass knows. Weights are packed at first use
+// after an update; what a fused pass keeps is one tensor.
 import * as tf from '@tensorflow/tfjs-core'
 import type { Gradients } from '../../ops/gradients.js'
 import type { Weight } from '../../ops/linear.js'
-import type { NetworkKernel, NetworkShape, Stack, SubLayerWeights } from '../../ops/network.js'
+import type { NetworkKernel, NetworkSaved, NetworkShape, Stack, SubLayerWeights } from '../../ops/network.js'
+import { composed } from '../../ops/network.js'
 import { registerKernel } from '../../ops/registry.js'
 import type { NativeBackend } from './backend.js'
 import { nativeBackend } from './backend.js'
@@ -23,29 +25,57 @@ const weightsOf = (subLayer: SubLayerWeights): Weight[] => {
       return [gate, up, down]
     }
     default:
-      throw unknown([subLayer])
+      throw new Error(`the fused pass does not know ${subLayer.kind}`)
   }
 }
 
-const unknown = (stack: Stack): Error =>
-  new Error(`the native engine does not know a network of ${stack.map(({ kind }) => kind).join(', ')}`)
+/** What is computed in one go: fused layers of a mixer and SwiGLU, or of mixers alone, or one sub-layer composed of row ops. */
+interface Part {
+  readonly stack: Stack
+  readonly fused: boolean
+}
 
-/** The engine knows layers of two: a mixer and SwiGLU. */
-function numbersOf(stack: Stack, shape: NetworkShape): ShapeNumbers {
-  const [mixer, feedForward] = stack
-  const alike = stack.every(({ kind }, i) => kind === (i % 2 === 0 ? mixer?.kind : 'swiglu'))
-  if (feedForward?.kind !== 'swiglu' || (mixer?.kind !== 'attention' && mixer?.kind !== 'mlp') || !alike)
-    throw unknown(stack)
-  const [inner, hidden] = feedForward.weights.gate.w.shape
+const isMixer = (subLayer: SubLayerWeights | undefined): boolean =>
+  subLayer?.kind === 'attention' || subLayer?.kind === 'mlp'
+
+/** The stack in order: layers that are alike and follow each other are one part. */
+function partsOf(stack: Stack): Part[] {
+  const parts: Part[] = []
+  const kindsOf = (layer: Stack): string => layer.map(({ kind }) => kind).join()
+  for (let at = 0; at < stack.length;) {
+    const fused = isMixer(stack[at])
+    const layer = stack.slice(at, at + (fused && stack[at + 1]?.kind === 'swiglu' ? 2 : 1))
+    const before = parts.at(-1)
+    const alike = fused && before?.fused === true && kindsOf(before.stack.slice(-layer.length)) === kindsOf(layer)
+    if (alike && before.stack.length % layer.length === 0)
+      parts.splice(-1, 1, { stack: [...before.stack, ...layer], fused })
+    else parts.push({ stack: layer, fused })
+    at += layer.length
+  }
+  return parts
+}
+
+/** Of a fused part. */
+function numbersOf(stack: Stack, hidden: number, shape: NetworkShape): ShapeNumbers {
+  const [mixer, second] = stack
+  const feedForward = second?.kind === 'swiglu' ? second : undefined
+  if (mixer?.kind !== 'attention' && mixer?.kind !== 'mlp') throw new Error('a fused part begins with a mixer')
   const attention = mixer.kind === 'attention'
+  const inner = feedForward?.weights.gate.w.shape[0] ?? 0
   const mixerInner = mixer.kind === 'attention' ? 0 : mixer.weights.gate.w.shape[0]
   const positions = attention ? 0 : shape.positions
-  return [hidden, shape.heads, positions, stack.length / 2, Number(attention), inner, mixerInner, shape.eps]
+  const layers = stack.length / (feedForward === undefined ? 1 : 2)
+  return [hidden, shape.heads, positions, layers, Number(attention), inner, mixerInner, shape.eps]
+}
+
+interface PackedPart extends Part {
+  /** Of a fused part. */
+  readonly network: NetworkHandle | null
 }
 
 interface PackedEntry {
   readonly key: string
-  readonly network: NetworkHandle
+  readonly parts: readonly PackedPart[]
   readonly stack: Stack
 }
 
@@ -58,22 +88,29 @@ class PackedWeights {
 
   constructor(private readonly backend: NativeBackend) {}
 
-  of(stack: Stack, shape: NetworkShape): NetworkHandle {
+  of(stack: Stack, width: number, shape: NetworkShape): readonly PackedPart[] {
     const at = this.entries.findIndex((entry) => entry.stack === stack)
     const [known] = at < 0 ? [] : this.entries.splice(at, 1)
-    const entry = known ?? this.make(stack, shape)
+    const entry = known ?? this.make(stack, width, shape)
     this.entries.push(entry) // the last is the most recently used
-    return entry.network
+    return entry.parts
   }
 
-  private make(stack: Stack, shape: NetworkShape): PackedEntry {
+  private make(stack: Stack, width: number, shape: NetworkShape): PackedEntry {
     const { addon, handle } = this.backend.engine
-    const numbers = numbersOf(stack, shape)
-    const key = numbers.join(' ')
+    const parts = partsOf(stack)
+    const numbers = parts.map((part) => (part.fused ? numbersOf(part.stack, width, shape) : null))
+    const key = JSON.stringify(numbers)
     const oldest = this.entries.length >= KEPT ? this.entries.shift() : undefined
-    const network = oldest?.key === key ? oldest.network : addon.reserve(handle, numbers)
-    addon.pack(handle, network, stack.flatMap(weightsOf).map(({ w }) => this.backend.memoryOf(w))) // prettier-ignore
-    return { key, network, stack }
+    const packed = parts.map((part, i): PackedPart => {
+      const sizes = numbers[i] ?? null
+      if (sizes === null) return { ...part, network: null }
+      const kept = oldest?.key === key ? oldest.parts[i]?.network : undefined
+      const network = kept ?? addon.reserve(handle, sizes)
+      addon.pack(handle, network, part.stack.flatMap(weightsOf).map(({ w }) => this.backend.memoryOf(w))) // prettier-ignore
+      return { ...part, network }
+    })
+    return { key, parts: packed, stack }
   }
 }
 
@@ -97,40 +134,85 @@ function asTensor(info: tf.TensorInfo): tf.Tensor2D {
   return tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor2D
 }
 
-function pass(
+interface Result {
+  readonly y: tf.Tensor2D
+  readonly saved: NetworkSaved | null
+}
+
+/** A fused part: one call. */
+function fusedPass(
+  network: NetworkHandle,
   h: tf.Tensor2D,
   injection: tf.Tensor2D,
-  stack: Stack,
   shape: NetworkShape,
   saves: boolean,
-): { y: tf.Tensor2D; block: tf.Tensor1D | null } {
+): Result {
   const backend = nativeBackend()
   const { addon, handle } = backend.engine
-  const network = packed(backend).of(stack, shape)
   const y = backend.take(h.shape)
   const block = saves ? backend.take([addon.savedFloats(handle, network, shape.batch, shape.positions)]) : null
   const [from, added] = [backend.memoryOf(h), backend.memoryOf(injection)]
   addon.forward(handle, network, from, added, ...samplesOf(backend, shape), y.values, block?.values ?? null)
-  return { y: asTensor(y.info), block: block === null ? null : (asTensor(block.info) as tf.Tensor as tf.Tensor1D) }
+  const out = asTensor(y.info)
+  return { y: out, saved: block && { y: out, block: asTensor(block.info) as tf.Tensor as tf.Tensor1D } }
+}
+
+/** One part after the other; the injection is the first one's. */
+function pass(h: tf.Tensor2D, injection: tf.Tensor2D, stack: Stack, shape: NetworkShape, saves: boolean): Result {
+  const parts = packed(nativeBackend()).of(stack, h.shape[1], shape)
+  const nothing = parts.length > 1 ? tf.zeros<tf.Rank.R2>(h.shape) : null
+  const saved: NetworkSaved[] = []
+  let y = h
+  for (const [i, part] of parts.entries()) {
+    const added = i === 0 ? injection : (nothing ?? injection)
+    const from = y
+    let result: Result
+    if (part.network !== null) result = fusedPass(part.network, from, added, shape, saves)
+    else if (saves) result = composed.forwardSaving(from, added, part.stack, shape)
+    else result = { y: composed.forward(from, added, part.stack, shape), saved: null }
+    y = result.y
+    if (result.saved !== null) saved.push(result.saved)
+    else if (i > 0) from.dispose()
+  }
+  nothing?.dispose()
+  return { y, saved: !saves ? null : saved.length === 1 ? (saved[0] ?? null) : { parts: saved } }
+}
+
+function partBack(
+  part: PackedPart,
+  saved: NetworkSaved | undefined,
+  dy: tf.Tensor2D,
+  shape: NetworkShape,
+  gradients: Gradients,
+): tf.Tensor2D {
+  if (saved !== undefined && part.network === null) return composed.backward(saved, dy, part.stack, shape, gradients)
+  if (saved === undefined || part.network === null || !('block' in saved))
+    throw new Error('what another backend saved cannot go back through this one')
+  const backend = nativeBackend()
+  const { addon, handle } = backend.engine
+  const weights = part.stack.flatMap(weightsOf)
+  const sums = weights.map(({ offset, w }) => backend.memoryOf(gradients.sumAt(offset, w.shape)))
+  const dh = backend.take(dy.shape)
+  const [block, dOut] = [backend.memoryOf(saved.block), backend.memoryOf(dy)]
+  addon.backward(handle, part.network, block, dOut, ...samplesOf(backend, shape), dh.values, sums)
+  return asTensor(dh.info)
 }
 
 const kernel: NetworkKernel = {
   forward: (h, injection, stack, shape) => pass(h, injection, stack, shape, false).y,
   forwardSaving: (h, injection, stack, shape) => {
-    const { y, block } = pass(h, injection, stack, shape, true)
-    if (block === null) throw new Error('a saving pass kept nothing')
-    return { y, saved: { y, block } }
+    const { y, saved } = pass(h, injection, stack, shape, true)
+    if (saved === null) throw new Error('a saving pass kept nothing')
+    return { y, saved }
   },
   backward: (saved, dy, stack, shape, gradients: Gradients) => {
-    if (!('block' in saved)) throw new Error('what another backend saved cannot go back through this one')
-    const backend = nativeBackend()
-    const { addon, handle } = backend.engine
-    const network = packed(backend).of(stack, shape)
-    const sums = stack.flatMap(weightsOf).map(({ offset, w }) => backend.memoryOf(gradients.sumAt(offset, w.shape)))
-    const dh = backend.take(dy.shape)
-    const [block, dOut] = [backend.memoryOf(saved.block), backend.memoryOf(dy)]
-    addon.backward(handle, network, block, dOut, ...samplesOf(backend, shape), dh.values, sums)
-    return asTensor(dh.info)
+    const parts = packed(nativeBackend()).of(stack, dy.shape[1], shape)
+    const kept = 'parts' in saved ? saved.parts : [saved]
+    return parts.reduceRight((flow, part, i) => {
+      const back = partBack(part, kept[i], flow, shape, gradients)
+      if (flow !== dy) flow.dispose()
+      return back
+    }, dy)
   },
 }
 

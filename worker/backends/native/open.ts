@@ -6,6 +6,7 @@ import { startEngine } from './engine.js'
 import { findLibrary } from './library.js'
 import { NATIVE } from './name.js'
 import './network.js'
+import './row-ops.js'
 import './update.js'
 
 export interface NativeOptions {

@@ -52,8 +52,9 @@ Samples samplesOf(const Arguments &given, size_t i, const NetworkShape &shape, b
 /** Sizes of a layer's weights in the order they are given. */
 std::vector<long> weightSizes(const NetworkShape &shape) {
   const long square = shape.hidden * shape.hidden, mixer = shape.mixerInner * shape.positions, inner = shape.inner * shape.hidden;
-  if (shape.attention) return {square, square, square, square, inner, inner, inner};
-  return {mixer, mixer, mixer, inner, inner, inner};
+  std::vector<long> sizes = shape.attention ? std::vector<long>{square, square, square, square} : std::vector<long>{mixer, mixer, mixer};
+  if (shape.inner > 0) sizes.insert(sizes.end(), {inner, inner, inner});
+  return sizes;
 }
 
 /** All layers' arrays in order, checked, as T: a struct of pointers. */
@@ -74,7 +75,7 @@ template <class T> std::vector<T> perLayer(const NetworkShape &shape, const std:
       layer.mixerGate = at[0].data, layer.mixerUp = at[1].data, layer.mixerDown = at[2].data;
       at += 3;
     }
-    layer.gate = at[0].data, layer.up = at[1].data, layer.down = at[2].data;
+    if (shape.inner > 0) layer.gate = at[0].data, layer.up = at[1].data, layer.down = at[2].data;
   }
   return all;
 }
@@ -170,6 +171,14 @@ napi_value ema(napi_env, const Arguments &given) {
   return nullptr;
 }
 
+/** (engine, op, arrays, numbers) */
+napi_value rowOp(napi_env, const Arguments &given) {
+  std::vector<Array> arrays;
+  for (const Floats &each : given.arrays(2)) arrays.push_back({each.data, each.length});
+  given.handle<Holder>(0).engine->rowOp(static_cast<RowOp>(given.integer(1)), arrays, given.numbers(3));
+  return nullptr;
+}
+
 /** (engine, seconds) -> GFLOP/s */
 napi_value peak(napi_env env, const Arguments &given) {
   return numberValue(env, given.handle<Holder>(0).engine->peak(given.number(1)));
@@ -190,6 +199,7 @@ NAPI_MODULE_INIT() {
   offer<add>(env, exports, "add");
   offer<adam>(env, exports, "adamAtan2");
   offer<ema>(env, exports, "average");
+  offer<rowOp>(env, exports, "rowOp");
   offer<peak>(env, exports, "peak");
   return exports;
 }

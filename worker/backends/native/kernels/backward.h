@@ -27,7 +27,7 @@ public:
     for (long i = shape.layers - 1; i >= 0; i--) {
       const SavedLayer<P> &at = pass.layers[i];
       const Elem *y = i + 1 < shape.layers ? pass.layers[i + 1].x : pass.y;
-      feedForwardBack(shape, packed.layers[i], at, y, batch, flow, gradients[i]);
+      if (shape.inner > 0) feedForwardBack(shape, packed.layers[i], at, y, batch, flow, gradients[i]);
       if (shape.attention) attendBack(shape, packed.layers[i], at, batch, samples.rope, flow, gradients[i]);
       else mixBack(shape, packed.layers[i], at, batch, flow, gradients[i]);
     }

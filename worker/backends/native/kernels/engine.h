@@ -15,7 +15,7 @@ struct NetworkShape {
   long positions;
   long layers;
   bool attention;
-  /** Width of SwiGLU over channels, and over positions (MLP mixer only). */
+  /** Width of SwiGLU over channels (0: layers are mixers only), and over positions (MLP mixer only). */
   long inner;
   long mixerInner;
   float eps;
@@ -51,6 +51,15 @@ struct LayerGradients {
   float *gate, *up, *down;
 };
 
+/** An f32 array of JavaScript. */
+struct Array {
+  float *data;
+  long length;
+};
+
+/** Ops on whole arrays (row-ops.h), in the order of worker/backends/native/row-ops.ts. */
+enum class RowOp { convolve, convolveBack, gate, gateBack, norm, normBack, activate, activateBack, scan, scanBack, product };
+
 /** Weights in the order that the kernels read; made again for every optimizer step. */
 class PackedNetwork {
 public:
@@ -74,6 +83,8 @@ public:
   /** c[m][n] <- a b, each batch of it, f32 whatever the engine's numbers; a flag: stored transposed. */
   virtual void matMul(const float *a, const float *b, float *c, long batch, long m, long k, long n, bool flipA, bool flipB,
                       bool sameB) = 0;
+  /** @throws std::invalid_argument if an array is shorter than its op needs */
+  virtual void rowOp(RowOp op, const std::vector<Array> &arrays, const std::vector<double> &numbers) = 0;
   /** Billions of operations per second that the inner product reaches on operands in the nearest cache, on all threads. */
   virtual double peak(double seconds) = 0;
 };

@@ -25,7 +25,7 @@ public:
       Elem *next = saving ? (i + 1 < shape.layers ? pass.layers[i + 1].x : pass.y) : at.x;
       if (shape.attention) attend(shape, packed.layers[i], at, batch, samples.rope);
       else mix(shape, packed.layers[i], at, batch, saving);
-      feedForward(shape, packed.layers[i], at, batch, next, saving);
+      if (shape.inner > 0) feedForward(shape, packed.layers[i], at, batch, next, saving);
     }
     const Elem *last = saving ? pass.y : pass.layers[0].x;
     stages_.overRows(shape, batch, [&](long r, long count, int) {

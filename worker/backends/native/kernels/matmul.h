@@ -1,37 +1,34 @@
-// A plain f32 matrix product, for the ops of the library that are not fused: c = a b for every batch, either operand stored
-// transposed or not.
+// A plain matrix product, for ops that are not fused: c = a b for every batch, either operand stored transposed or not.
 #pragma once
+#include <type_traits>
 #include "pool.h"
 #include "products.h"
 
 namespace trmesh {
 
+/** Operands are f32; they are multiplied as numbers of P. */
 template <class P> class MatMul {
+  typedef typename P::Elem Elem;
+
 public:
   void run(Pool &pool, const float *a, const float *b, float *c, long batch, long m, long k, long n, bool flipA, bool flipB,
            bool sameB) {
-    const long stride = padded<P>(k), panels = divideUp(n, P::NR), deep = unitsOf<P>(k);
-    float *left = left_.take<float>((m + kSpareRows) * stride);
+    const long stride = padded<P>(k), panels = divideUp(n, P::NR), deep = unitsOf<P>(k), spare = P::NR * padded<P>(k);
+    Elem *left = left_.take<Elem>((m + kSpareRows) * stride);
     uint32_t *right = right_.take<uint32_t>(panels * P::NR * deep);
-    float *padding = padding_.take<float>(pool.threads() * deep * P::NR);
+    Elem *blocks = blocks_.take<Elem>(pool.threads() * spare);
     for (long i = 0; i < batch; i++, a += m * k, b += sameB ? 0 : k * n, c += m * n) {
       pool.run(divideUp(m, kRows), [&](long task, int) {
         for (long r = task * kRows; r < std::min(m, (task + 1) * kRows); r++) {
-          if (!flipA) std::memcpy(left + r * stride, a + r * k, k * sizeof(float));
+          if (!flipA) convertRow<P>(a + r * k, k, left + r * stride, stride);
           else
-            for (long j = 0; j < k; j++) left[r * stride + j] = a[j * m + r];
+            for (long j = 0; j < stride; j++) left[r * stride + j] = j < k ? P::from(a[j * m + r]) : Elem{};
         }
       });
       if (!sameB || i == 0)
         pool.run(panels, [&](long p, int thread) {
-          uint32_t *out = right + p * deep * P::NR;
           const long first = p * P::NR, here = std::min(static_cast<long>(P::NR), n - first);
-          if (flipB) return packRowsAsLanes<P>(b + first * k, k, here, k, out);
-          if (here == P::NR) return packColumnsAsLanes<P>(b + first, n, k, out);
-          float *block = padding + thread * deep * P::NR;
-          for (long r = 0; r < k; r++)
-            for (long l = 0; l < P::NR; l++) block[r * P::NR + l] = l < here ? b[r * n + first + l] : 0.0f;
-          packColumnsAsLanes<P>(block, P::NR, k, out);
+          packPanel(b, k, n, first, here, flipB, blocks + thread * spare, right + p * deep * P::NR);
         });
       const Panels operand{right, deep, panels};
       pool.run(divideUp(m, kRows), [&](long task, int) {
@@ -48,7 +45,24 @@ public:
 
 private:
   static constexpr long kRows = 8 * P::MR;
-  Memory left_, right_, padding_;
+  static constexpr bool kAsStored = std::is_same<P, Wide<P::W, false>>::value;
+
+  /** Columns [first, first + here) of b, or rows where it is stored transposed, as lanes. */
+  static void packPanel(const float *b, long k, long n, long first, long here, bool flip, Elem *block, uint32_t *out) {
+    if constexpr (kAsStored) {
+      if (flip) return packRowsAsLanes<P>(b + first * k, k, here, k, out);
+      if (here == P::NR) return packColumnsAsLanes<P>(b + first, n, k, out);
+    }
+    if (flip) {
+      const long stride = padded<P>(k);
+      for (long l = 0; l < here; l++) convertRow<P>(b + (first + l) * k, k, block + l * stride, stride);
+      return packRowsAsLanes<P>(block, stride, here, k, out);
+    }
+    for (long r = 0; r < k; r++) convertRow<P>(b + r * n + first, here, block + r * P::NR, P::NR);
+    packColumnsAsLanes<P>(block, P::NR, k, out);
+  }
+
+  Memory left_, right_, blocks_;
 };
 
 } // namespace trmesh

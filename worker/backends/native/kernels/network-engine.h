@@ -6,12 +6,13 @@
 #include "forward.h"
 #include "matmul.h"
 #include "pack.h"
+#include "row-ops.h"
 
 namespace trmesh {
 
 template <class P> class NetworkEngine final : public Engine {
 public:
-  explicit NetworkEngine(Pool &pool) : pool_(pool), stages_(pool), forward_(stages_), backward_(stages_) {}
+  explicit NetworkEngine(Pool &pool) : pool_(pool), stages_(pool), forward_(stages_), backward_(stages_), rowOps_(pool) {}
 
   std::unique_ptr<PackedNetwork> reserve(const NetworkShape &shape) override {
     return std::make_unique<Packed<P>>(shape);
@@ -39,6 +40,10 @@ public:
               bool sameB) override {
     // Plain products are f32 whatever the numbers of the network.
     matMul_.run(pool_, a, b, c, batch, m, k, n, flipA, flipB, sameB);
+  }
+
+  void rowOp(RowOp op, const std::vector<Array> &arrays, const std::vector<double> &numbers) override {
+    rowOps_.run(op, arrays, numbers);
   }
 
   double peak(double seconds) override {
@@ -73,6 +78,7 @@ private:
   Forward<P> forward_;
   Backward<P> backward_;
   MatMul<Wide<P::W, false>> matMul_;
+  RowOps<P> rowOps_;
 };
 
 } // namespace trmesh

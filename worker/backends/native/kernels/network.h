@@ -97,11 +97,14 @@ template <class P> struct SavedPass {
         layer.mixerScales = carver.take<float>(batch * D);
         layer.mixerGateUp = saving ? carver.take<Elem>(batch * 2 * shape.mixerInner * D) : nullptr;
       }
-      layer.mixed = carver.take<Elem>(spare * D);
+      layer.mixed = shape.inner > 0 ? carver.take<Elem>(spare * D) : nullptr;
       layer.gateUp = saving ? carver.take<Elem>(rows * 2 * shape.inner) : nullptr;
       layer.scales = carver.take<float>(rows);
     }
     y = carver.take<Elem>(spare * D);
+    // What the mixer gives is the layer's result already; a pass that keeps nothing works in place.
+    if (shape.inner == 0)
+      for (size_t i = 0; i < layers.size(); i++) layers[i].mixed = !saving ? layers[i].x : i + 1 < layers.size() ? layers[i + 1].x : y;
     bytes = carver.used();
   }
 };

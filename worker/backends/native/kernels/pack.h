@@ -42,6 +42,7 @@ template <class P> void packNetwork(Stages<P> &stages, Packed<P> &packed, const 
       left(down, false, to.mixerDown);
       left(down, true, to.mixerDownBack);
     }
+    if (F == 0) continue;
     const StoredWeight gate{{w.gate}, F, D}, up{{w.up}, F, D}, both{{w.gate, w.up}, F, D, 2}, down{{w.down}, D, F};
     for (long p = 0; p < to.gateUp.panels; p++)
       tasks.push_back([=](Memory &scratch) {
