@@ -12,7 +12,8 @@ export interface AssignmentPorts {
   readonly book: SlotBook
   readonly courier: Courier
   readonly origin: { readonly snapshot: SnapshotId }
-  readonly assignOwned: (epoch: Epoch, step: Step, team: readonly WorkerId[], shares: readonly number[]) => void
+  /** `exchange`: the exchanges so far, one a round. */
+  readonly assignOwned: (epoch: Epoch, exchange: Step, team: readonly WorkerId[], shares: readonly number[]) => void
   readonly send: (worker: WorkerId, message: CoordinatorMessage) => void
 }
 
@@ -48,7 +49,8 @@ export class Assignments {
       send(worker, { type: 'snapshot', snapshot: copy, step, dense: worker === joining })
     }
     const shares = team.map((worker) => book.ownedBy(worker).length)
-    if (config.reduce.topology === 'star') this.ports.assignOwned(epoch, step, team, shares)
+    if (config.reduce.topology === 'star')
+      this.ports.assignOwned(epoch, (step / config.reduce.localSteps) as Step, team, shares)
     for (const [worker, { slots, carry, holders, copies }] of deals) {
       const records = slots.map((slot) => book.all()[slot]!)
       courier.forgetWorker(worker)

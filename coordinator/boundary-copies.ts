@@ -1,5 +1,6 @@
 // The copies of a step boundary from which a checkpoint is made: the workers copy their state, what is ours is noted down at
 // the same moment, and once all copies are made they are saved while training goes on.
+import type { RunConfig } from '../shared/config/run-config.js'
 import type { Epoch, SlotId, Step, WorkerId } from '../shared/ids.js'
 import type { CoordinatorMessage, SnapshotId } from '../shared/protocol/messages.js'
 import type { BoundaryState } from './checkpointing.js'
@@ -10,6 +11,7 @@ import type { PuzzleTable } from './puzzle-table.js'
 import type { SlotBook } from './slots.js'
 
 export interface CopyPorts {
+  readonly config: RunConfig
   readonly book: SlotBook
   readonly table: PuzzleTable
   readonly courier: Courier
@@ -56,7 +58,9 @@ export class BoundaryCopies {
     if (this.boundary === undefined) return
     const { snapshot, step, holders } = this.boundary
     const [first] = holders.keys()
-    this.ports.send(worker, { type: 'snapshot', snapshot, step, dense: worker === first })
+    // With local steps every worker has moments of its own.
+    const dense = worker === first || this.ports.config.reduce.localSteps > 1
+    this.ports.send(worker, { type: 'snapshot', snapshot, step, dense })
   }
 
   isOf(snapshot: SnapshotId): boolean {

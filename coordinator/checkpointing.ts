@@ -9,13 +9,17 @@ import {
   DENSE_FILE,
   denseRange,
   denseTensors,
+  LOCAL_FILE,
+  localTensors,
+  momentsOf,
+  workersOf,
 } from '../shared/checkpoint/contents.js'
 import type { ManifestInput } from '../shared/checkpoint/manifest.js'
 import type { Layout } from '../shared/gradients/layout.js'
 import type { SlotId, WorkerId } from '../shared/ids.js'
 import type { Bus } from '../shared/bus/bus.js'
 import { chunkBytes, pull } from '../shared/bus/transfer.js'
-import type { SnapshotId } from '../shared/protocol/messages.js'
+import type { Segment, SnapshotId } from '../shared/protocol/messages.js'
 import type { Subjects } from '../shared/protocol/subjects.js'
 import type { EncodedExample } from './courier.js'
 import type { PuzzleTable, TableSnapshot } from './puzzle-table.js'
@@ -65,12 +69,15 @@ export async function saveCheckpoint(
   state: BoundaryState,
 ): Promise<string> {
   const { config, layout } = place
+  const local = config.reduce.localSteps > 1
   const writer = await CheckpointWriter.begin(place.folder, state.step, [
+    ...(local ? [{ name: LOCAL_FILE, tensors: localTensors(layout, state.holders.size) }] : []),
     { name: DENSE_FILE, tensors: denseTensors(layout, config.model) },
     { name: CARRY_FILE, tensors: carryTensors(config.model, config.train.slots) },
   ])
   try {
     await writeDense(bus, subjects, place, state, writer)
+    if (local) await writeLocal(bus, subjects, place, state, writer)
     await writeCarries(bus, subjects, place, state, writer)
     await writePuzzles(config.model.puzzleEmbDim, place.before, state.table, writer)
     const dir = await writer.finish({
@@ -103,15 +110,45 @@ async function writeDense(
 ): Promise<void> {
   const [lead] = holders.keys()
   if (lead === undefined) throw new RangeError('a checkpoint needs a worker to pull from')
-  const subject = subjects.state(lead)
-  const atOnce = chunkBytes(bus) * 8
   for (const segment of DENSE_SEGMENTS) {
-    const place = denseRange(layout, config.model, segment)
-    for (let offset = 0; offset < place.length; offset += atOnce) {
-      const bytes = new Uint8Array(Math.min(atOnce, place.length - offset))
-      await pull(bus, subject, { snapshot, segment, slot: 0 as SlotId, offset, length: bytes.length }, bytes)
-      await writer.writeData(DENSE_FILE, place.offset + offset, bytes)
-    }
+    const { offset, length } = denseRange(layout, config.model, segment)
+    const write = (at: number, bytes: Uint8Array): Promise<void> => writer.writeData(DENSE_FILE, offset + at, bytes)
+    await copy(bus, subjects.state(lead), snapshot, segment, length, write)
+  }
+}
+
+/** Pulls a segment, a piece at a time. */
+async function copy(
+  bus: Bus,
+  subject: string,
+  snapshot: SnapshotId,
+  segment: Segment,
+  length: number,
+  write: (offset: number, bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
+  const atOnce = chunkBytes(bus) * 8
+  for (let offset = 0; offset < length; offset += atOnce) {
+    const bytes = new Uint8Array(Math.min(atOnce, length - offset))
+    await pull(bus, subject, { snapshot, segment, slot: 0 as SlotId, offset, length: bytes.length }, bytes)
+    await write(offset, bytes)
+  }
+}
+
+async function writeLocal(
+  bus: Bus,
+  subjects: Subjects,
+  { layout }: CheckpointPlace,
+  { snapshot, holders }: BoundaryState,
+  writer: CheckpointWriter,
+): Promise<void> {
+  const length = layout.elements * Float32Array.BYTES_PER_ELEMENT
+  const take = (worker: WorkerId, segment: Segment, tensor: string): Promise<void> =>
+    copy(bus, subjects.state(worker), snapshot, segment, length, (offset, bytes) =>
+      writer.write(LOCAL_FILE, tensor, offset, bytes),
+    )
+  for (const [place, worker] of [...holders.keys()].entries()) {
+    if (place === 0) await take(worker, 'outer', 'outer')
+    else for (const segment of ['m', 'v'] as const) await take(worker, segment, momentsOf(segment, place))
   }
 }
 
@@ -157,6 +194,8 @@ export async function restore(
   const dim = config.model.puzzleEmbDim
   checkpoint.expect(DENSE_FILE, denseTensors(layout, config.model))
   checkpoint.expect(CARRY_FILE, carryTensors(config.model, config.train.slots))
+  if (checkpoint.has(LOCAL_FILE))
+    checkpoint.expect(LOCAL_FILE, localTensors(layout, workersOf(checkpoint.tensors(LOCAL_FILE).length)))
   const trained = await TrainedRows.of(checkpoint, dim)
   for await (const { ids, rows } of trained.pieces()) table.restore(ids, rows)
   return checkpoint.manifest.slots.map(

@@ -183,6 +183,7 @@ export class CoordinatorLoop {
       case 'result':
         if (!this.isCurrent(message)) return observer.dropped('stale')
         this.steps.contributions.addResult(worker, this.owned(worker).length, message)
+        if (!this.steps.contributions.isWhole(worker)) return
         return this.dispatch({ type: 'result', worker, epoch: message.epoch, step: message.step })
       case 'vote': {
         const { epoch, step, finite, mean, params } = message
@@ -214,7 +215,11 @@ export class CoordinatorLoop {
   }
 
   private isCurrent({ epoch, step }: { epoch: Epoch; step: Step }): boolean {
-    return this.state.phase === 'training' && epoch === this.state.epoch && step === this.state.step + 1
+    return this.state.phase === 'training' && epoch === this.state.epoch && step === this.upcoming
+  }
+
+  private get upcoming(): Step {
+    return next(this.state.step, this.policy)
   }
 
   private owned(worker: WorkerId): readonly SlotId[] {
@@ -319,12 +324,7 @@ export class CoordinatorLoop {
 
   private async begin(epoch: Epoch, step: Step): Promise<void> {
     this.assignments.release()
-    await this.steps.begin(
-      step,
-      this.state.team,
-      epoch,
-      () => epoch === this.state.epoch && step === this.state.step + 1,
-    )
+    await this.steps.begin(step, this.state.team, epoch, () => epoch === this.state.epoch && step === this.upcoming)
   }
 
   private async save(): Promise<void> {
@@ -342,9 +342,9 @@ export class CoordinatorLoop {
         return this.assignments.again(worker, () => this.state.step === step && this.state.phase === 'syncing')
       case 'commit':
         this.send(worker, { type: 'commit', epoch, step })
-        return this.steps.again(worker, epoch, next(step), isCurrent)
+        return this.steps.again(worker, epoch, next(step, this.policy), isCurrent)
       case 'begin':
-        return this.steps.again(worker, epoch, next(step), isCurrent)
+        return this.steps.again(worker, epoch, next(step, this.policy), isCurrent)
       case 'snapshot':
         return this.copies.ask(worker)
       case 'evaluate': {

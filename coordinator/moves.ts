@@ -8,7 +8,8 @@ export const withMember = (state: RunState, member: Member): RunState => ({
   ...state,
   members: new Map(state.members).set(member.id, member),
 })
-export const next = (step: Step): Step => (step + 1) as Step
+/** The step that the round after `step` ends with; it is the round's name. */
+export const next = (step: Step, { stride }: Pick<Policy, 'stride'>): Step => (step + stride) as Step
 
 /** As the step of the last checkpoint: take one as soon as any is due. */
 export const NEVER = 0 as Step
@@ -103,10 +104,10 @@ export function boundary(state: RunState, policy: Policy): Transition {
     )
   const team = candidates(state, policy)
   if (team.join() !== state.assigned.join())
-    return assign(state, team, `${count(team)} in from step ${next(state.step)} on`)
+    return assign(state, team, `${count(team)} in from step ${state.step + 1} on`)
   return {
     state: { ...state, phase: 'training', votes: new Map(), results: new Set() },
-    effects: [{ type: 'begin', epoch: state.epoch, step: next(state.step) }],
+    effects: [{ type: 'begin', epoch: state.epoch, step: next(state.step, policy) }],
     why: '',
   }
 }
@@ -133,9 +134,15 @@ export const halt = (
 
 /** Discards the step under way and starts it again with `team` under a new epoch. */
 export function replay(state: RunState, team: readonly WorkerId[], reason: DiscardReason, policy: Policy): Transition {
-  const discard: Effect = { type: 'discard', epoch: state.epoch, step: next(state.step), team: state.team, reason }
+  const discard: Effect = {
+    type: 'discard',
+    epoch: state.epoch,
+    step: next(state.step, policy),
+    team: state.team,
+    reason,
+  }
   const again = enough(state, team, policy)
-    ? assign(state, team, `step ${next(state.step)} is replayed (${reason})`)
+    ? assign(state, team, `step ${next(state.step, policy)} is replayed (${reason})`)
     : wait(state, team.length, policy)
   return { ...again, effects: [discard, ...again.effects] }
 }

@@ -14,6 +14,7 @@ export function policyOf(config: RunConfig, evaluateOnly: boolean): Policy {
     exact: config.reduce.mode === 'exact' && !evaluateOnly,
     deadAfter: config.cluster.deadAfterMs as Millis,
     steps: config.train.steps,
+    stride: config.reduce.localSteps,
     budget: budgetOf(config.train),
     checkpointEvery: config.checkpoint.everySteps,
     evaluateEvery: config.evaluate.everySteps,

@@ -11,6 +11,8 @@ export interface Policy {
   /** Silence after which a worker is dead, at least: see shared/deadlines.ts. */
   readonly deadAfter: Millis
   readonly steps: number
+  /** Steps that are committed together: one, or a round of local steps. */
+  readonly stride: number
   /** Training ends, as if all steps were done, after this time; infinite: never. */
   readonly budget: Millis
   /** 0: never. */

@@ -224,7 +224,7 @@ class Coordinator {
       freeze,
       observer,
       evaluateOnly: evaluation !== undefined,
-      assignOwned: (epoch, step, team, shares) => star.assign(epoch, step, team, shares),
+      assignOwned: (epoch, exchange, team, shares) => star.assign(epoch, exchange, team, shares),
       save: (state) => this.save(state, hashes, observer),
       examine: (step, snapshot, workers) =>
         saveDiffering(bus, subjects, { model: config.model, layout, folder: this.folder }, { step, snapshot, workers }),

@@ -156,12 +156,19 @@ export class SlotBook {
     })
   }
 
-  /** The examples that the worker's halted slots begin with this step. */
-  takes(worker: WorkerId, step: Step): Take[] {
-    return this.ownedBy(worker)
-      .map((slot) => this.record(slot))
-      .filter((record) => record.halted)
-      .map((record) => ({ slot: record.slot, draw: this.upcoming(record, step) }))
+  /**
+   * The examples that the worker's slots may begin in a round of `length` steps from `step` on, in order: as many as there
+   * are steps where a slot has halted, one less where it works on one. In a round of one step: what halted slots begin.
+   */
+  takes(worker: WorkerId, step: Step, length = 1): Take[] {
+    return this.ownedBy(worker).flatMap((slot) => {
+      const record = this.record(slot)
+      const first = record.halted ? [this.upcoming(record, step)] : []
+      const own = record.halted && !record.restart ? record.next + 1 : record.next
+      const after = this.sampler === 'official' ? step + 1 : own
+      const later = Array.from({ length: length - 1 }, (_, i) => (after + i) as Draw)
+      return [...first, ...later].map((draw) => ({ slot, draw }))
+    })
   }
 
   /** The draw that a slot would begin at `step` if it were halted then: what to encode ahead. */

@@ -2,7 +2,16 @@
 // ranges; the caller puts them on the bus.
 import { bytesOf } from '../shared/bytes.js'
 import type { RunConfig } from '../shared/config/run-config.js'
-import { carryRange, CARRY_FILE, DENSE_FILE, denseRange, type DenseSegment } from '../shared/checkpoint/contents.js'
+import {
+  carryRange,
+  CARRY_FILE,
+  DENSE_FILE,
+  denseRange,
+  LOCAL_FILE,
+  momentsOf,
+  workersOf,
+  type DenseSegment,
+} from '../shared/checkpoint/contents.js'
 import { initialParams, initialStates } from '../shared/gradients/init.js'
 import type { Layout } from '../shared/gradients/layout.js'
 import type { StateRange } from '../shared/bus/transfer.js'
@@ -28,7 +37,8 @@ export function heldState(segments: Readonly<Record<DenseSegment, Float32Array>>
   return {
     provide({ segment, offset, length }) {
       if (segment === 'carry' || segment === 'mean') return Promise.resolve(`a fresh run has no ${segment}`)
-      const bytes = bytesOf(segments[segment])
+      // No outer step has been taken yet.
+      const bytes = segment === 'outer' ? new Uint8Array(segments.params.byteLength) : bytesOf(segments[segment])
       const fits = offset + length <= bytes.length
       return Promise.resolve(fits ? bytes.subarray(offset, offset + length) : `it ends at byte ${bytes.length}`)
     },
@@ -37,11 +47,20 @@ export function heldState(segments: Readonly<Record<DenseSegment, Float32Array>>
 }
 
 export function checkpointState(checkpoint: Checkpoint, config: RunConfig, layout: Layout): StateSource {
+  const local = checkpoint.has(LOCAL_FILE) ? workersOf(checkpoint.tensors(LOCAL_FILE).length) : 0
   const dense = (range: StateRange): Promise<Uint8Array> | string => {
     if (range.segment === 'carry' || range.segment === 'mean') return 'not in a checkpoint'
-    const place = denseRange(layout, config.model, range.segment)
-    if (range.offset + range.length > place.length) return `it ends at byte ${place.length}`
-    return checkpoint.readData(DENSE_FILE, place.offset + range.offset, range.length)
+    if (range.segment === 'outer') {
+      if (local > 0) return checkpoint.readRange(LOCAL_FILE, 'outer', range.offset, range.length)
+      return Promise.resolve(new Uint8Array(range.length)) // no outer step has been taken yet
+    }
+    // More workers than before: the others begin with the moments of the first ones.
+    const place = local > 0 ? range.slot % local : 0
+    if ((range.segment === 'm' || range.segment === 'v') && place > 0)
+      return checkpoint.readRange(LOCAL_FILE, momentsOf(range.segment, place), range.offset, range.length)
+    const { offset, length } = denseRange(layout, config.model, range.segment)
+    if (range.offset + range.length > length) return `it ends at byte ${length}`
+    return checkpoint.readData(DENSE_FILE, offset + range.offset, range.length)
   }
   /** A carry on the bus is zH then zL of one slot; in the file they are two tensors. A range may reach over both. */
   const carry = async ({ slot, offset, length }: StateRange): Promise<Uint8Array | string> => {

@@ -43,10 +43,10 @@ function decide(state: RunState, event: RunEvent, now: Millis, policy: Policy): 
     case 'ready':
       return onReady(state, event, policy)
     case 'result':
-      if (!isCurrent(state, event)) return stay(state, `stale result of ${event.worker}`)
+      if (!isCurrent(state, event, policy)) return stay(state, `stale result of ${event.worker}`)
       return settle({ ...state, results: new Set(state.results).add(event.worker) }, policy)
     case 'vote':
-      if (!isCurrent(state, event)) return stay(state, `stale vote of ${event.worker}`)
+      if (!isCurrent(state, event, policy)) return stay(state, `stale vote of ${event.worker}`)
       return settle({ ...state, votes: new Map(state.votes).set(event.worker, event.vote) }, policy)
     case 'left':
       return lose(state, [event.worker], 'member-left', event.why, policy)
@@ -93,10 +93,10 @@ const newMember = (id: WorkerId, now: Millis): Member => ({
   remindedAt: now,
 })
 
-const isCurrent = (state: RunState, event: { worker: WorkerId; epoch: Epoch; step: Step }): boolean =>
+const isCurrent = (state: RunState, event: { worker: WorkerId; epoch: Epoch; step: Step }, policy: Policy): boolean =>
   state.phase === 'training' &&
   event.epoch === state.epoch &&
-  event.step === next(state.step) &&
+  event.step === next(state.step, policy) &&
   state.team.includes(event.worker)
 
 function hear(state: RunState, worker: WorkerId, now: Millis): RunState {
@@ -156,7 +156,7 @@ function onStop(state: RunState, why: string, policy: Policy): Transition {
 /** Commits, discards or halts once every member has reported and voted. */
 function settle(state: RunState, policy: Policy): Transition {
   if (!state.team.every((id) => state.votes.has(id) && state.results.has(id))) return stay(state)
-  const step = next(state.step)
+  const step = next(state.step, policy)
   const votes = [...state.votes]
   const field = (key: 'mean' | 'params') => disagreement(new Map(votes.map(([id, vote]) => [id, vote[key]])))
   const differing = field('params') ?? field('mean')

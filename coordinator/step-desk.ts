@@ -1,5 +1,6 @@
-// What the coordinator does for a step: hands out examples and puzzle rows, collects what the workers report, and at the
-// commit books it all. Nothing of ours changes before the commit.
+// What the coordinator does for a round, which is one step, or the local steps between two exchanges: hands out examples and
+// puzzle rows, collects what the workers report, and at the commit books it all, step by step. Nothing of ours changes before.
+// Rows learn by the same rule either way; in a round of several steps a worker sees what its own slots did to them so far.
 import { bytesOf } from '../shared/bytes.js'
 import type { RunConfig } from '../shared/config/run-config.js'
 import { learningRate } from '../shared/gradients/schedule.js'
@@ -29,40 +30,46 @@ export interface StepPorts {
 
 interface Told {
   readonly takes: readonly Take[]
-  /** Puzzles of its slots, in their order. */
+  /** Puzzles whose rows it needs, each once. */
   readonly ids: readonly number[]
 }
+
+const keyOf = ({ slot, draw }: Take): string => `${slot}:${draw}`
 
 export class StepDesk {
   readonly contributions: Contributions
   /** As the votes of the step tell it; all tell the same. */
   gradientNorm = NaN
-  /** Puzzle of every slot in the step under way. */
-  private puzzles = new Int32Array(0)
-  /** The step under way trains puzzle rows only. */
+  /** Puzzle of every example that a slot may work on in the round under way. */
+  private puzzles: ReadonlyMap<string, number> = new Map()
+  /** The round under way trains puzzle rows only. */
   private frozen = false
-  /** Those who were told to begin the step under way. */
+  /** Those who were told to begin the round under way. */
   private readonly told = new Map<WorkerId, Told>()
+  /** Steps of a round. */
+  private readonly length: number
 
   constructor(private readonly ports: StepPorts) {
-    this.contributions = new Contributions(ports.config.model.puzzleEmbDim)
+    this.length = ports.config.reduce.localSteps
+    this.contributions = new Contributions(ports.config.model.puzzleEmbDim, this.length)
   }
 
-  /** Starts the step on every worker; gives up as soon as it is no longer the current one. */
+  /** Starts the round up to `step` on every worker; gives up as soon as it is no longer the current one. */
   async begin(step: Step, team: readonly WorkerId[], epoch: Epoch, isCurrent: () => boolean): Promise<void> {
-    const { book, courier, config } = this.ports
+    const { book, courier } = this.ports
+    const first = this.stepAt(step, 0)
     this.contributions.begin()
     this.told.clear()
-    const puzzles = new Int32Array(config.train.slots)
-    this.frozen = this.ports.freeze.frozen(step)
+    const puzzles = new Map<string, number>()
+    this.frozen = this.ports.freeze.frozen(first)
     for (const worker of team) {
-      const working = book.working(worker, step)
-      const takes = book.takes(worker, step)
+      const takes = book.takes(worker, first, this.length)
+      const working = [...book.working(worker, first), ...takes]
       const examples = await courier.fetch(working)
       await courier.deliver(worker, takes)
       if (!isCurrent()) return
-      const ids = examples.map(({ puzzle }) => puzzle)
-      working.forEach(({ slot }, i) => (puzzles[slot] = ids[i]!))
+      working.forEach((take, i) => puzzles.set(keyOf(take), examples[i]!.puzzle))
+      const ids = [...new Set(examples.map(({ puzzle }) => puzzle))]
       this.told.set(worker, { takes, ids })
       this.start(worker, epoch, step)
     }
@@ -82,10 +89,14 @@ export class StepDesk {
     const { takes, ids } = this.told.get(worker)!
     this.sendRows(worker, epoch, step, ids)
     const [slots, draws] = [takes.map(({ slot }) => slot), takes.map(({ draw }) => draw)]
-    this.ports.send(worker, { type: 'begin', epoch, step, slots, draws, frozen: this.frozen })
+    this.ports.send(worker, { type: 'begin', epoch, step, slots, draws, puzzles: [...ids], frozen: this.frozen })
   }
 
-  /** The rows of the puzzles that the worker's slots work on, in slot order. */
+  /** The step at place `inner` of the round that ends with `step`. */
+  private stepAt(step: Step, inner: number): Step {
+    return (step - this.length + 1 + inner) as Step
+  }
+
   private sendRows(worker: WorkerId, epoch: Epoch, step: Step, ids: readonly number[]): void {
     const { table, config, bus } = this.ports
     const dim = config.model.puzzleEmbDim
@@ -99,16 +110,15 @@ export class StepDesk {
     }
   }
 
-  /** While the workers compute: encode, and send, what their slots will begin next. */
+  /** While the workers compute: encode, and send, what their slots may begin in the round after. */
   private lookAhead(step: Step, team: readonly WorkerId[]): void {
     const { book, courier, config, fail } = this.ports
     for (const worker of team) {
-      const beginning = new Set(book.takes(worker, step).map(({ slot }) => slot))
-      const next = book.ownedBy(worker).map((slot): Take => {
-        const record = book.all()[slot]!
-        if (config.data.sampler === 'official') return { slot, draw: (step + 1) as Take['draw'] }
-        const drawsNow = beginning.has(slot) && !record.restart
-        return { slot, draw: (drawsNow ? record.next + 1 : record.next) as Take['draw'] }
+      const next = book.ownedBy(worker).flatMap((slot): Take[] => {
+        const { halted, restart, next } = book.all()[slot]!
+        const own = halted && !restart ? next + this.length : next + this.length - 1
+        const from = config.data.sampler === 'official' ? step + 1 : own
+        return Array.from({ length: this.length }, (_, i) => ({ slot, draw: (from + i) as Take['draw'] }))
       })
       // The official order has an example for every slot and step, most of them never begun: encode those, send on demand.
       if (config.data.sampler === 'official') courier.fetch(next).catch(fail)
@@ -116,14 +126,22 @@ export class StepDesk {
     }
   }
 
-  /** Every member has reported and agreed: book the step. */
+  /** Every member has reported and agreed: book the round. */
   commit(step: Step, team: readonly WorkerId[]): void {
+    for (let inner = 0; inner < this.length; inner++) this.book(this.stepAt(step, inner), inner, team)
+    const { book, courier } = this.ports
+    for (const worker of team)
+      for (const slot of book.ownedBy(worker)) courier.settled(worker, slot, book.all()[slot]!.draw!)
+  }
+
+  private book(step: Step, inner: number, team: readonly WorkerId[]): void {
     const { book, courier, table, config, observer } = this.ports
-    const contributions = team.map((worker) => this.contributions.of(worker))
+    const contributions = team.map((worker) => this.contributions.of(worker, inner))
+    const puzzles = new Int32Array(config.train.slots)
     team.forEach((worker, i) => {
+      for (const take of book.working(worker, step)) puzzles[take.slot] = this.puzzles.get(keyOf(take))!
       const { halted, steps } = contributions[i]!
       book.settle(worker, step, halted, steps)
-      for (const slot of book.ownedBy(worker)) courier.settled(worker, slot, book.all()[slot]!.draw!)
     })
     const { lr, puzzleLr, warmupSteps, steps: totalSteps, lrMinRatio: minRatio, puzzleWeightDecay } = config.train
     const schedule = { warmupSteps, totalSteps, minRatio }
@@ -134,7 +152,7 @@ export class StepDesk {
         gradients.set(rowGradients, at)
         at += rowGradients.length
       }
-      table.apply(this.puzzles, gradients, learningRate({ base: puzzleLr, ...schedule }, step), puzzleWeightDecay)
+      table.apply(puzzles, gradients, learningRate({ base: puzzleLr, ...schedule }, step), puzzleWeightDecay)
     }
     observer.committed({
       step,

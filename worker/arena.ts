@@ -1,6 +1,7 @@
 // The arena: one SharedArrayBuffer that the worker's two threads have in common. The compute thread writes gradients and
 // updates weights; the I/O thread reads the gradient, writes the mean, and loads state into it. Who may touch what when is
 // the step's order (design section 5): nobody writes what the other is reading.
+import type { RunConfig } from '../shared/config/run-config.js'
 import type { Layout } from '../shared/gradients/layout.js'
 
 export interface Arena {
@@ -12,16 +13,25 @@ export interface Arena {
   readonly v: Float32Array
   readonly grad: Float32Array
   readonly mean: Float32Array
-  /** Puzzle rows and their gradients, f32 [owned slots, puzzleDim], in slot order; room for all slots of the run. */
+  /** Momentum of the outer step, f32 [layout.elements]; empty without local steps. */
+  readonly outer: Float32Array
+  /** Puzzle rows, f32 [puzzles of a round, puzzleDim], as `begin` lists them; room for all slots of the run. */
   readonly rows: Float32Array
+  /** Gradients of the rows that a step used, f32 [owned slots, puzzleDim], in slot order. */
   readonly rowGradients: Float32Array
 }
 
 const DENSE = ['params', 'ema', 'm', 'v', 'grad', 'mean'] as const
 
 /** Views of a new arena, or of one made by the other thread. */
-export function arenaOf(layout: Layout, slots: number, puzzleDim: number, buffer?: SharedArrayBuffer): Arena {
-  const floats = layout.elements * DENSE.length + slots * puzzleDim * 2
+export function arenaOf(
+  layout: Layout,
+  { model, train, reduce }: Pick<RunConfig, 'model' | 'train' | 'reduce'>,
+  buffer?: SharedArrayBuffer,
+): Arena {
+  const outer = reduce.localSteps > 1 ? layout.elements : 0
+  const rows = train.slots * model.puzzleEmbDim
+  const floats = layout.elements * DENSE.length + outer + rows * (reduce.localSteps + 1)
   const shared = buffer ?? new SharedArrayBuffer(floats * Float32Array.BYTES_PER_ELEMENT)
   let at = 0
   const take = (length: number): Float32Array => {
@@ -45,7 +55,8 @@ export function arenaOf(layout: Layout, slots: number, puzzleDim: number, buffer
     v,
     grad,
     mean,
-    rows: take(slots * puzzleDim),
-    rowGradients: take(slots * puzzleDim),
+    outer: take(outer),
+    rows: take(rows * reduce.localSteps),
+    rowGradients: take(rows),
   }
 }

@@ -4,7 +4,7 @@
 import { bytesOf } from '../shared/bytes.js'
 import type { RunConfig } from '../shared/config/run-config.js'
 import { BusUnreachable, RunError, WireError } from '../shared/errors.js'
-import type { Draw, Epoch, Millis, SlotId, Step, WorkerId } from '../shared/ids.js'
+import type { Epoch, Millis, SlotId, Step, WorkerId } from '../shared/ids.js'
 import { encode, floatsOf } from '../shared/protocol/codec.js'
 import {
   STEP_PHASES,
@@ -20,11 +20,13 @@ import type { Owner } from '../shared/gradients/buckets.js'
 import type { AllReduce } from './allreduce.js'
 import type { Arena } from './arena.js'
 import type { Compute } from './compute/client.js'
-import type { EmaDistance, PhaseTimes, Reply } from './compute/port.js'
+import type { EmaDistance, PhaseTimes } from './compute/port.js'
 import type { Energy } from './energy.js'
 import { ExampleQueue } from './examples.js'
 import { ArrivingRows } from './arriving-rows.js'
 import { measureFor } from './measuring.js'
+import { computeRound, type Stepped } from './round.js'
+import { RoundExamples } from './round-examples.js'
 import { Snapshots } from './snapshots.js'
 import { ordersOf, pullCarries, pullDense } from './state-pull.js'
 
@@ -67,7 +69,7 @@ export class WorkerLoop {
   /** Changes whenever what is under way becomes void. */
   private attempt = 0
   private phases: PhaseTimes = {}
-  private begun: readonly { slot: SlotId; draw: Draw }[] = []
+  private begun: RoundExamples['begun'] = []
   /** Of the step begun last: its commit leaves the dense weights alone. */
   private frozen = false
   /** The step begun last. */
@@ -155,7 +157,7 @@ export class WorkerLoop {
     this.step = message.step
     this.told = []
     this.assigned = message
-    allreduce.assign(message.epoch, message.step, message.members, message.shares)
+    allreduce.assign(message.epoch, this.exchangeAt(message.step), message.members, message.shares)
     // After the update of `caughtUp`, before the slots change: the compute thread keeps the order.
     const keep = message.keep as SnapshotId
     if (keep !== '' && !this.snapshots.has(keep)) this.guard(this.copy(keep, message.dense))
@@ -195,7 +197,7 @@ export class WorkerLoop {
 
   /** Where the commit was lost on its way. It must have been of what we voted for: without our vote there is none. */
   private catchUp(step: Step): Promise<void> | undefined {
-    if (this.voted === undefined || step !== this.step + 1) return undefined
+    if (this.voted === undefined || step !== this.upcoming) return undefined
     this.attempt++
     return this.commit(step)
   }
@@ -205,7 +207,7 @@ export class WorkerLoop {
     const { compute } = this.ports
     try {
       if (message.source !== 'self') {
-        const states = await pullDense(this.ports, message.source as Owner, message.snapshot)
+        const states = await pullDense(this.ports, message)
         if (message.epoch !== this.epoch) return undefined
         this.states = states
         await compute.call({ type: 'adopt', ...states })
@@ -231,14 +233,24 @@ export class WorkerLoop {
   }
 
   private onRows({ epoch, step, first, data }: MessageTo<'rows'>): void {
-    if (epoch !== this.epoch || step !== this.step + 1) return this.ports.onStale()
+    if (epoch !== this.epoch || step !== this.upcoming) return this.ports.onStale()
     const floats = floatsOf(data)
     this.ports.arena.rows.set(floats, first * this.ports.config.model.puzzleEmbDim)
     this.rows.add(`${epoch} ${step}`, first, floats.length)
   }
 
-  private async onBegin({ epoch, step, slots, draws, frozen }: MessageTo<'begin'>): Promise<void> {
-    if (epoch !== this.epoch || step !== this.step + 1) return this.ports.onStale()
+  /** The step that the round under way, or to come, ends with. */
+  private get upcoming(): Step {
+    return (this.step + this.ports.config.reduce.localSteps) as Step
+  }
+
+  /** Rounds up to `step`: exchanges are counted one by one. */
+  private exchangeAt(step: Step): Step {
+    return (step / this.ports.config.reduce.localSteps) as Step
+  }
+
+  private async onBegin({ epoch, step, slots, draws, puzzles, frozen }: MessageTo<'begin'>): Promise<void> {
+    if (epoch !== this.epoch || step !== this.upcoming) return this.ports.onStale()
     // A step that is replayed is of another epoch: this one came twice.
     if (this.began?.epoch === epoch && this.began.step === step) return this.ports.onStale()
     this.began = { epoch, step }
@@ -247,52 +259,55 @@ export class WorkerLoop {
     const attempt = ++this.attempt
     const asked = now()
     this.phase = 'waiting-for-data'
-    this.begun = slots.map((slot, i) => ({ slot, draw: draws[i]! }))
     this.frozen = frozen
-    const takes = await this.examples.await(this.begun)
-    await this.rows.await(`${epoch} ${step}`, this.slots.length * config.model.puzzleEmbDim)
+    const sent = await this.examples.await(slots.map((slot, i) => ({ slot, draw: draws[i]! })))
+    await this.rows.await(`${epoch} ${step}`, puzzles.length * config.model.puzzleEmbDim)
     if (attempt !== this.attempt) return
     const started = now()
     this.starvedMs += started - asked
     this.phase = 'computing'
-    const stepped = await compute.call({ type: 'step', step, takes })
-    if (attempt !== this.attempt) return
+    const { localSteps: length } = config.reduce
+    const examples = new RoundExamples(sent, length, config.data.sampler === 'official')
+    this.begun = examples.begun
+    const order = { first: (this.step + 1) as Step, length, slots: this.slots, puzzles, frozen }
+    const round = await computeRound(compute, order, examples, (inner, stepped) => {
+      if (attempt !== this.attempt) return false
+      this.sendResult(epoch, step, inner, stepped)
+      return true
+    })
+    if (round === undefined || attempt !== this.attempt) return
     this.phase = 'reducing'
     const computed = now()
-    this.sendResult(epoch, step, stepped)
-    await allreduce.run(epoch, step, stepped.nodes ?? undefined)
+    await allreduce.run(epoch, this.exchangeAt(step), round.nodes ?? undefined)
     if (attempt !== this.attempt) return
     const reduced = now()
     this.phase = 'voting'
     const checked = await compute.call({ type: 'check' })
     if (attempt !== this.attempt) return
     const { mean, params, norm } = checked
-    this.phases = { data: started - asked, ...stepped.phases, reduce: reduced - computed, check: checked.ms }
-    const phases = STEP_PHASES.map((phase) => this.phases[phase] ?? 0)
+    this.phases = { data: started - asked, ...round.phases, reduce: reduced - computed, check: checked.ms }
     this.voted = { epoch, step }
-    this.tell({ type: 'vote', epoch, step, finite: checked.finite && stepped.finite, mean, params, norm, phases })
+    const phases = STEP_PHASES.map((phase) => this.phases[phase] ?? 0)
+    this.tell({ type: 'vote', epoch, step, finite: checked.finite && round.finite, mean, params, norm, phases })
   }
 
-  private sendResult(
-    epoch: Epoch,
-    step: Step,
-    { sums, halted, steps }: Pick<Extract<Reply, { type: 'stepped' }>, 'sums' | 'halted' | 'steps'>,
-  ): void {
+  private sendResult(epoch: Epoch, step: Step, inner: number, { sums, halted, steps }: Stepped): void {
     const { arena, bus, config } = this.ports
     const dim = config.model.puzzleEmbDim
     if (dim > 0) {
       const perMessage = Math.max(1, Math.floor(chunkBytes(bus) / (dim * 4)))
       for (let first = 0; first < this.slots.length; first += perMessage) {
         const last = Math.min(first + perMessage, this.slots.length)
-        const data = bytesOf(arena.rowGradients.subarray(first * dim, last * dim))
-        this.tell({ type: 'rowGradients', epoch, step, first, data })
+        // A copy: it may have to be said again, and the round's next step overwrites it.
+        const data = bytesOf(arena.rowGradients.slice(first * dim, last * dim))
+        this.tell({ type: 'rowGradients', epoch, step, inner, first, data })
       }
     }
-    this.tell({ type: 'result', epoch, step, sums: [...sums], halted, steps })
+    this.tell({ type: 'result', epoch, step, inner, sums: [...sums], halted, steps })
   }
 
   private async onCommit({ epoch, step }: MessageTo<'commit'>): Promise<void> {
-    if (epoch !== this.epoch || step !== this.step + 1) return this.ports.onStale()
+    if (epoch !== this.epoch || step !== this.upcoming) return this.ports.onStale()
     const attempt = ++this.attempt
     this.phase = 'committing'
     await this.commit(step)
@@ -308,7 +323,7 @@ export class WorkerLoop {
   }
 
   private async onDiscard({ epoch, step }: MessageTo<'discard'>): Promise<void> {
-    if (epoch !== this.epoch || step !== this.step + 1) return this.ports.onStale()
+    if (epoch !== this.epoch || step !== this.upcoming) return this.ports.onStale()
     this.attempt++
     this.voted = undefined
     this.phase = 'idle'
@@ -329,9 +344,10 @@ export class WorkerLoop {
   }
 
   private async copy(snapshot: SnapshotId, dense: boolean): Promise<void> {
-    const copy = this.ports.compute
-      .call({ type: 'snapshot', snapshot, dense })
-      .then(({ dense, carries, slots }) => ({ dense, carries, slots, ...this.states, mean: this.ports.arena.mean }))
+    const copy = this.ports.compute.call({ type: 'snapshot', snapshot, dense }).then(({ dense, carries, slots }) => {
+      const { params, mean } = this.ports.arena
+      return { dense, elements: params.length, carries, slots, ...this.states, mean }
+    })
     this.snapshots.add(snapshot, copy)
     await copy
   }

@@ -212,7 +212,7 @@ class Session {
     const { bus, me, options } = this
     const subjects = subjectsOf(this.run_)
     const layout = layoutOf(config.model)
-    const arena = arenaOf(layout, config.train.slots, config.model.puzzleEmbDim, compute.arena)
+    const arena = arenaOf(layout, config, compute.arena)
     metrics.arena(arena.buffer.byteLength)
     const allreduce = new AllReduce(
       bus,

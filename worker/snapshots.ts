@@ -5,8 +5,10 @@ import type { SnapshotId } from '../shared/protocol/messages.js'
 import type { StateRange } from '../shared/bus/transfer.js'
 
 export interface Snapshot {
-  /** params, ema, m, v one after the other, f32; null in a snapshot of carries only. */
+  /** params, ema, m, v, and with local steps outer, one after the other, f32; null in a snapshot of carries only. */
   readonly dense: Float32Array | null
+  /** f32 numbers of each of these. */
+  readonly elements: number
   /** f32 [slots, 2, S, D]. */
   readonly carries: Float32Array
   readonly slots: readonly SlotId[]
@@ -16,7 +18,7 @@ export interface Snapshot {
   readonly mean: Float32Array
 }
 
-const DENSE = ['params', 'ema', 'm', 'v'] as const
+const DENSE = ['params', 'ema', 'm', 'v', 'outer'] as const
 
 export class Snapshots {
   private readonly kept = new Map<SnapshotId, Promise<Snapshot>>()
@@ -62,7 +64,7 @@ export class Snapshots {
       return index < 0 ? undefined : snapshot.carries.subarray(index * elements, (index + 1) * elements)
     }
     if (snapshot.dense === null) return undefined
-    const elements = snapshot.dense.length / DENSE.length
+    const { elements } = snapshot
     const index = DENSE.indexOf(segment)
     return snapshot.dense.subarray(index * elements, (index + 1) * elements)
   }

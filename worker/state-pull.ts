@@ -2,7 +2,7 @@
 // it in the middle of an example.
 import { bytesOf } from '../shared/bytes.js'
 import type { RunConfig } from '../shared/config/run-config.js'
-import type { SlotId } from '../shared/ids.js'
+import type { SlotId, WorkerId } from '../shared/ids.js'
 import type { CoordinatorMessage, SnapshotId } from '../shared/protocol/messages.js'
 import type { Subjects } from '../shared/protocol/subjects.js'
 import { latentsOf } from '../shared/recursion.js'
@@ -17,6 +17,7 @@ type Assign = Extract<CoordinatorMessage, { type: 'assign' }>
 
 export interface PullPorts {
   readonly config: RunConfig
+  readonly me: WorkerId
   readonly bus: Bus
   readonly subjects: Subjects
   readonly arena: Arena
@@ -24,13 +25,14 @@ export interface PullPorts {
 
 /** Fills the arena. @returns the initial states of the recursion */
 export async function pullDense(
-  { arena, bus, subjects, config }: PullPorts,
-  source: Owner,
-  snapshot: SnapshotId,
+  { arena, bus, subjects, config, me }: PullPorts,
+  { source, snapshot, members }: Assign,
 ): Promise<{ hInit: Float32Array<ArrayBuffer>; lInit: Float32Array<ArrayBuffer> }> {
-  const subject = subjects.state(source)
-  const range = { snapshot, slot: 0 as SlotId, offset: 0 }
-  for (const segment of ['params', 'ema', 'm', 'v'] as const)
+  const subject = subjects.state(source as Owner)
+  // With local steps a resumed worker takes up the moments of its place in the team; a newcomer those of whom it asks.
+  const range = { snapshot, slot: members.indexOf(me) as SlotId, offset: 0 }
+  const outer = arena.outer.length > 0 ? (['outer'] as const) : []
+  for (const segment of ['params', 'ema', 'm', 'v', ...outer] as const)
     await pull(bus, subject, { ...range, segment, length: arena[segment].byteLength }, bytesOf(arena[segment]))
   const states = {
     hInit: new Float32Array(config.model.hidden),

@@ -26,6 +26,10 @@ export class Checkpoint {
     private readonly files: ReadonlyMap<string, OpenedFile>,
   ) {}
 
+  has(file: string): boolean {
+    return this.files.has(file)
+  }
+
   /** Tensors of a file and where they lie. */
   tensors(file: string): readonly TensorPlace[] {
     return this.opened(file).plan.tensors

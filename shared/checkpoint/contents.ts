@@ -12,6 +12,8 @@ export const PUZZLE_FILE = 'puzzles.safetensors'
 /** The n-th puzzle file, from 2 on: rows that changed since the files before it were written. */
 export const puzzleFile = (n: number): string => `puzzles-${n}.safetensors`
 export const isPuzzleFile = (name: string): boolean => /^puzzles(-\d+)?\.safetensors$/.test(name)
+/** Only of runs with local steps. */
+export const LOCAL_FILE = 'local.safetensors'
 
 /** Copies of the layout, in the order of the file: [segment, prefix of the tensor names]. */
 export const DENSE_COPIES = [
@@ -52,6 +54,21 @@ export function denseRange(layout: Layout, model: ModelConfig, segment: DenseSeg
   if (segment === 'lInit') return { offset: afterCopies + state, length: latentsOf(model) * state }
   return { offset: DENSE_COPIES.findIndex(([name]) => name === segment) * copy, length: copy }
 }
+
+/**
+ * local.safetensors: momentum of the outer step, and the moments of every worker but the first, whose lie in the dense file:
+ * each has its own (local steps). Flat, as the layout; all F32.
+ */
+export function localTensors(layout: Layout, workers: number): TensorSpec[] {
+  const names = Array.from({ length: workers - 1 }, (_, i) => [momentsOf('m', i + 1), momentsOf('v', i + 1)])
+  return ['outer', ...names.flat()].map((name) => ({ name, dtype: 'F32', shape: [layout.elements] }))
+}
+
+/** Name in local.safetensors of a moment of the worker at place `place` of the team, from 1 on. */
+export const momentsOf = (segment: 'm' | 'v', place: number): string => `adam.${segment}.${place}`
+
+/** Workers whose moments a local.safetensors with so many tensors holds, the first included. */
+export const workersOf = (tensors: number): number => (tensors - 1) / 2 + 1
 
 /** carry.safetensors: the ACT state of every slot (spec 1.8), and the example it works on. */
 export function carryTensors(model: ModelConfig, slots: number): TensorSpec[] {

@@ -103,6 +103,11 @@ export function crossProblems({ model, data, train, reduce, cluster }: RunConfig
     reduce.mode === 'exact' &&
       cluster.minWorkers > groupsOf(train.slots, reduce) &&
       `cluster.minWorkers (${cluster.minWorkers}) must be at most train.slots / reduce.group (${groupsOf(train.slots, reduce)}) for reduce.mode exact: a worker needs a group`,
+    reduce.localSteps > 1 &&
+      reduce.mode === 'exact' &&
+      `reduce.localSteps (${reduce.localSteps}) must be 1 for reduce.mode exact: what a worker learns alone depends on which slots it has`,
+    train.steps % reduce.localSteps !== 0 &&
+      `train.steps (${train.steps}) must be a multiple of reduce.localSteps (${reduce.localSteps}): set it to ${Math.ceil(train.steps / reduce.localSteps) * reduce.localSteps}`,
     cluster.minWorkers > train.slots &&
       `cluster.minWorkers (${cluster.minWorkers}) must be at most train.slots (${train.slots}): a worker needs a slot`,
   ]

@@ -1,7 +1,7 @@
 // The identity of a run: the part of its configuration that defines its mathematics. Two processes may train together, and
 // a checkpoint may be resumed, only if it is equal. Paths, ports, intervals and URLs are not in it, so they may differ.
 import { sha256 } from '../hash.js'
-import type { RunConfig } from './run-config.js'
+import type { LocalConfig, RunConfig } from './run-config.js'
 import { isNamedSource } from './settings-data.js'
 
 /** Settings of the network that came later, and what every run had before: so identities from then still hold. */
@@ -62,10 +62,13 @@ export interface RunIdentity {
   readonly wire: RunConfig['reduce']['wire']
   /** Slots of a group in mode exact; absent in mode fast. */
   readonly exact?: number
+  /** Absent where every gradient is exchanged. */
+  readonly local?: LocalConfig
 }
 
 export function identityOf({ run, model, data, train, reduce }: RunConfig): RunIdentity {
   const { steps, minutes: _minutes, freezeDense: _freezeDense, ...rest } = train
+  const { localSteps, outerLr, outerMomentum } = reduce
   return {
     seed: run.seed,
     model: without(model, NEWER) as RunIdentity['model'],
@@ -76,6 +79,7 @@ export function identityOf({ run, model, data, train, reduce }: RunConfig): RunI
     train: train.lrMinRatio === 1 ? rest : { ...rest, steps },
     wire: reduce.wire,
     ...(reduce.mode === 'exact' ? { exact: reduce.group } : {}),
+    ...(reduce.localSteps === 1 ? {} : { local: { localSteps, outerLr, outerMomentum } }),
   }
 }
 

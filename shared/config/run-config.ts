@@ -132,6 +132,15 @@ export interface ReduceConfig {
   readonly inFlightBytes: number
 }
 
+/** Local steps (DiLoCo, arXiv 2311.08105): workers train alone for a while, then exchange how far they came. */
+export interface LocalConfig {
+  /** Steps that every worker takes alone between two exchanges; 1: the gradient of every step is exchanged. */
+  readonly localSteps: number
+  /** Learning rate and Nesterov momentum of the step that all then take together. */
+  readonly outerLr: number
+  readonly outerMomentum: number
+}
+
 export interface ClusterConfig {
   /** Training begins, and goes on, with at least this many workers. */
   readonly minWorkers: number
@@ -167,7 +176,7 @@ export interface RunConfig {
   readonly model: ModelConfig
   readonly data: DataConfig
   readonly train: TrainConfig
-  readonly reduce: ReduceConfig
+  readonly reduce: ReduceConfig & LocalConfig
   readonly cluster: ClusterConfig
   readonly checkpoint: CheckpointConfig
   readonly evaluate: EvaluateConfig

@@ -1,5 +1,5 @@
 // Settings of the all-reduce: who sums, in what order, and what travels.
-import { choice, integer } from './leaf.js'
+import { choice, integer, real } from './leaf.js'
 
 /** Section `reduce` of RunConfig. */
 export const REDUCE_SETTINGS = {
@@ -24,6 +24,14 @@ export const REDUCE_SETTINGS = {
     1,
     65536,
   ),
+  localSteps: integer(
+    'Steps every worker takes alone between two exchanges, for slow lines (DiLoCo); 1: every gradient is exchanged.',
+    1,
+    1,
+    128,
+  ),
+  outerLr: real('Local steps: learning rate of the step that all take together after them.', 0.7, 0, 10),
+  outerMomentum: real('Local steps: Nesterov momentum of that step.', 0.9, 0, 1, true),
   bucketBytes: integer(
     "Bytes of a bucket; with its envelope it must fit the server's max_payload.",
     512 * 1024,

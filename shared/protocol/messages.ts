@@ -5,7 +5,7 @@ import { SUBJECTS } from '../language/subject.js'
 import { as, boolean, bytes, count, list, name, number, oneOf, record, text, type Of, type Shape } from './shape.js'
 
 /** Grows with every change that an older peer would misread. */
-export const PROTOCOL_VERSION = 8
+export const PROTOCOL_VERSION = 9
 
 /** Name of one snapshot of replica state, served until released. */
 export type SnapshotId = Brand<string, 'SnapshotId'>
@@ -88,10 +88,11 @@ const FROM_WORKER = {
     wireIn: count,
     wireOut: count,
   }),
-  /** Puzzle row gradients (f32, rows of the worker's slots from `first` on), already divided by the global number of slots. */
-  rowGradients: record({ epoch, step, first: count, data: bytes }),
-  /** Forward and backward are done; sums of all owned slots, or of each group (mode exact); `halted` and `steps` are u8 per owned slot, in order. */
-  result: record({ epoch, step, sums: list(sums, 65536), halted: bytes, steps: bytes }),
+  /** Puzzle row gradients (f32, rows of the worker's slots from `first` on), already divided by the global number of slots.
+      `inner`: which of the round's steps, from 0; a round has one step, or `reduce.localSteps`, and is named by its last. */
+  rowGradients: record({ epoch, step, inner: count, first: count, data: bytes }),
+  /** Forward and backward of one step are done; sums of all owned slots, or of each group (mode exact); `halted` and `steps` are u8 per owned slot, in order. */
+  result: record({ epoch, step, inner: count, sums: list(sums, 65536), halted: bytes, steps: bytes }),
   /** All means have arrived. `mean` and `params` are fingerprints, params before the update; `norm` is the L2 norm of the mean. */
   vote: record({ epoch, step, finite: boolean, mean: hash, params: hash, norm: number, phases: list(number, 32) }),
   /** The state of this boundary is copied and can be pulled. */
@@ -152,10 +153,11 @@ const TO_WORKER = {
   }),
   /** Encoded examples ahead of need: u8 tokens [n, S0] each. */
   examples: record({ slots: list(slot), draws: list(draw), puzzles: list(count), inputs: bytes, labels: bytes }),
-  /** Puzzle rows (f32) for the worker's slots from index `first` on, valid for this step. */
+  /** Rows (f32) of the puzzles that `begin` lists, from index `first` on, valid for this round. */
   rows: record({ epoch, step, first: count, data: bytes }),
-  /** Run this step. The listed slots begin the listed draws. `frozen`: the commit will leave the dense weights alone. */
-  begin: record({ epoch, step, slots: list(slot), draws: list(draw), frozen: boolean }),
+  /** Run the steps up to this one. Slots that have halted, or may halt on the way, begin the listed draws, in this order.
+      `puzzles`: whose rows were sent. `frozen`: the commit will leave the dense weights alone. */
+  begin: record({ epoch, step, slots: list(slot), draws: list(draw), puzzles: list(count), frozen: boolean }),
   commit: record({ epoch, step }),
   discard: record({ epoch, step, why: text() }),
   /** Copy the state of this boundary. Dense state is wanted of one worker only. */
@@ -211,11 +213,12 @@ const GRADIENTS = {
 // --- state transfer: request and reply ------------------------------------------------------------------------------
 
 /** Parts of replica state that can be pulled by byte range; `mean` is no copy, but the mean gradient as it is now. */
-export const SEGMENTS = ['params', 'ema', 'm', 'v', 'mean', 'hInit', 'lInit', 'carry'] as const
+export const SEGMENTS = ['params', 'ema', 'm', 'v', 'outer', 'mean', 'hInit', 'lInit', 'carry'] as const
 export type Segment = (typeof SEGMENTS)[number]
 
 const PULL = {
-  /** `carry` is zH and zL of one slot, f32 [2, S, D]; the dense segments ignore `slot`. */
+  /** `carry` is zH and zL of one slot, f32 [2, S, D]; of the dense segments the coordinator's `m` and `v` know `slot`, as
+      the place of the worker in the team: with local steps each has moments of its own. `outer`: momentum of the outer step. */
   pull: record({ snapshot, segment: oneOf(...SEGMENTS), slot, offset: count, length: count }),
 }
 const RANGE = {

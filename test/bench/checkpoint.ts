@@ -67,7 +67,10 @@ export const run = ({ quick }: BenchOptions, report: Report): Promise<void> =>
         live.forEach((segment, i) => copy.set(segment, i * layout.elements))
         return copy
       })
-      snapshots.add(SNAPSHOT, Promise.resolve({ dense, carries, slots, ...states, mean: new Float32Array(0) }))
+      snapshots.add(
+        SNAPSHOT,
+        Promise.resolve({ dense, elements: layout.elements, carries, slots, ...states, mean: new Float32Array(0) }),
+      )
       const table = new PuzzleTable(10, model.puzzleEmbDim)
       const none = { draw: drawOf(0), next: drawOf(1), steps: 0, halted: true, restart: false }
       const saved = await timed('save', () =>

@@ -80,7 +80,7 @@ async function trainer(
 ): Promise<(step: number) => Promise<void>> {
   const { model, train } = config
   const layout = layoutOf(model)
-  const arena = arenaOf(layout, train.slots, model.puzzleEmbDim, compute.arena)
+  const arena = arenaOf(layout, config, compute.arena)
   arena.params.set(initialParams(layout, 0))
   arena.ema.set(arena.params)
   const ids = Array.from({ length: train.slots }, (_, i) => slotId(i))
@@ -99,7 +99,7 @@ async function trainer(
         inputs: Uint8Array.from(batch.inputs[slot] ?? []),
         labels: Uint8Array.from(batch.labels[slot] ?? []),
       }))
-    const stepped = await compute.call({ type: 'step', step: stepOf(step), takes })
+    const stepped = await compute.call({ type: 'step', step: stepOf(step), takes, puzzles: ids })
     halted = Array.from(stepped.halted, (one) => one === 1)
     arena.mean.set(arena.grad)
     await compute.call({ type: 'check' })

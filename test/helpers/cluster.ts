@@ -305,6 +305,7 @@ export function contentsOf(folder: string, step: number): { hashes: Record<strin
       dense: sha256(read('dense.safetensors')),
       carry: sha256(read('carry.safetensors')),
       puzzles: sha256(...puzzles),
+      ...(existsSync(join(dir, 'local.safetensors')) ? { local: sha256(read('local.safetensors')) } : {}),
     },
     slots,
   }

@@ -8,6 +8,7 @@ import type { SlotId } from '../../shared/ids.js'
 import { drawOf, slotId, stepOf } from '../../shared/ids.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import type { Example } from '../../worker/train/carry.js'
+import type { LocalRound } from '../../worker/train/local-round.js'
 import type { Arena, ReplicaOptions, StepResult } from '../../worker/train/replica.js'
 import { Replica } from '../../worker/train/replica.js'
 
@@ -79,7 +80,7 @@ export class Run {
   constructor(
     slots: readonly number[],
     readonly model: ModelConfig = MODEL,
-    options: ReplicaOptions = {},
+    options: ReplicaOptions | ((arena: Arena) => LocalRound) = {},
     lInit?: Float32Array,
     private readonly examples: typeof exampleFor = exampleFor,
   ) {
@@ -92,7 +93,8 @@ export class Run {
     for (let i = 0; i < (q?.elements ?? 0); i++) params[(q?.offset ?? 0) + i] = Math.sin(7 * i)
     const states = { ...initialStates(model, SEED), ...(lInit && { lInit }) }
     this.slots = slots.map(slotId)
-    this.replica = new Replica({ model, train: TRAIN, seed: SEED }, layout, this.arena, states, options)
+    const more = typeof options === 'function' ? { local: options(this.arena) } : options
+    this.replica = new Replica({ model, train: TRAIN, seed: SEED }, layout, this.arena, states, more)
     this.replica.setSlots(this.slots.map((slot) => ({ slot, carry: 'reset' as const })))
   }
 

@@ -10,6 +10,7 @@ export const POLICY: Policy = {
   exact: false,
   deadAfter: millis(5000),
   steps: 100,
+  stride: 1,
   budget: millis(Infinity),
   checkpointEvery: 0,
   evaluateEvery: 0,
@@ -70,7 +71,7 @@ export class Machine {
 
   vote(worker: WorkerId, vote = { finite: true, mean: 'm', params: 'p' }): string[] {
     const { epoch } = this.state
-    const step = stepOf(this.state.step + 1)
+    const step = stepOf(this.state.step + this.policy.stride)
     return [
       ...this.on({ type: 'result', worker, epoch, step }),
       ...this.on({ type: 'vote', worker, epoch, step, vote }),

@@ -45,6 +45,7 @@ export const replicaAfter = (steps: number): string => `${ORIGIN}+${steps}`
 export class Simulation extends SimulatedNetwork {
   machine: Machine
   readonly wrong: string[] = []
+  /** Steps. */
   commits = 0
   /** What a run may stop for: its misfortunes. */
   private readonly allowed: readonly HaltCause[]
@@ -86,6 +87,10 @@ export class Simulation extends SimulatedNetwork {
       this.now = next.at
       next.run()
     }
+  }
+
+  private get stride(): number {
+    return this.machine.policy.stride
   }
 
   private tick(): void {
@@ -200,8 +205,9 @@ export class Simulation extends SimulatedNetwork {
         for (const id of team) this.instruct(id, { type: 'begin', epoch, step: effect.step, team })
         return
       case 'commit':
-        if (effect.step !== before + 1) this.wrong.push(`step ${effect.step} is committed after step ${before}`)
-        this.commits++
+        if (effect.step !== before + this.stride)
+          this.wrong.push(`step ${effect.step} is committed after step ${before}`)
+        this.commits += this.stride
         for (const id of effect.team)
           this.instruct(id, { type: 'commit', epoch: effect.epoch, step: effect.step, team })
         return
@@ -250,9 +256,9 @@ export class Simulation extends SimulatedNetwork {
         return this.instruct(worker, this.assigned.get(worker)!)
       case 'commit':
         this.instruct(worker, { type: 'commit', epoch, step, team })
-        return this.instruct(worker, { type: 'begin', epoch, step: step + 1, team })
+        return this.instruct(worker, { type: 'begin', epoch, step: step + this.stride, team })
       case 'begin':
-        return this.instruct(worker, { type: 'begin', epoch, step: step + 1, team })
+        return this.instruct(worker, { type: 'begin', epoch, step: step + this.stride, team })
       case 'snapshot':
         return this.instruct(worker, { type: 'snapshot', step })
       case 'word':
@@ -281,12 +287,12 @@ export class Simulation extends SimulatedNetwork {
     if (worker.pausedUntil > this.now) return this.after(worker.pausedUntil - this.now, () => this.hear(id, message))
     if (message.type === 'assign') return this.onAssign(worker, message)
     if (message.type === 'snapshot') {
-      if (worker.voted && message.step === worker.held + 1) this.apply(worker)
+      if (worker.voted && message.step === worker.held + this.stride) this.apply(worker)
       if (message.step !== worker.held) return this.again(worker)
       return this.report(worker, { type: 'snapshotReady', worker: id, step: stepOf(message.step) })
     }
     if (message.type === 'again') return this.sayAgain(worker, message.epoch)
-    if (message.epoch !== worker.epoch || message.step !== worker.held + 1) return
+    if (message.epoch !== worker.epoch || message.step !== worker.held + this.stride) return
     switch (message.type) {
       case 'begin':
         return this.compute(worker, message.step, message.team)
@@ -315,7 +321,7 @@ export class Simulation extends SimulatedNetwork {
   private onAssign(worker: Worker, { epoch, step, source }: Extract<ToWorker, { type: 'assign' }>): void {
     if (epoch <= worker.epoch) return
     const missed = source === 'self' && step !== worker.held
-    if (missed && !(worker.voted && step === worker.held + 1)) return this.again(worker)
+    if (missed && !(worker.voted && step === worker.held + this.stride)) return this.again(worker)
     if (missed) this.apply(worker)
     Object.assign(worker, { epoch, voted: false, computed: false })
     worker.parts = new Set()
@@ -350,7 +356,7 @@ export class Simulation extends SimulatedNetwork {
     worker.told = []
     const attempt = ++worker.attempt
     Object.assign(worker, { phase: 'computing', computed: false, team })
-    this.after(COMPUTE_MS * (0.5 + this.rng.uniform()), () => {
+    this.after(COMPUTE_MS * this.stride * (0.5 + this.rng.uniform()), () => {
       if (attempt !== worker.attempt) return
       worker.computed = true
       worker.phase = 'reducing'
@@ -366,15 +372,15 @@ export class Simulation extends SimulatedNetwork {
     if (!worker.computed || worker.voted || !worker.team.every((id) => worker.parts.has(id))) return
     worker.voted = true
     worker.phase = 'voting'
-    const step = worker.held + 1
+    const step = worker.held + this.stride
     const vote = { finite: !this.chance(this.harm.notFinite), mean: `mean of step ${step}`, params: worker.hash }
     const { id, epoch } = worker
     this.word(worker, { type: 'vote', worker: id, epoch: epochOf(epoch), step: stepOf(step), vote })
   }
 
   private apply(worker: Worker): void {
-    worker.held++
-    worker.hash = replicaAfter(Number(worker.hash.slice(ORIGIN.length + 1)) + 1)
+    worker.held += this.stride
+    worker.hash = replicaAfter(Number(worker.hash.slice(ORIGIN.length + 1)) + this.stride)
     if (worker.hash !== replicaAfter(worker.held))
       this.wrong.push(`${worker.id} holds ${worker.hash} as the state of step ${worker.held}`)
     if (worker.held > this.machine.state.step && this.restarts === 0)

@@ -24,7 +24,7 @@ type Drawn = typeof anyEvent extends fc.Arbitrary<infer T> ? T : never
 
 const at = (machine: Machine, behind: number) => ({
   epoch: epochOf(Math.max(0, machine.state.epoch - behind)),
-  step: stepOf(Math.max(0, machine.state.step + 1 - behind)),
+  step: stepOf(Math.max(0, machine.state.step + machine.policy.stride - behind)),
 })
 
 /** What workers that do their duty would say now. */
@@ -89,16 +89,23 @@ function oddEvent({ type, worker: number, behind, ok, activity }: Drawn, machine
 const eventsOf = (drawn: Drawn, machine: Machine): RunEvent[] =>
   drawn.dutiful ? dutiful(machine) : oddEvent(drawn, machine)
 
-const policies = fc.record({
-  minWorkers: fc.integer({ min: 1, max: 3 }),
-  maxWorkers: fc.integer({ min: 3, max: 4 }),
-  checkpointEvery: fc.integer({ min: 0, max: 4 }),
-  evaluateEvery: fc.integer({ min: 0, max: 4 }),
-  steps: fc.integer({ min: 1, max: 12 }),
-})
+const policies = fc
+  .record({
+    minWorkers: fc.integer({ min: 1, max: 3 }),
+    maxWorkers: fc.integer({ min: 3, max: 4 }),
+    checkpointEvery: fc.integer({ min: 0, max: 4 }),
+    evaluateEvery: fc.integer({ min: 0, max: 4 }),
+    steps: fc.integer({ min: 1, max: 12 }),
+    stride: fc.constantFrom(1, 1, 3),
+  })
+  .map((policy) => ({ ...policy, steps: policy.steps * policy.stride }))
 
 /** @returns how many steps were committed */
-function happen(run: Machine, event: RunEvent, policy: { minWorkers: number; maxWorkers: number }): number {
+function happen(
+  run: Machine,
+  event: RunEvent,
+  policy: { minWorkers: number; maxWorkers: number; stride: number },
+): number {
   const before = run.state
   const known = run.effects.length
   run.on(event)
@@ -107,7 +114,7 @@ function happen(run: Machine, event: RunEvent, policy: { minWorkers: number; max
   const commits = effects.filter(({ type }) => type === 'commit').length
   assert.ok(after.epoch >= before.epoch)
   assert.ok(commits <= 1)
-  assert.equal(after.step, before.step + commits)
+  assert.equal(after.step, before.step + commits * policy.stride)
   assert.equal(new Set(after.team).size, after.team.length)
   for (const effect of effects) {
     if (effect.type === 'begin') {

@@ -43,7 +43,8 @@ test('whatever happens on the way, nothing is lost or done twice, and the run en
       ...{ lose: share(0.03), double: share(0.1), replay: share(0.05), notFinite: share(0.02), unsaved: share(0.3) },
       ...{ die: share(0.3), pause: share(0.3), join: share(0.3), coordinator: share(0.05), until: 40_000 },
     }
-    const policy = { ...POLICY, minWorkers: 1 + Math.floor(rng.uniform() * 2), deadAfter: millis(3000) }
+    const stride = rng.uniform() < 0.3 ? 5 : 1 // rounds of local steps
+    const policy = { ...POLICY, stride, minWorkers: 1 + Math.floor(rng.uniform() * 2), deadAfter: millis(3000) }
     const run = new Simulation(rng, policy, harm)
     run.run(policy.minWorkers + Math.floor(rng.uniform() * 3), LIMIT_MS)
     assert.deepEqual(run.wrong, [], `schedule ${i}: ${JSON.stringify(harm)}`)

@@ -97,6 +97,12 @@ const disagreements: [string, Record<string, string>, RegExp][] = [
   ['odd head size', { 'model.hidden': '12', 'model.puzzleEmbDim': '12' }, /must be even/],
   ['rope for the mixer', { 'model.mixer': 'mlp' }, /positions to none/],
   ['half a puzzle embedding', { 'model.puzzleEmbDim': '0' }, /must both be 0/],
+  [
+    'local steps in mode exact',
+    { 'reduce.localSteps': '4', 'reduce.mode': 'exact' },
+    /localSteps \(4\) must be 1 for reduce\.mode exact/,
+  ],
+  ['half a round at the end', { 'reduce.localSteps': '16', 'train.steps': '100' }, /multiple of .*: set it to 112/],
   ['canvas of a generated Sudoku', { preset: 'sudoku-4x4', 'data.canvas': '8' }, /source generated it may be 4, 6, 9/],
   ['canvas of a Sudoku', { preset: 'sudoku-att', 'data.canvas': '8' }, /must be 9 for data\.kind sudoku/],
   ['trimmed boards', { preset: 'maze-7x7', 'model.trim': '10' }, /model\.trim \(10\) must be 0 for data\.kind maze/],
@@ -184,6 +190,7 @@ test('the identity holds what the mathematics depends on, and nothing else', () 
     { 'reduce.topology': 'star' },
     { 'metrics.port': '9000' },
     { 'reduce.group': '2' },
+    { 'reduce.outerLr': '1' },
     { 'cluster.minWorkers': '2' },
   ]
   for (const flags of same) assert.equal(hash(flags), ours, JSON.stringify(flags))
@@ -194,11 +201,14 @@ test('the identity holds what the mathematics depends on, and nothing else', () 
     { 'data.canvas': '9' },
     { 'reduce.wire': 'f32' },
     { 'reduce.mode': 'exact' },
+    { 'reduce.localSteps': '4' },
     { 'train.lrMinRatio': '0.5' },
   ]
   for (const flags of different) assert.notEqual(hash(flags), ours, JSON.stringify(flags))
   const exact = { 'reduce.mode': 'exact' }
   assert.notEqual(hash(exact), hash({ ...exact, 'reduce.group': '2' }))
+  const local = { 'reduce.localSteps': '4' }
+  assert.notEqual(hash(local), hash({ ...local, 'reduce.outerLr': '1' }))
   const decaying = { 'train.lrMinRatio': '0.5' }
   assert.notEqual(hash(decaying), hash({ ...decaying, 'train.steps': '99' }))
   assert.equal(hash({ 'data.source': 'a' }), hash({ 'data.source': 'b' }))
@@ -216,7 +226,7 @@ test('canonical JSON does not depend on the order of keys', () => {
 })
 
 test('adding a setting is a decision: keys, variables and short flags', () => {
-  assert.equal(SETTINGS.length, 83)
+  assert.equal(SETTINGS.length, 86)
   assert.equal(new Set(SETTINGS.map((setting) => setting.env)).size, SETTINGS.length)
   assert.deepEqual(
     SETTINGS.filter((setting) => setting.alias !== undefined).map((setting) => `--${setting.alias} ${setting.env}`),

@@ -123,12 +123,13 @@ describe('contributions', () => {
   const result = {
     type: 'result' as const,
     ...at,
+    inner: 0,
     sums: [sums],
     halted: Uint8Array.of(0, 1),
     steps: Uint8Array.of(3, 1),
   }
   const rows = (first: number, ...values: number[]) =>
-    ({ type: 'rowGradients', ...at, first, data: bytesOf(Float32Array.from(values)) }) as const
+    ({ type: 'rowGradients', ...at, inner: 0, first, data: bytesOf(Float32Array.from(values)) }) as const
 
   test('are whole only with all their rows; sums add up', () => {
     const contributions = new Contributions(2)
@@ -194,6 +195,7 @@ test('snapshots: a pull waits for the copy, ranges are checked, what was release
   const early = snapshots.provide(range)
   copied({
     dense: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8),
+    elements: 2,
     carries: Float32Array.of(9, 10, 11, 12),
     slots: [slotId(5), slotId(3)],
     hInit: Float32Array.of(13),

@@ -43,7 +43,7 @@ try {
     ...(isa === undefined ? {} : { isa }),
   })
   const layout = layoutOf(config.model)
-  const arena = arenaOf(layout, config.train.slots, config.model.puzzleEmbDim)
+  const arena = arenaOf(layout, config)
   const performer: Performer = { config, layout, arena, recompute, replica: undefined, clock: () => performance.now() }
   port.on('message', ({ id, command }: ToCompute) => {
     try {

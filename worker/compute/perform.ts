@@ -5,15 +5,18 @@ import { firstNonFinite } from '../../shared/gradients/finite.js'
 import { GroupTree, groupsOf } from '../../shared/gradients/group-tree.js'
 import { ShareSums } from '../../shared/gradients/tree-sum.js'
 import { fingerprint } from '../../shared/gradients/fingerprint.js'
+import { learningRate } from '../../shared/gradients/schedule.js'
 import type { Layout } from '../../shared/gradients/layout.js'
 import type { StepPhase } from '../../shared/protocol/messages.js'
 import type { Arena } from '../arena.js'
 import { carryElements } from './carry.js'
 import type { CarryState, Example } from '../train/carry.js'
 import { microBatchOf } from '../train/micro-batch.js'
+import { LocalRound } from '../train/local-round.js'
 import { Replica, type ReplicaOptions } from '../train/replica.js'
 import type { Contender } from '../baseline/contender.js'
 import { isMeasure, measure } from './measure.js'
+import { PuzzleRows } from './puzzle-rows.js'
 import type { Begin, Command, EmaDistance, PhaseTimes, Reply } from './port.js'
 
 export interface Performer {
@@ -25,6 +28,7 @@ export interface Performer {
   readonly recompute: boolean
   /** Made by the first `adopt`. */
   replica: Replica | undefined
+  rows?: PuzzleRows
   readonly clock: () => number
 }
 
@@ -60,6 +64,9 @@ export function performCommand(performer: Performer, command: Command): Reply {
       return { type: 'done' }
     case 'step':
       return step(performer, replica, command)
+    case 'propose':
+      replica.propose()
+      return { type: 'done' }
     case 'check': {
       const before = performer.clock()
       const finite = firstNonFinite(arena.mean) < 0
@@ -115,7 +122,12 @@ function adopt(performer: Performer, { hInit, lInit }: Extract<Command, { type: 
     arena,
     { hInit, lInit },
     // The same with and without recomputing: the order of sums must not depend on it.
-    { microBatch: microBatchOf(config.model), recompute: performer.recompute, ...groupsFor(performer) },
+    {
+      microBatch: microBatchOf(config.model),
+      recompute: performer.recompute,
+      ...groupsFor(performer),
+      ...localFor(performer),
+    },
   )
   return { type: 'done' }
 }
@@ -129,6 +141,9 @@ function groupsFor({ config, layout }: Performer): Pick<ReplicaOptions, 'groups'
   const sums = new ShareSums(new GroupTree(groupsOf(train.slots, reduce)), reduce.wire, allocate)
   return { groups: { size: reduce.group, sums } }
 }
+
+const localFor = ({ config, arena }: Performer): Pick<ReplicaOptions, 'local'> =>
+  config.reduce.localSteps === 1 ? {} : { local: new LocalRound(arena, config.reduce) }
 
 function loadOrders(
   { config }: Performer,
@@ -156,8 +171,17 @@ function step(performer: Performer, replica: Replica, command: Extract<Command, 
     since = now
   }
   const takes = new Map(command.takes.map((take) => [take.slot, exampleOf(take)]))
-  const result = replica.step(command.step, arena.rows, takes, mark)
+  const { model, train } = performer.config
+  const rows = (performer.rows ??= new PuzzleRows(arena.rows, model.puzzleEmbDim))
+  if (command.puzzles !== undefined) rows.begin(command.puzzles)
+  const puzzles = replica.puzzles(takes)
+  const result = replica.step(command.step, rows.gather(puzzles), takes, mark, command.frozen)
   arena.rowGradients.set(result.rowGrads)
+  if (performer.config.reduce.localSteps > 1) {
+    const { puzzleLr: base, warmupSteps, steps: totalSteps, lrMinRatio: minRatio, puzzleWeightDecay } = train
+    const lr = learningRate({ base, warmupSteps, totalSteps, minRatio }, command.step)
+    rows.learn(puzzles, result.rowGrads, lr, puzzleWeightDecay)
+  }
   return {
     type: 'stepped',
     sums: result.groupSums,
@@ -169,8 +193,8 @@ function step(performer: Performer, replica: Replica, command: Extract<Command, 
   }
 }
 
-function copyDense({ params, ema, m, v }: Arena): Float32Array {
-  const parts = [params, ema, m, v]
+function copyDense({ params, ema, m, v, outer }: Arena): Float32Array {
+  const parts = [params, ema, m, v, outer]
   const copy = new Float32Array(new SharedArrayBuffer(parts.reduce((sum, part) => sum + part.byteLength, 0)))
   parts.forEach((part, i) => copy.set(part, i * params.length))
   return copy

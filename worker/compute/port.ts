@@ -38,7 +38,16 @@ export type Command =
   /** Dense state lies in the arena: upload it. States are f32 [D]. */
   | { readonly type: 'adopt'; readonly hInit: Float32Array; readonly lInit: Float32Array }
   | { readonly type: 'slots'; readonly orders: readonly SlotOrder[]; readonly carries: Float32Array }
-  | { readonly type: 'step'; readonly step: Step; readonly takes: readonly Begin[] }
+  /** `puzzles`: those whose rows lie in the arena, each once; absent in a round that goes on. */
+  | {
+      readonly type: 'step'
+      readonly step: Step
+      readonly takes: readonly Begin[]
+      readonly puzzles?: readonly number[]
+      readonly frozen?: boolean
+    }
+  /** Local steps: the round is over, what it proposes goes into the arena. */
+  | { readonly type: 'propose' }
   /** Is the mean finite, and what are the fingerprints of mean and parameters? */
   | { readonly type: 'check' }
   | { readonly type: 'commit'; readonly step: Step; readonly frozen?: boolean }
@@ -116,7 +125,7 @@ export type Reply =
       readonly ms: number
     }
   | { readonly type: 'committed'; readonly ms: number; readonly ema: EmaDistance | null }
-  /** Dense: params, ema, m, v one after the other; carries: zH and zL of `slots`, [slots, 2, S, D], zero where it has halted. */
+  /** Dense: params, ema, m, v, outer one after the other; carries: zH and zL of `slots`, [slots, 2, S, D], zero where it has halted. */
   | {
       readonly type: 'snapshot'
       readonly dense: Float32Array | null

@@ -27,6 +27,7 @@ import { stepChunk } from './chunk-step.js'
 import type { Chunk } from './chunks.js'
 import { planChunks, statesOf } from './chunks.js'
 import { answersOf, type AskedRows } from './evaluate.js'
+import type { LocalRound } from './local-round.js'
 import { groundOf } from './noise.js'
 
 /** Flat buffers of layout.elements each; the caller owns their memory. */
@@ -47,6 +48,8 @@ export interface ReplicaOptions {
   readonly microBatch?: number
   /** Mode exact: sums the gradient per group of so many slots in a fixed tree, instead of into arena.grad. */
   readonly groups?: { readonly size: number; readonly sums: ShareSums }
+  /** Local steps: steps follow one another until commit, on weights of this replica's own. */
+  readonly local?: LocalRound
   /** Trade compute for memory in backward. */
   readonly recompute?: boolean
   /** Label of cells without loss. Default 0 (PAD). */
@@ -114,9 +117,13 @@ export class Replica {
 
   /** Takes up what the caller wrote into arena.params and arena.ema. */
   reload(): void {
-    this.parameters.dispose()
-    this.parameters = uploadParameters(this.model, this.layout, this.arena.params)
+    this.upload(this.arena.params)
     this.forgetAverage()
+  }
+
+  private upload(params: Float32Array): void {
+    this.parameters.dispose()
+    this.parameters = uploadParameters(this.model, this.layout, params)
   }
 
   /** From now on owns exactly these slots, in this order; `keep` takes the carry from before. */
@@ -162,23 +169,41 @@ export class Replica {
     return planChunks(lengths, groups?.size ?? lanes.length, most)
   }
 
+  /** The puzzle that each slot works on in the step to come, in slot order; `takes` as in step(). */
+  puzzles(takes: ReadonlyMap<SlotId, Example>): number[] {
+    return this.atWork(takes).map(({ example }) => example.puzzle)
+  }
+
+  private atWork(takes: ReadonlyMap<SlotId, Example>): (Lane & { readonly example: Example })[] {
+    return this.latest.lanes.map((lane) => {
+      const example = lane.halted ? (takes.get(lane.slot) ?? null) : lane.example
+      if (example === null) throw new Error(`slot ${lane.slot} has halted and no example was given for it`)
+      return { ...lane, example, kept: lane.halted ? this.keptOf(example) : lane.kept }
+    })
+  }
+
+  /** What a step goes on from: the last commit, or in a round of local steps the step before. */
+  private get latest(): Candidate {
+    return this.candidate ?? { lanes: this.lanes, chunks: this.chunks }
+  }
+
   /**
    * One supervision step over all owned slots. `rows` (slots, puzzleEmbDim): the puzzle vectors of the examples that the
    * slots work on in this step (what follows them is ignored); `takes`: an example for every halted slot; `mark` is
-   * called as each phase ends. Writes arena.grad; nothing else changes until commit.
+   * called as each phase ends. Writes arena.grad; nothing else changes until commit. With local steps it also takes the step,
+   * on weights of its own, at learning rate 0 where `frozen`; the next one goes on from there.
    */
   step(
     step: Step,
     rows: Float32Array,
     takes: ReadonlyMap<SlotId, Example>,
     mark: (phase: Phase) => void = () => undefined,
+    frozen = false,
   ): StepResult {
-    if (this.candidate !== null) throw new Error(`step ${step} began before the one before was committed or discarded`)
-    const lanes = this.lanes.map((lane): Lane & { readonly example: Example } => {
-      const example = lane.halted ? (takes.get(lane.slot) ?? null) : lane.example
-      if (example === null) throw new Error(`slot ${lane.slot} has halted and no example was given for step ${step}`)
-      return { ...lane, example, kept: lane.halted ? this.keptOf(example) : lane.kept }
-    })
+    const { local } = this.options
+    if (this.candidate !== null && local === undefined)
+      throw new Error(`step ${step} began before the one before was committed or discarded`)
+    const lanes = this.atWork(takes)
     const width = this.model.puzzleEmbDim
     if (rows.length < lanes.length * width)
       throw new RangeError(`${rows.length} puzzle values do not make ${lanes.length} rows of ${width}`)
@@ -219,17 +244,23 @@ export class Replica {
     }
     if (groups === undefined) leave(this.arena.grad.fill(0))
     mark('read')
+    this.dropCandidate()
     this.candidate = { lanes: after, chunks }
     const total = addSums(sums)
     const nodes = groups?.sums.nodes ?? null
     const flats = nodes?.map(({ values }) => values) ?? [this.arena.grad]
+    const finite = Number.isFinite(total.lossTotal) && [...flats, rowGrads].every((flat) => firstNonFinite(flat) < 0)
+    if (local !== undefined) {
+      local.descend(step, this.rateAt(step, frozen), this.config.train, this.share)
+      this.upload(local.params)
+    }
     return {
       sums: total,
       groupSums: sums,
       nodes,
       halted: after.map((lane) => lane.halted),
       steps: after.map((lane) => lane.steps),
-      finite: Number.isFinite(total.lossTotal) && [...flats, rowGrads].every((flat) => firstNonFinite(flat) < 0),
+      finite,
       rowGrads,
     }
   }
@@ -245,7 +276,8 @@ export class Replica {
   ): ChunkResult {
     const kept = lanes.flatMap((lane) => (lane.kept === null ? [] : [lane.kept]))
     const trm = kept.length > 0 ? work.trm.trimmed(kept) : work.trm
-    const thought = statesOf(places, (place) => this.lanes[place]?.halted === true, this.chunks)
+    const { lanes: before, chunks } = this.latest
+    const thought = statesOf(places, (place) => before[place]?.halted === true, chunks)
     const done = stepChunk({ ...work, trm }, step, { thought, lanes, rows }, gradients, mark)
     tf.dispose([...(thought ?? [])])
     if (trm !== work.trm) trm.dispose()
@@ -260,19 +292,46 @@ export class Replica {
     if (this.candidate === null) throw new Error(`nothing to commit at step ${step}`)
     const { params, ema, m, v, mean } = this.arena
     const { train } = this.config
-    const { lr: base, warmupSteps, steps: totalSteps, lrMinRatio: minRatio, beta1, beta2, weightDecay } = train
-    const lr = frozen ? 0 : learningRate({ base, warmupSteps, totalSteps, minRatio }, step)
-    update().adamAtan2(params, m, v, mean, step, { lr, beta1, beta2, weightDecay })
-    if (!frozen) update().updateEma(ema, params, train.emaRate)
+    const { beta1, beta2, weightDecay } = train
+    const { local } = this.options
+    if (local === undefined) {
+      const lr = this.rateAt(step, frozen)
+      update().adamAtan2(params, m, v, mean, step, { lr, beta1, beta2, weightDecay })
+      if (!frozen) update().updateEma(ema, params, train.emaRate)
+    } else local.commit(train, frozen)
     this.disposeChunks(this.chunks)
     this.lanes = this.candidate.lanes
     this.chunks = this.candidate.chunks
     this.candidate = null
-    if (!frozen) this.reload()
+    if (!frozen || local !== undefined) this.reload()
   }
 
-  /** Forgets the candidate carry: everything is as before step(). */
+  /** Local steps: the round is over; writes how far this replica came, weighted by its slots, into arena.grad. */
+  propose(): void {
+    this.options.local?.propose(this.share)
+  }
+
+  private rateAt(step: Step, frozen: boolean): number {
+    const { lr: base, warmupSteps, steps: totalSteps, lrMinRatio: minRatio } = this.config.train
+    return frozen ? 0 : learningRate({ base, warmupSteps, totalSteps, minRatio }, step)
+  }
+
+  /** Part of the run's slots that are this replica's. */
+  private get share(): number {
+    return this.lanes.length / this.config.train.slots
+  }
+
+  /** Forgets the candidate carry: everything is as before the first step() since the last commit. */
   discard(): void {
+    const { local } = this.options
+    if (local !== undefined && this.candidate !== null) {
+      local.discard()
+      this.upload(this.arena.params)
+    }
+    this.dropCandidate()
+  }
+
+  private dropCandidate(): void {
     if (this.candidate !== null) this.disposeChunks(this.candidate.chunks)
     this.candidate = null
   }

@@ -42,7 +42,7 @@ async function build({ config: asked, backend, precision, threads, puzzles, weig
   const layout = layoutOf(config.model)
   const { hidden, puzzleEmbDim } = config.model
   const { slots } = config.train
-  const arena = arenaOf(layout, slots, puzzleEmbDim, compute.arena)
+  const arena = arenaOf(layout, config, compute.arena)
   const file = new Float32Array(Uint8Array.from(readFileSync(weights.path)).buffer)
   arena.params.set(file.subarray(0, layout.elements))
   arena.ema.set(arena.params)
@@ -82,7 +82,8 @@ async function step(of: Trainer, batch: Batch): Promise<Losses> {
   const at = stepOf(++of.done)
   const taking = halted.flatMap((isHalted, i) => (isHalted ? [i] : []))
   for (const i of taking) puzzles[i] = batch.puzzles[i] ?? 0
-  puzzles.forEach((puzzle, i) => arena.rows.set(table.subarray(puzzle * width, (puzzle + 1) * width), i * width))
+  const distinct = [...new Set(puzzles)]
+  distinct.forEach((puzzle, i) => arena.rows.set(table.subarray(puzzle * width, (puzzle + 1) * width), i * width))
   const takes = taking.map((i) => ({
     slot: slotId(i),
     draw: drawOf(of.done),
@@ -90,7 +91,7 @@ async function step(of: Trainer, batch: Batch): Promise<Losses> {
     inputs: Uint8Array.from(batch.inputs[i] ?? []),
     labels: Uint8Array.from(batch.labels[i] ?? []),
   }))
-  const { sums, halted: after } = await compute.call({ type: 'step', step: at, takes })
+  const { sums, halted: after } = await compute.call({ type: 'step', step: at, takes, puzzles: distinct })
   of.halted = Array.from(after, (one) => one === 1)
   const { steps: totalSteps, warmupSteps, lrMinRatio: minRatio, puzzleLr: base, puzzleWeightDecay } = config.train
   if (width > 0) {
