@@ -50,7 +50,7 @@ const official = (preset: PresetName, model: string, id: keyof typeof ACCURACY, 
   }
 }
 
-/** Optimizer steps of each arm of the small one: 15 to 30 minutes for all arms on two quiet cores (test/bench/LOG.md). */
+/** Optimizer steps of each arm of the small one: what it took is in test/bench/LOG.md. */
 const SMALL_STEPS = 3000
 
 /** Hard 6 x 6 Sudokus: as many as the official training set, shuffled as there; 64 wide. */
@@ -80,7 +80,7 @@ export const RECIPES: readonly Recipe[] = [
     title:
       'for a laptop: hard 6 x 6 Sudokus made here, the official recipe in miniature (64 wide, T = 2, n = 2, 8 supervision steps)',
     claim:
-      'on Sudoku, recursion with deep supervision beats one pass of a deeper network with four times the layers and as many FLOPs a step, and an MLP over the cells beats attention',
+      'on Sudoku, recursion with deep supervision beats one pass of a network with four times the layers and as many FLOPs a step',
     measure: 'exact',
     arms: [
       {
@@ -97,13 +97,6 @@ export const RECIPES: readonly Recipe[] = [
         settings: small({ states: 'answer', hCycles: 1, lCycles: 0, haltMaxSteps: 1, layers: 8 }),
         official: undefined,
         reported: reported('direct-prediction', ...ON_EXTREME),
-      },
-      {
-        id: 'att',
-        what: 'TRM-Att: 2 layers, recursion',
-        settings: small({ mixer: 'attention', positions: 'rope' }),
-        official: 'sudoku-att',
-        reported: reported('trm-att', ...ON_EXTREME),
       },
     ],
   },

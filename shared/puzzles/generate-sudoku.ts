@@ -1,5 +1,6 @@
 // Sudokus without data: a random full board, cells taken away as long as the solution stays the only one.
 import { range, shuffled, type Words } from '../rng/draws.js'
+import { SudokuSearch } from './sudoku-search.js'
 import { boxOf } from './sudoku.js'
 
 /** A board under way: which digits its rows, columns and boxes have, a bit per digit. */
@@ -90,8 +91,13 @@ export function countSolutions(cells: Uint8Array): number {
   return board.solve(2, board.digits)
 }
 
-/** A Sudoku with exactly one solution. @param side 4, 6 or 9; @param empty cells taken away at most */
-export function generateSudoku(rng: Words, empty: number, side: number): { question: Uint8Array; answer: Uint8Array } {
+/** A Sudoku with exactly one solution. @param side 4, 6 or 9; @param empty cells taken away at most; @param search of that side */
+export function generateSudoku(
+  rng: Words,
+  empty: number,
+  side: number,
+  search = new SudokuSearch(side),
+): { question: Uint8Array; answer: Uint8Array } {
   const answer = new Uint8Array(side * side)
   const { digits } = new Board(answer, side)
   // A random first row makes every board possible; the rest is filled by trying digits in random order.
@@ -102,7 +108,7 @@ export function generateSudoku(rng: Words, empty: number, side: number): { quest
   for (const cell of shuffled(rng, range(side * side))) {
     if (left === 0) break
     question[cell] = 0
-    if (countSolutions(question) === 1) left--
+    if (search.forces(question, cell, answer[cell] as number)) left--
     else question[cell] = answer[cell] as number
   }
   return { question, answer }
