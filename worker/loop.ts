@@ -353,7 +353,7 @@ export class WorkerLoop {
   }
 
   private async onEvaluate(message: MessageTo<'evaluate'>): Promise<void> {
-    const { evaluation, unit, step, inputs, rows, draws, chains, ...question } = message
+    const { evaluation, unit, step, inputs, rows, boxes, draws, chains, ...question } = message
     // The compute thread keeps the order: the update comes before the answers.
     void this.catchUp(step)
     if (this.step !== step) return this.ports.onRejoin(`I hold the state of step ${this.step}, not of step ${step}`)
@@ -363,6 +363,7 @@ export class WorkerLoop {
       type: 'evaluate',
       inputs: inputs.slice(),
       rows: floatsOf(rows),
+      boxes: boxes.slice(),
       draws,
       chains,
       question,

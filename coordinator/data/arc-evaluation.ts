@@ -1,4 +1,5 @@
 // The test rows of ARC data and their scoring: every test pair under its augmentations, which vote (spec 5.2).
+import { expectedBox } from '../../shared/arc/expected-box.js'
 import { unaugment } from '../../shared/arc/augment.js'
 import { digitsOf } from '../../shared/arc/grid.js'
 import { crop, encodeInto } from '../../shared/arc/tokens.js'
@@ -36,9 +37,10 @@ export class ArcEvaluation implements EvaluationSet {
   constructor(
     readonly pool: Pool,
     private readonly tasks: readonly Task[],
-    { augmentations, maxPairs }: EvaluationLimits,
+    private readonly limits: EvaluationLimits,
     private readonly firstPuzzle = 1,
   ) {
+    const { augmentations, maxPairs } = limits
     const parts: Part[] = []
     let left = maxPairs === 0 ? Infinity : maxPairs
     let rows = 0
@@ -70,7 +72,10 @@ export class ArcEvaluation implements EvaluationSet {
     const labels = new Uint8Array(canvas * canvas)
     encodeInto(inputs, 0, canvas, pair.input, transform, colours, 0, 0)
     if (pair.output !== undefined) encodeInto(labels, 0, canvas, pair.output, transform, colours, 0, 0)
-    return { puzzle: this.firstPuzzle + puzzle, task: part.group.task.name, pair: place, inputs, labels }
+    const { task } = part.group
+    const expected =
+      this.limits.canvas === 'shown' ? { box: expectedBox(task, part.pairs[place] as number, canvas, transform) } : {}
+    return { puzzle: this.firstPuzzle + puzzle, task: task.name, pair: place, inputs, labels, ...expected }
   }
 
   private about(index: number): WatchedQuestion {

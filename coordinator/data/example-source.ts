@@ -1,4 +1,5 @@
 // What training and evaluation see of the data, whatever it is: examples by (slot, draw), test rows by number.
+import type { Box } from '../../shared/arc/trim.js'
 import type { ArcScore } from '../../shared/arc/vote.js'
 import type { EvaluationSet as AskedRows, Score, Scorer } from '../evaluate/result.js'
 import type { Grids, Reference } from './encode.js'
@@ -38,6 +39,8 @@ export interface TestRow {
   readonly inputs: Uint8Array
   /** Tokens of the answer; all 0 where it is not known. */
   readonly labels: Uint8Array
+  /** The part of the canvas to compute; absent: all of it. */
+  readonly box?: Box
 }
 
 export interface RowScorer extends Scorer {
@@ -57,6 +60,8 @@ export interface EvaluationLimits {
   readonly augmentations: number
   /** Test pairs at most; 0: all. */
   readonly maxPairs: number
+  /** ARC: `shown`: rows say how much of the canvas they may need. Default: `whole`. */
+  readonly canvas?: 'whole' | 'shown'
 }
 
 /** A data set with its pool: what the samplers choose from and the encoders encode. */

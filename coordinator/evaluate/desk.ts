@@ -6,7 +6,7 @@ import { ENVELOPE_BYTES } from '../../shared/protocol/codec.js'
 import type { CoordinatorMessage, WorkerMessage } from '../../shared/protocol/messages.js'
 import { answerBytes, type Noise, type Question } from '../../shared/question.js'
 import { rowAnswers, type RowAnswers } from './answers.js'
-import type { EvaluationResult, EvaluationSet } from './result.js'
+import type { AskedRow, EvaluationResult, EvaluationSet } from './result.js'
 import { EvaluationRound, type Unit } from './round.js'
 import { Tally } from './tally.js'
 import { watching } from './watch.js'
@@ -48,6 +48,12 @@ const NO_NOISE: Noise = { seed: 0, sigma: 0, states: 'answer' }
 const NUMBERS_BYTES = 10
 
 type Answer = Extract<WorkerMessage, { type: 'evaluated' }>
+
+/** Rows and columns of each row's box, as the message holds them; nothing where all of the canvas is asked for. */
+function boxesOf(rows: readonly AskedRow[]): Uint8Array {
+  const known = rows.flatMap(({ box }) => (box === undefined ? [] : [box.rows, box.cols]))
+  return Uint8Array.from(known.length === 2 * rows.length ? known : [])
+}
 
 export class EvaluationDesk {
   private round: { readonly work: EvaluationRound; readonly tally: Tally; readonly step: Step } | undefined
@@ -153,6 +159,7 @@ export class EvaluationDesk {
       step: this.round?.step ?? (0 as Step),
       inputs,
       rows: bytesOf(vectors),
+      boxes: boxesOf(rows),
       steps: [...steps],
       early,
       cycles,

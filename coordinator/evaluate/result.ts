@@ -1,5 +1,6 @@
 // What an evaluation asks, and what came of it.
 import type { Task } from '../../shared/arc/task.js'
+import type { Box } from '../../shared/arc/trim.js'
 import type { ArcScore } from '../../shared/arc/vote.js'
 import type { Watch, WatchedRow } from './watch.js'
 
@@ -49,6 +50,8 @@ export interface AskedRow {
   readonly puzzle: number
   /** u8 tokens [S0]. */
   readonly inputs: Uint8Array
+  /** The part of the canvas to compute; absent: all of it. */
+  readonly box?: Box
   /** `mean`: asked under the mean of all trained rows of the puzzle table instead of its own. */
   readonly identity?: 'mean'
   /** What its noise and its random start are drawn by; 0: no noise. Absent: 0, or, where the model starts from random states, a number of its own. */

@@ -12,7 +12,7 @@ const isGenerated = (kind: RunConfig['data']['kind'], canvas: number): boolean =
   kind === 'sudoku' ? SUDOKU_SIDES.includes(canvas) : canvas >= 5
 
 /** Everything wrong between the settings of a configuration whose single settings are right. */
-export function crossProblems({ model, data, train, reduce, cluster }: RunConfig): string[] {
+export function crossProblems({ model, data, train, reduce, cluster, evaluate }: RunConfig): string[] {
   const headSize = model.hidden / model.heads
   const grid = GRID[data.kind]
   const sources: readonly string[] = DATA_SOURCES[data.kind]
@@ -51,6 +51,9 @@ export function crossProblems({ model, data, train, reduce, cluster }: RunConfig
     model.gradedCalls > 0 &&
       (model.gradient === 'last' || model.gradedCycles > 1) &&
       `model.gradedCalls (${model.gradedCalls}) must be 0 with model.gradient last or model.gradedCycles above 1`,
+    evaluate.canvas === 'shown' &&
+      model.trim === 0 &&
+      'evaluate.canvas must be whole with model.trim 0: such a model has learned with all of the canvas there',
     model.networks === 'shared' &&
       model.hLayers !== 0 &&
       `model.hLayers (${model.hLayers}) must be 0 with model.networks shared, which has no H of its own`,

@@ -166,6 +166,8 @@ export interface EvaluateConfig {
   readonly maxPairs: number
   /** Whether answers of early halting are scored too, beside those of all supervision steps. */
   readonly early: 'off' | 'on'
+  /** With model.trim: `shown` computes only what shared/arc/expected-box.ts expects to be needed. */
+  readonly canvas: 'whole' | 'shown'
   /** `kept`: votes of earlier evaluations count too, as in the official code (spec 9.1, B5). */
   readonly votes: 'fresh' | 'kept'
 }

@@ -12,6 +12,11 @@ export const EVALUATE_SETTINGS = {
     'off',
     ['off', 'on'],
   ),
+  canvas: choice(
+    'Cells computed of a test row, with model.trim: all (whole), or as many as the shown pairs let expect (shown), which can lose a larger solution.',
+    'whole',
+    ['whole', 'shown'],
+  ),
   votes: choice(
     'Votes of ARC: those of this evaluation alone (fresh), or of the ones before it too, as the official code (kept).',
     'fresh',

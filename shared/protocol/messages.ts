@@ -5,7 +5,7 @@ import { SUBJECTS } from '../language/subject.js'
 import { as, boolean, bytes, count, list, name, number, oneOf, record, text, type Of, type Shape } from './shape.js'
 
 /** Grows with every change that an older peer would misread. */
-export const PROTOCOL_VERSION = 9
+export const PROTOCOL_VERSION = 10
 
 /** Name of one snapshot of replica state, served until released. */
 export type SnapshotId = Brand<string, 'SnapshotId'>
@@ -166,13 +166,15 @@ const TO_WORKER = {
   /** "What you told me last in this epoch has not come: say it again." */
   again: record({ epoch }),
   /** Predict with the averaged weights of this step: u8 inputs [n, S0], f32 rows [n, puzzleDim]; steps, early, cycles and noise: a Question.
-      Per row the number its noise is drawn by, and its chain; an empty list: 0 for all. */
+      Per row the number its noise is drawn by, and its chain; an empty list: 0 for all.
+      boxes: u8 [n, 2], rows and columns to compute from the upper left corner; empty: the whole canvas. */
   evaluate: record({
     evaluation: count,
     unit: count,
     step,
     inputs: bytes,
     rows: bytes,
+    boxes: bytes,
     steps: list(count, 1024),
     early: boolean,
     cycles: boolean,

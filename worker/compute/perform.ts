@@ -1,6 +1,7 @@
 // The commands of the compute thread, performed on a replica. No network, no waiting; time only through the given clock.
+import { canvasOf, keptCells, type Box } from '../../shared/arc/trim.js'
 import { carryOf } from '../../shared/carry.js'
-import type { RunConfig } from '../../shared/config/run-config.js'
+import type { ModelConfig, RunConfig } from '../../shared/config/run-config.js'
 import { firstNonFinite } from '../../shared/gradients/finite.js'
 import { GroupTree, groupsOf } from '../../shared/gradients/group-tree.js'
 import { ShareSums } from '../../shared/gradients/tree-sum.js'
@@ -11,6 +12,7 @@ import type { StepPhase } from '../../shared/protocol/messages.js'
 import type { Arena } from '../arena.js'
 import { carryElements } from './carry.js'
 import type { CarryState, Example } from '../train/carry.js'
+import type { AskedRows } from '../train/evaluate.js'
 import { microBatchOf } from '../train/micro-batch.js'
 import { LocalRound } from '../train/local-round.js'
 import { Replica, type ReplicaOptions } from '../train/replica.js'
@@ -102,15 +104,22 @@ export function performCommand(performer: Performer, command: Command): Reply {
       }
     }
     case 'evaluate': {
-      const { rows, inputs, draws, chains, question } = command
-      return {
-        type: 'evaluated',
-        ...replica.evaluate({ rows, inputs, draws, chains, batch: inputs.length / config.model.seqLen }, question),
-      }
+      const { rows, inputs, boxes, draws, chains, question } = command
+      const kept = keptIn(config.model, boxes)
+      const asked = { rows, inputs, draws, chains, batch: inputs.length / config.model.seqLen, ...kept }
+      return { type: 'evaluated', ...replica.evaluate(asked, question) }
     }
     default:
       return command satisfies never
   }
+}
+
+/** The cells to compute of each row, if the coordinator told how many rows and columns. */
+function keptIn(model: ModelConfig, boxes: Uint8Array): Pick<AskedRows, 'kept'> {
+  if (boxes.length === 0) return {}
+  const canvas = canvasOf(model)
+  const box = (i: number): Box => ({ row: 0, col: 0, rows: boxes[2 * i] as number, cols: boxes[2 * i + 1] as number })
+  return { kept: Array.from({ length: boxes.length / 2 }, (_, i) => keptCells(box(i), canvas, model.trim)) }
 }
 
 function adopt(performer: Performer, { hInit, lInit }: Extract<Command, { type: 'adopt' }>): Reply {

@@ -53,11 +53,12 @@ export type Command =
   | { readonly type: 'commit'; readonly step: Step; readonly frozen?: boolean }
   | { readonly type: 'discard' }
   | { readonly type: 'snapshot'; readonly snapshot: SnapshotId; readonly dense: boolean }
-  /** u8 inputs [n, S0], f32 rows [n, puzzleDim]. */
+  /** u8 inputs [n, S0], f32 rows [n, puzzleDim], u8 boxes [n, 2] or empty. */
   | {
       readonly type: 'evaluate'
       readonly inputs: Uint8Array
       readonly rows: Float32Array
+      readonly boxes: Uint8Array
       /** Of each row; empty: 0 for all. */
       readonly draws: readonly number[]
       readonly chains: readonly number[]

@@ -80,6 +80,11 @@ export class Trm {
     return new Trm(model, this.options, ropeTablesAt(this.rope, index, kept.length))
   }
 
+  /** How many samples of so many cells are about as large as `whole` whole ones. */
+  alike(whole: number, cells: number): number {
+    return Math.floor((whole * this.positions) / (this.model.puzzleEmbLen + cells))
+  }
+
   private shape(batch: number): NetworkShape {
     const { heads, rmsNormEps, scan } = this.model
     return { batch, positions: this.positions, heads, rope: this.rope, eps: rmsNormEps, scan }

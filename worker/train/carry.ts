@@ -69,6 +69,10 @@ export function freshRows({ hInit, lInit }: InitialStates, positions: number): F
   return [hInit, ...latents].map(row)
 }
 
+/** Fresh rows of the first `width` numbers: of fewer positions. */
+export const shortened = (fresh: FreshRows, width: number): FreshRows =>
+  fresh.map((row) => (row.shape[1] === width ? tf.clone(row) : tf.slice(row, [0, 0], [1, width])))
+
 /**
  * The states a step starts from, (rows * S, D): those of `before`, but fresh where `reset`. Rows are picked whole, so that
  * whatever a halted slot left behind (even NaN) cannot reach its next example. S may be less than that of `fresh`. The caller disposes the result.
@@ -85,7 +89,7 @@ export function startOf(
   const pick = (freshRow: tf.Tensor2D, state?: tf.Tensor2D): tf.Tensor2D =>
     tf.tidy(() => {
       const width = positions * hidden
-      const first = width === freshRow.shape[1] ? freshRow : tf.slice(freshRow, [0, 0], [1, width])
+      const [first] = shortened([freshRow], width) as [tf.Tensor2D]
       const kept: tf.Tensor2D | undefined = state && tf.reshape(state, [rows, width])
       const source: tf.Tensor2D = kept === undefined ? first : tf.concat([first, kept], 0)
       return tf.reshape(gatherRows(source, index), [rows * positions, hidden])

@@ -8,8 +8,9 @@ import type { Parameters } from '../model/parameters.js'
 import type { Trm } from '../model/trm.js'
 import { argmax } from '../ops/stablemax.js'
 import type { FreshRows } from './carry.js'
-import { chunkBounds } from './carry.js'
+import { pickTokens, shortened } from './carry.js'
 import { freshChains } from './chains.js'
+import { planChunks } from './chunks.js'
 import { evaluationStir, stirred } from './noise.js'
 
 /** Test rows: `rows` (batch, puzzleEmbDim) of the puzzle table, `inputs` (batch, S0) tokens. */
@@ -17,6 +18,8 @@ export interface AskedRows {
   readonly rows: Float32Array
   readonly inputs: Uint8Array
   readonly batch: number
+  /** The cells computed of each row (shared/arc/trim.ts); absent: the whole canvas. */
+  readonly kept?: readonly Int32Array[]
   /** Number of each row that its noise and its random start are drawn by; absent: 0 for all. */
   readonly draws?: readonly number[]
   /** The chain that answers each row, where the model has several; absent: the first. */
@@ -29,7 +32,7 @@ export function answersOf(
   trm: Trm,
   parameters: Parameters,
   fresh: FreshRows,
-  { rows, inputs, batch, draws, chains }: AskedRows,
+  { rows, inputs, batch, kept, draws, chains }: AskedRows,
   question: Question,
   microBatch: number,
 ): Answers {
@@ -44,15 +47,24 @@ export function answersOf(
     q: new Float32Array(blocks * batch),
     halts: new Uint16Array(early ? batch : 0),
   }
-  for (const { from, to } of chunkBounds(batch, microBatch)) {
-    const size = to - from
+  const lengths = Array.from({ length: batch }, (_, row) => kept?.[row]?.length ?? seqLen)
+  for (const places of planChunks(lengths, batch, (cells) => trm.alike(microBatch, cells)).flat()) {
+    const size = places.length
     tf.tidy(() => {
-      const tokens = inputs.subarray(from * seqLen, to * seqLen)
-      const x = encode(trm.model, parameters, tokens, rows.subarray(from * puzzleEmbDim, to * puzzleEmbDim), size)
-      const own = Array.from({ length: size }, (_, i) => draws?.[from + i] ?? 0)
+      const cells = kept && places.map((row) => kept[row] as Int32Array)
+      const asked = cells === undefined ? trm : trm.trimmed(cells)
+      const length = asked.model.seqLen
+      const tokens = new Uint8Array(size * length)
+      const vectors = new Float32Array(size * puzzleEmbDim)
+      places.forEach((row, i) => {
+        tokens.set(pickTokens(inputs.subarray(row * seqLen, (row + 1) * seqLen), cells?.[i] ?? null), i * length)
+        vectors.set(rows.subarray(row * puzzleEmbDim, (row + 1) * puzzleEmbDim), i * puzzleEmbDim)
+      })
+      const x = encode(asked.model, parameters, tokens, vectors, size)
+      const own = places.map((row) => draws?.[row] ?? 0)
       let thought = freshChains(
-        fresh,
-        Array.from(own, (_, i) => chains?.[from + i] ?? 0),
+        shortened(fresh, asked.positions * hidden),
+        places.map((row) => chains?.[row] ?? 0),
         latents,
         hidden,
       )
@@ -60,20 +72,23 @@ export function answersOf(
         // Before every supervision step, however many cycles of it are looked at.
         if ((step - 1) % perStep === 0)
           thought = stirred(thought, size, evaluationStir(trm.model, noise, (step - 1) / perStep + 1, own))
-        const next = trm.think(parameters, x, thought, size, cycles === true ? 1 : undefined)
+        const next = asked.think(parameters, x, thought, size, cycles === true ? 1 : undefined)
         tf.dispose([...thought])
         thought = next
         const block = steps.indexOf(step)
         if (block < 0 && !early) continue
         tf.tidy(() => {
-          const read = new Heads(trm, parameters, next[0], size)
-          for (let i = 0; i < size; i++) {
-            const row = from + i
-            if (block >= 0) read.into(answers, block * batch + row, i)
-            if (!early || answers.halts[row] !== 0 || (step < last && !read.halts(i))) continue
+          const read = new Heads(asked, parameters, next[0], size)
+          places.forEach((row, i) => {
+            const into = (answer: number): void => {
+              const preds = answers.preds.subarray(answer * seqLen, (answer + 1) * seqLen)
+              answers.q[answer] = read.answer(preds, i, cells?.[i])
+            }
+            if (block >= 0) into(block * batch + row)
+            if (!early || answers.halts[row] !== 0 || (step < last && !read.halts(i))) return
             answers.halts[row] = step
-            read.into(answers, steps.length * batch + row, i)
-          }
+            into(steps.length * batch + row)
+          })
         })
       }
     })
@@ -112,13 +127,13 @@ class Heads {
     return this.q(i) > (this.trm.model.halting === 'continue' ? (this.qs[2 * i + 1] as number) : 0)
   }
 
-  /** Writes the answer of row i as answer number `at`. */
-  into({ preds, q }: Answers, at: number, i: number): void {
+  /** Writes the answer of row i; what is not kept stays PAD. Returns its q_halt logit. */
+  answer(preds: Uint8Array, i: number, kept: Int32Array | undefined): number {
     const { seqLen, vocab, puzzleEmbLen } = this.trm.model
     const values = (this.values ??= this.out.dataSync<'float32'>())
     const first = (i * this.trm.positions + puzzleEmbLen) * this.columns
     for (let cell = 0; cell < seqLen; cell++)
-      preds[at * seqLen + cell] = argmax(values, first + cell * this.columns, vocab)
-    q[at] = this.q(i)
+      preds[kept?.[cell] ?? cell] = argmax(values, first + cell * this.columns, vocab)
+    return this.q(i)
   }
 }

@@ -163,10 +163,8 @@ export class Replica {
   /** The chunks of a step: in mode exact group by group, of which the first slot begins one. */
   private plan(lanes: readonly Lane[]): number[][][] {
     const { microBatch = lanes.length, groups } = this.options
-    const { seqLen, puzzleEmbLen } = this.model
-    const most = (cells: number): number => Math.floor((microBatch * this.trm.positions) / (puzzleEmbLen + cells))
-    const lengths = lanes.map(({ kept }) => kept?.length ?? seqLen)
-    return planChunks(lengths, groups?.size ?? lanes.length, most)
+    const lengths = lanes.map(({ kept }) => kept?.length ?? this.model.seqLen)
+    return planChunks(lengths, groups?.size ?? lanes.length, (cells) => this.trm.alike(microBatch, cells))
   }
 
   /** The puzzle that each slot works on in the step to come, in slot order; `takes` as in step(). */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { openExampleSource, type OpenedSource } from '../../../coordinator/data/open.js'
 import { RowAccuracy } from '../../../coordinator/data/row-accuracy.js'
 import { PuzzleTable } from '../../../coordinator/puzzle-table.js'
+import { canvasOf, keptCells } from '../../../shared/arc/trim.js'
 import type { RunConfig } from '../../../shared/config/run-config.js'
 import { initialParams, initialStates } from '../../../shared/gradients/init.js'
 import { layoutOf } from '../../../shared/gradients/layout.js'
@@ -20,6 +21,8 @@ export interface Outcome {
   /** Mean loss of the cells over the last tenth of the steps. */
   readonly loss: number
   readonly diverged: boolean
+  /** Of a model that trims: the accuracy where only the expected part of the canvas is computed at test time. */
+  readonly shown?: number
 }
 
 /** Test rows at a time. */
@@ -30,7 +33,7 @@ export async function trial(config: RunConfig, root: string): Promise<Outcome> {
   const source = await openExampleSource(config.data, run.seed, train.slots, {
     cacheDir: join(root, '.trmesh', 'data'),
     threads: 0,
-    evaluate: { augmentations: 0, maxPairs: 0 },
+    evaluate: { augmentations: 0, maxPairs: 0, canvas: model.trim > 0 ? 'shown' : 'whole' },
   })
   const layout = layoutOf(model)
   const params = initialParams(layout, run.seed)
@@ -41,7 +44,8 @@ export async function trial(config: RunConfig, root: string): Promise<Outcome> {
   try {
     const { loss, diverged } = await learn(config, source, replica, arena, table)
     const { exact, cells, known } = diverged ? { exact: 0, cells: 0, known: source.evaluation.rows } : solve(config, source, replica, table) // prettier-ignore
-    return { accuracy: exact, cells, rows: known, loss, diverged }
+    const shown = !diverged && model.trim > 0 ? { shown: solve(config, source, replica, table, true).exact } : {}
+    return { accuracy: exact, cells, rows: known, loss, diverged, ...shown }
   } finally {
     replica.dispose()
     await source.close()
@@ -85,7 +89,13 @@ async function learn(
   return { loss, diverged: false }
 }
 
-function solve({ model }: RunConfig, { evaluation }: OpenedSource, replica: Replica, table: PuzzleTable): RowAccuracy {
+function solve(
+  { model }: RunConfig,
+  { evaluation }: OpenedSource,
+  replica: Replica,
+  table: PuzzleTable,
+  trims = false,
+): RowAccuracy {
   const score = new RowAccuracy()
   for (let from = 0; from < evaluation.rows; from += BATCH) {
     const batch = Math.min(BATCH, evaluation.rows - from)
@@ -94,7 +104,9 @@ function solve({ model }: RunConfig, { evaluation }: OpenedSource, replica: Repl
     const puzzles = asked.map(({ puzzle }) => puzzle)
     table.gather(puzzles, rows)
     const inputs = Uint8Array.from(asked.flatMap(({ inputs }) => Array.from(inputs)))
-    const { preds } = replica.evaluate({ rows, inputs, batch })
+    const boxes = trims ? asked.flatMap(({ box }) => (box === undefined ? [] : [box])) : []
+    const kept = boxes.map((box) => keptCells(box, canvasOf(model), model.trim))
+    const { preds } = replica.evaluate({ rows, inputs, batch, ...(kept.length > 0 && { kept }) })
     asked.forEach(({ labels }, i) => score.add(labels, preds.subarray(i * model.seqLen, (i + 1) * model.seqLen)))
   }
   return score
