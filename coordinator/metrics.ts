@@ -29,7 +29,6 @@ export class CoordinatorMetrics implements Observer {
   private discardedAt: Millis | undefined
   private evaluationAt: Millis | undefined
   private useful = 0
-  private readonly flopsPerStep: number
   private watching: NodeJS.Timeout | undefined
   /** What people call the workers: the same name as in the workers' own metrics. */
   private readonly labels = new Map<WorkerId, string>()
@@ -46,7 +45,6 @@ export class CoordinatorMetrics implements Observer {
     private readonly now: () => Millis,
   ) {
     this.began = now()
-    this.flopsPerStep = flopsOf(config.model).train * config.train.slots
   }
 
   /** @throws SystemRefused if the port is taken */
@@ -68,7 +66,7 @@ export class CoordinatorMetrics implements Observer {
       1,
     )
     recorder.set('trmesh_steps_target', {}, config.train.steps)
-    recorder.set('trmesh_step_flops', {}, metrics.flopsPerStep)
+    recorder.set('trmesh_step_flops', {}, flopsOf(config.model).train * config.train.slots)
     tellBaselines(recorder)
     return metrics
   }
@@ -162,8 +160,9 @@ export class CoordinatorMetrics implements Observer {
     const puzzleRate = learningRate({ base: puzzleLr, warmupSteps, totalSteps, minRatio }, step)
     recorder.set('trmesh_learning_rate', { group: 'puzzle' }, base === 0 ? 0 : puzzleRate)
     recorder.count('trmesh_samples_total', {}, slots)
-    recorder.count('trmesh_tokens_total', {}, slots * config.model.seqLen)
-    recorder.count('trmesh_flops_total', {}, this.flopsPerStep)
+    recorder.count('trmesh_tokens_total', {}, sums.cells)
+    recorder.count('trmesh_flops_total', {}, sums.flops)
+    recorder.set('trmesh_step_flops', {}, sums.flops)
     recorder.set('trmesh_gradient_norm', {}, gradientNorm)
     recorder.set('trmesh_feed_queue_examples', {}, queue)
     recorder.total('trmesh_feed_examples_total', {}, encoded)

@@ -12,6 +12,8 @@ export function addSums(all: readonly StepSums[]): StepSums {
     exactAccuracy: 0,
     qHaltAccuracy: 0,
     steps: 0,
+    cells: 0,
+    flops: 0,
   }
   for (const sums of all) for (const key of Object.keys(total) as (keyof StepSums)[]) total[key] += sums[key]
   return total

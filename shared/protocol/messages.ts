@@ -54,8 +54,13 @@ const sums = record({
   exactAccuracy: number,
   qHaltAccuracy: number,
   steps: number,
+  cells: number,
+  flops: number,
 })
-/** Sums over slots of the loss and, over halted slots, of the metrics (spec section 2), undivided. */
+/**
+ * Sums over slots of the loss and, over halted slots, of the metrics (spec section 2), undivided; over all slots, the cells that
+ * were computed and the modelled FLOPs of that (shared/flops.ts).
+ */
 export type StepSums = Of<typeof sums>
 
 // --- worker to coordinator ------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ const data = Uint8Array.of(1, 2, 3, 255)
 const at = { epoch: 3, step: 7 }
 const sums = {
   ...{ lossTotal: 1.5, lmLoss: NaN, qHaltLoss: Infinity, count: 3 },
-  ...{ accuracy: 0.1, exactAccuracy: 0, qHaltAccuracy: 1, steps: 12 },
+  ...{ accuracy: 0.1, exactAccuracy: 0, qHaltAccuracy: 1, steps: 12, cells: 99, flops: 1e12 },
 }
 
 /** One of each. A change here is a change of the protocol: PROTOCOL_VERSION must grow with it. */

@@ -118,7 +118,7 @@ describe('contributions', () => {
   const at = { epoch: epochOf(1), step: stepOf(1) }
   const sums = {
     ...{ lossTotal: 1, lmLoss: 2, qHaltLoss: 3, count: 4 },
-    ...{ accuracy: 5, exactAccuracy: 6, qHaltAccuracy: 7, steps: 8 },
+    ...{ accuracy: 5, exactAccuracy: 6, qHaltAccuracy: 7, steps: 8, cells: 9, flops: 10 },
   }
   const result = {
     type: 'result' as const,

@@ -2,6 +2,7 @@
 // step proposes is returned.
 import * as tf from '@tensorflow/tfjs-core'
 import type { TrainConfig } from '../../shared/config/run-config.js'
+import { flopsOf } from '../../shared/flops.js'
 import type { Step } from '../../shared/ids.js'
 import type { StepSums } from '../../shared/protocol/messages.js'
 import { rngFor } from '../../shared/rng/counter.js'
@@ -141,7 +142,7 @@ export function stepChunk(
   dx.dispose()
   mark('backward')
   return {
-    sums: loss.sums,
+    sums: { ...loss.sums, cells: batch * seqLen, flops: batch * flopsOf(model).train },
     lanes: next,
     thought: carried(thought, raced?.latents),
     rowGrads,

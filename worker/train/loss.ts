@@ -38,7 +38,7 @@ export interface LossGradients {
 
 export interface LossResult {
   /** Undivided: the losses over all rows, the rest over rows that halted and have valid cells. */
-  readonly sums: StepSums
+  readonly sums: Omit<StepSums, 'cells' | 'flops'>
   readonly qContinueLoss: number
   /** (rows, cells) */
   readonly preds: Uint16Array

@@ -11,11 +11,15 @@ import { plainKernels } from './plain-kernels.js'
 const WORTH_KEEPING = 1 << 14
 /** Free arrays of one size that are kept, at most: a pass of the recursion needs a few of each. */
 const KEPT_PER_SIZE = 16
+/** Bytes that are kept, at most, as a multiple of the most that were ever in use: where samples differ in length, sizes come and go. */
+const KEPT_SHARE = 1.5
 
 export class NativeBackend extends MathBackendCPU {
   private readonly free = new Map<number, Float32Array[]>()
   /** Arrays made here and never shown outside: only these may be used again. */
   private readonly own = new WeakSet<Float32Array>()
+  /** f32 elements of arrays made here: in use, the most that ever were, and kept. */
+  private readonly elements = { used: 0, most: 0, kept: 0 }
 
   constructor(readonly engine: NativeEngine) {
     super()
@@ -29,8 +33,14 @@ export class NativeBackend extends MathBackendCPU {
   /** An f32 tensor with undefined contents, for a kernel to fill. */
   take(shape: number[]): { info: TensorInfo; values: Float32Array } {
     const size = tf.util.sizeFromShape(shape)
-    const values = this.free.get(size)?.pop() ?? new Float32Array(size)
-    if (size >= WORTH_KEEPING) this.own.add(values)
+    const again = this.free.get(size)?.pop()
+    if (again !== undefined) this.elements.kept -= size
+    const values = again ?? new Float32Array(size)
+    if (size >= WORTH_KEEPING) {
+      this.own.add(values)
+      this.elements.used += size
+      this.elements.most = Math.max(this.elements.most, this.elements.used)
+    }
     return { info: this.makeTensorInfo(shape, 'float32', values), values }
   }
 
@@ -45,7 +55,7 @@ export class NativeBackend extends MathBackendCPU {
   /** From now on somebody outside may hold the tensor's memory, or a view of it. */
   show(dataId: DataId): void {
     const { values } = this.data.get(dataId) as { values: unknown }
-    if (values instanceof Float32Array) this.own.delete(values)
+    if (values instanceof Float32Array) this.disown(values)
   }
 
   override readSync(dataId: DataId): ReturnType<MathBackendCPU['readSync']> {
@@ -56,14 +66,30 @@ export class NativeBackend extends MathBackendCPU {
   override disposeData(dataId: DataId, force = false): boolean {
     const entry = this.data.has(dataId) ? (this.data.get(dataId) as { values: unknown }) : undefined
     const gone = super.disposeData(dataId, force)
-    if (gone && entry?.values instanceof Float32Array && this.own.delete(entry.values)) this.keep(entry.values)
+    if (gone && entry?.values instanceof Float32Array && this.disown(entry.values)) this.keep(entry.values)
     return gone
   }
 
+  /** True if the array was made here and never shown. */
+  private disown(values: Float32Array): boolean {
+    if (!this.own.delete(values)) return false
+    this.elements.used -= values.length
+    return true
+  }
+
   private keep(values: Float32Array): void {
-    const same = this.free.get(values.length) ?? []
-    if (same.length < KEPT_PER_SIZE) same.push(values)
-    this.free.set(values.length, same)
+    const { elements, free } = this
+    const same = free.get(values.length) ?? []
+    if (same.length >= KEPT_PER_SIZE) return
+    same.push(values)
+    elements.kept += values.length
+    free.delete(values.length)
+    free.set(values.length, same) // the last is the most recently used
+    for (const [size, arrays] of free) {
+      if (elements.kept <= KEPT_SHARE * elements.most || arrays === same) return
+      free.delete(size)
+      elements.kept -= size * arrays.length
+    }
   }
 }
 
