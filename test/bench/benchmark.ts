@@ -18,6 +18,8 @@ export interface Figure {
 
 export interface BenchOptions {
   readonly backend: BackendAsked
+  /** Number of a GPU. Unset: the CPU. */
+  readonly gpu?: number | undefined
   /** Unset: the presets that the benchmark is about. */
   readonly preset: string | undefined
   /** As small as possible: shows that it works, not how fast it is. */

@@ -12,7 +12,7 @@ import { startOurs, startTwin, type Contestant } from './peer/contestant.js'
 import type { Batch, Build, Precision } from './peer/protocol.js'
 import { meanDifference } from './peer/rounds.js'
 import { leastOf, presetConfig, withWeights } from './peer/setting.js'
-import { checkTwin, ensureTorch } from './peer/torch.js'
+import { checkTwin, cudaTorch, ensureTorch } from './peer/torch.js'
 
 const STEPS = 200
 const QUICK_STEPS = 20
@@ -30,24 +30,24 @@ interface Curve {
 }
 
 export async function run(options: BenchOptions, report: Report): Promise<void> {
-  const { preset = 'tiny', batch = 32, quick, backend, note } = options
+  const { preset = 'tiny', batch = 32, quick, backend, gpu, note } = options
   let python: string
   try {
-    python = await ensureTorch(process.cwd(), note)
+    python = gpu === undefined ? await ensureTorch(process.cwd(), note) : await cudaTorch(gpu)
   } catch (error) {
     if (!(error instanceof RunError)) throw error
     return note(`curve: skipped, ${error.message.split('\n')[0]}; ${error.remedy}`)
   }
-  await checkTwin(python, note)
+  await checkTwin(python, note, gpu)
   const config = presetConfig(preset, batch, { 'data.source': 'generated', 'train.lr': LEARNING_RATE })
   const { batches, puzzles } = await examples(config, quick ? QUICK_STEPS : STEPS)
   const threads = options.threads ?? availableParallelism()
-  const order = { do: 'build', config, backend, threads, puzzles, compiled: false } as const
+  const order = { do: 'build', config, backend, gpu: gpu ?? null, threads, puzzles, compiled: false } as const
   const twin = (nudge: number): Promise<Curve> =>
     withWeights(
       config,
       async (weights) => {
-        const curve = await curveOf(startTwin(python), { ...order, precision: 'f32', weights }, batches, note)
+        const curve = await curveOf(startTwin(python, gpu), { ...order, precision: 'f32', weights }, batches, note)
         if (curve === undefined) throw new Error('the twin has no f32')
         return curve
       },
@@ -57,7 +57,7 @@ export async function run(options: BenchOptions, report: Report): Promise<void> 
   const others = await withWeights(config, async (weights) => {
     const curves: Curve[] = []
     for (const precision of ['f32', 'bf16'] as const) {
-      const curve = await curveOf(startOurs(), { ...order, precision, weights }, batches, note)
+      const curve = await curveOf(startOurs(gpu), { ...order, precision, weights }, batches, note)
       if (curve !== undefined) curves.push(curve)
     }
     return curves

@@ -36,6 +36,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     task: { type: 'string' },
     only: { type: 'string' },
+    gpu: { type: 'string' },
     seeds: { type: 'string' },
   },
 })
@@ -46,6 +47,12 @@ const note = (line: string): void => void process.stderr.write(`${line}\n`)
 function count(name: string, text: string | undefined): number | undefined {
   if (text === undefined || /^[1-9]\d*$/.test(text)) return text === undefined ? undefined : Number(text)
   throw new ConfigError(`--${name} ${text} is no number of ${name}`, `give a whole number above 0, such as --${name} 2`)
+}
+
+/** Which GPU, from 0; undefined stays so. */
+function gpuOf(text: string | undefined): number | undefined {
+  if (text === undefined || /^\d+$/.test(text)) return text === undefined ? undefined : Number(text)
+  throw new ConfigError(`--gpu ${text} is no number of a GPU`, 'give one that `nvidia-smi` shows, such as --gpu 0')
 }
 
 function print({ bench, config, value, unit, ratio, remark, more }: Figure): void {
@@ -76,7 +83,8 @@ if (unknown === undefined) {
         count('seeds', values.seeds),
       ]
       const { task, only } = values
-      const options = { backend, preset, quick, eager, batch, threads, rounds, task, only, seeds, note }
+      const gpu = gpuOf(values.gpu)
+      const options = { backend, gpu, preset, quick, eager, batch, threads, rounds, task, only, seeds, note }
       await run(options, (figure) => print({ bench, ...figure }))
     } catch (error) {
       note(`${bench}: ${describe(error)}`)

@@ -11,7 +11,7 @@ import { startOurs, startTwin, type Contestant } from './peer/contestant.js'
 import type { Build, Losses, Precision } from './peer/protocol.js'
 import { duration, quantile, speedRatio, stepsPerTurn, turnsOf } from './peer/rounds.js'
 import { presetConfig, randomBatch, withWeights } from './peer/setting.js'
-import { checkTwin, ensureTorch } from './peer/torch.js'
+import { checkTwin, cudaTorch, ensureTorch } from './peer/torch.js'
 
 const ROUNDS = 5
 const WARM_UP_STEPS = 2
@@ -21,6 +21,9 @@ const BATCHES: Readonly<Record<string, { readonly full: number; readonly quick: 
   arc1: { full: 4, quick: 1 },
 }
 const OTHER_BATCH = { full: 16, quick: 2 }
+/** A GPU has work for more: of the official run on four GPUs each had 192 of ARC's 768. */
+const GPU_BATCHES: typeof BATCHES = { 'sudoku-mlp': { full: 768, quick: 64 }, arc1: { full: 192, quick: 8 } }
+const GPU_MATMUL = 8192
 /** Rows of bf16 and f32 differ by rounding; more than this means that the two do not train the same thing. */
 const LOSS_TOLERANCE = 0.02
 
@@ -40,19 +43,20 @@ interface Entrant {
 }
 
 export async function run(options: BenchOptions, report: Report): Promise<void> {
-  const { preset, quick, note } = options
+  const { preset, quick, gpu, note } = options
   let python: string
   try {
-    python = await ensureTorch(process.cwd(), note)
+    python = gpu === undefined ? await ensureTorch(process.cwd(), note) : await cudaTorch(gpu)
   } catch (error) {
     if (!(error instanceof RunError)) throw error
     return note(`peer: skipped, ${error.message.split('\n')[0]}; ${error.remedy}`)
   }
-  await checkTwin(python, note)
+  await checkTwin(python, note, gpu)
   const threads = options.threads ?? availableParallelism()
   const peaks = await matmulPeaks(options, python, threads)
   for (const name of preset === undefined ? Object.keys(BATCHES) : [preset]) {
-    const batch = options.batch ?? (BATCHES[name] ?? OTHER_BATCH)[quick ? 'quick' : 'full']
+    const usual = (gpu === undefined ? BATCHES : GPU_BATCHES)[name] ?? OTHER_BATCH
+    const batch = options.batch ?? usual[quick ? 'quick' : 'full']
     const config = presetConfig(name, batch)
     const entrants: Entrant[] = []
     try {
@@ -70,29 +74,27 @@ export async function run(options: BenchOptions, report: Report): Promise<void> 
 
 type Entering = BenchOptions & { readonly python: string; readonly threads: number }
 
+/** On a GPU nobody trains in f32, and ours is slow in it: those kernels are there for parity. */
+const precisionsOn = (gpu: number | undefined): readonly Precision[] => (gpu === undefined ? ['f32', 'bf16'] : ['bf16'])
+
 /** Builds and warms up one contestant after the other. */
 async function* entering(options: Entering, config: RunConfig, weights: Build['weights']): AsyncGenerator<Entrant> {
-  const { backend, python, threads, eager, note } = options
+  const { backend, gpu, python, threads, eager, note } = options
+  const precisions = precisionsOn(gpu)
   const wanted = [
-    { side: 'ours', precision: 'f32', compiled: true },
-    { side: 'ours', precision: 'bf16', compiled: true },
-    { side: 'theirs', precision: 'f32', compiled: true },
-    { side: 'theirs', precision: 'bf16', compiled: true },
-    ...(eager
-      ? ([
-          { side: 'theirs', precision: 'f32', compiled: false },
-          { side: 'theirs', precision: 'bf16', compiled: false },
-        ] as const)
-      : []),
-  ] as const
+    ...precisions.map((precision) => ({ side: 'ours', precision, compiled: true }) as const),
+    ...precisions.map((precision) => ({ side: 'theirs', precision, compiled: true }) as const),
+    ...(eager ? precisions.map((precision) => ({ side: 'theirs', precision, compiled: false }) as const) : []),
+  ]
   for (const { side, precision, compiled } of wanted) {
-    const contestant = side === 'ours' ? startOurs() : startTwin(python)
+    const contestant = side === 'ours' ? startOurs(gpu) : startTwin(python, gpu)
     let entered = false
     try {
       const ready = await contestant.ask({
         do: 'build',
         config,
         backend,
+        gpu: gpu ?? null,
         precision,
         compiled,
         threads,
@@ -120,6 +122,10 @@ async function* entering(options: Entering, config: RunConfig, weights: Build['w
         done: WARM_UP_STEPS,
         rounds: [],
       }
+    } catch (error) {
+      // On a GPU one side may need more memory than the card has: that is a result, not the end.
+      if (gpu === undefined || entered || !(error instanceof RunError)) throw error
+      note(`${side}, ${precision}${compiled ? '' : ', eager'}: cannot, ${error.message}`)
     } finally {
       if (!entered) await contestant.end()
     }
@@ -128,11 +134,12 @@ async function* entering(options: Entering, config: RunConfig, weights: Build['w
 
 /** A comparison of two different things would be worthless: says so if the first losses are apart. */
 function sameLosses(entrants: readonly Entrant[], note: (line: string) => void): void {
-  const reference = entrants.find(({ side, precision }) => side === 'theirs' && precision === 'f32')?.losses[0] ?? NaN
+  const theirs = entrants.filter(({ side }) => side === 'theirs')
+  const reference = (theirs.find(({ precision }) => precision === 'f32') ?? theirs[0])?.losses[0] ?? NaN
   for (const { engine, precision, losses } of entrants) {
     const off = Math.abs(losses[0] / reference - 1)
     if (!(off <= LOSS_TOLERANCE))
-      note(`NOT COMPARABLE: the first loss of ${engine}, ${precision}, is ${losses[0]}, of PyTorch in f32 ${reference}`)
+      note(`NOT COMPARABLE: the first loss of ${engine}, ${precision}, is ${losses[0]}, of PyTorch ${reference}`)
   }
 }
 
@@ -154,6 +161,8 @@ async function takeTurns(
   }
 }
 
+type Peaks = Readonly<Partial<Record<Precision, Peak>>>
+
 interface Peak {
   readonly engine: string
   readonly gflopPerSecond: number
@@ -161,18 +170,19 @@ interface Peak {
 
 /** The fastest large product of any engine here, by precision. */
 async function matmulPeaks(
-  { backend, note, quick }: BenchOptions,
+  { backend, gpu, note, quick }: BenchOptions,
   python: string,
   threads: number,
-): Promise<Record<Precision, Peak>> {
+): Promise<Peaks> {
   const best: Partial<Record<Precision, Peak>> = {}
   const repeats = quick ? 3 : MATMUL.repeats
-  const order = { do: 'matmul', backend, size: MATMUL.size, repeats, threads } as const
+  const size = gpu === undefined ? MATMUL.size : GPU_MATMUL
+  const order = { do: 'matmul', backend, gpu: gpu ?? null, size, repeats, threads } as const
   for (const [engine, start] of [
-    [`ours (${backend})`, startOurs],
-    ['PyTorch', () => startTwin(python)],
+    [`ours (${backend})`, () => startOurs(gpu)],
+    ['PyTorch', () => startTwin(python, gpu)],
   ] as const)
-    for (const asked of ['f32', 'bf16'] as const) {
+    for (const asked of precisionsOn(gpu)) {
       const contestant = start()
       try {
         const { gflopPerSecond, precision } = await contestant.ask({ ...order, precision: asked })
@@ -183,16 +193,14 @@ async function matmulPeaks(
         await contestant.end()
       }
     }
-  const { f32, bf16 } = best
-  if (f32 === undefined || bf16 === undefined) throw new Error('PyTorch multiplies in both precisions')
-  return { f32, bf16 }
+  return best
 }
 
 interface Told {
   readonly name: string
   readonly config: RunConfig
   readonly threads: number
-  readonly peaks: Record<Precision, Peak>
+  readonly peaks: Peaks
 }
 
 function tell(entrants: readonly Entrant[], { name, config, threads, peaks }: Told, report: Report): void {
@@ -200,7 +208,8 @@ function tell(entrants: readonly Entrant[], { name, config, threads, peaks }: To
   const what = `${name}, batch ${batch}, ${threads} thread${threads === 1 ? '' : 's'}`
   const facts = entrants.map((entrant) => {
     const secondsPerStep = quantile(entrant.rounds, 0.5)
-    const { gflopPerSecond } = peaks[entrant.precision]
+    const gflopPerSecond = peaks[entrant.precision]?.gflopPerSecond ?? NaN
+    const gflops = (batch * flopsOf(config.model).train) / secondsPerStep / 1e9
     return {
       entrant,
       short: `${entrant.engine.split(',')[0]} ${entrant.precision}`,
@@ -210,7 +219,8 @@ function tell(entrants: readonly Entrant[], { name, config, threads, peaks }: To
         samplesPerSecond: batch / secondsPerStep,
         secondsPerStep: entrant.rounds,
         peakBytes: entrant.contestant.peak(),
-        ofMatmulPeak: (batch * flopsOf(config.model).train) / secondsPerStep / 1e9 / gflopPerSecond,
+        gflops,
+        ofMatmulPeak: gflops / gflopPerSecond,
         matmulGflopPerSecond: gflopPerSecond,
         firstLoss: entrant.losses[0],
       },
@@ -223,7 +233,7 @@ function tell(entrants: readonly Entrant[], { name, config, threads, peaks }: To
       value: shown.samplesPerSecond,
       unit: 'samples/s',
       ratio: shown.ofMatmulPeak,
-      remark: `${(shown.peakBytes / 1e9).toFixed(2)} GB`,
+      remark: `${shown.gflops.toFixed(0)} GFLOP/s, ${(shown.peakBytes / 1e9).toFixed(2)} GB, ${(shown.peakBytes / batch / 1e6).toFixed(1)} MB a sample`,
       more: shown,
     })
   for (const ours of facts.filter(({ entrant }) => entrant.side === 'ours'))

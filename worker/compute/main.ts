@@ -44,7 +44,16 @@ try {
   })
   const layout = layoutOf(config.model)
   const arena = arenaOf(layout, config)
-  const performer: Performer = { config, layout, arena, recompute, replica: undefined, clock: () => performance.now() }
+  const onGpu = chosen.name === 'native' && chosen.device !== 'CPU'
+  const performer: Performer = {
+    config,
+    layout,
+    arena,
+    recompute,
+    onGpu,
+    replica: undefined,
+    clock: () => performance.now(),
+  }
   port.on('message', ({ id, command }: ToCompute) => {
     try {
       say({ kind: 'reply', id, reply: performCommand(performer, command) })

@@ -13,7 +13,7 @@ import type { Arena } from '../arena.js'
 import { carryElements } from './carry.js'
 import type { CarryState, Example } from '../train/carry.js'
 import type { AskedRows } from '../train/evaluate.js'
-import { microBatchOf } from '../train/micro-batch.js'
+import { microBatchOf, microBatchOnGpu } from '../train/micro-batch.js'
 import { LocalRound } from '../train/local-round.js'
 import { Replica, type ReplicaOptions } from '../train/replica.js'
 import type { Contender } from '../baseline/contender.js'
@@ -28,6 +28,8 @@ export interface Performer {
   readonly layout: Layout
   readonly arena: Arena
   readonly recompute: boolean
+  /** Our own kernels on a GPU: they take many slots at once. */
+  readonly onGpu: boolean
   /** Made by the first `adopt`. */
   replica: Replica | undefined
   rows?: PuzzleRows
@@ -130,9 +132,8 @@ function adopt(performer: Performer, { hInit, lInit }: Extract<Command, { type: 
     layout,
     arena,
     { hInit, lInit },
-    // The same with and without recomputing: the order of sums must not depend on it.
     {
-      microBatch: microBatchOf(config.model),
+      microBatch: microBatchFor(performer),
       recompute: performer.recompute,
       ...groupsFor(performer),
       ...localFor(performer),
@@ -140,6 +141,10 @@ function adopt(performer: Performer, { hInit, lInit }: Extract<Command, { type: 
   )
   return { type: 'done' }
 }
+
+/** On a CPU the same with and without recomputing: the order of sums must not depend on it. */
+const microBatchFor = ({ config: { model }, recompute, onGpu }: Performer): number =>
+  onGpu ? microBatchOnGpu(model, recompute) : microBatchOf(model)
 
 /** In mode exact the sums go to the other thread as they are, so they lie in memory that both see. */
 function groupsFor({ config, layout }: Performer): Pick<ReplicaOptions, 'groups'> {

@@ -1,6 +1,7 @@
 // Where the backward pass leaves the gradients of the weights: one running sum per piece of the flat buffer. A weight used
 // by several network calls is summed in f32 in the order of the calls (spec 1.9).
 import * as tf from '@tensorflow/tfjs-core'
+import { addInto } from './add-into.js'
 import { primitives } from './primitives.js'
 
 export class Gradients {
@@ -30,8 +31,7 @@ export class Gradients {
   /** Adds every sum to `flat` (which the caller cleared) and lets the tensors go. */
   addTo(flat: Float32Array): void {
     for (const [offset, tensor] of this.sums) {
-      const values = tensor.dataSync<'float32'>()
-      for (let i = 0; i < values.length; i++) flat[offset + i] = (flat[offset + i] as number) + (values[i] as number)
+      addInto(tensor, flat, offset)
     }
     this.dispose()
   }

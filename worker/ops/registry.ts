@@ -1,6 +1,7 @@
 // Which implementation of an op runs. Every op has a reference made of plain tfjs ops, which runs on any backend; a
 // backend may register a faster kernel for an op, held against the reference by test/parity. The model never asks.
 import * as tf from '@tensorflow/tfjs-core'
+import type { AddIntoKernel } from './add-into.js'
 import type { AddNormKernel } from './add-norm.js'
 import type { AttentionKernel } from './attention.js'
 import type { BatchMatMulKernel } from './batch-matmul.js'
@@ -26,6 +27,7 @@ export interface Kernels {
   gatherRows: GatherRowsKernel
   embedding: EmbeddingKernel
   rope: RopeKernel
+  addInto: AddIntoKernel
   addNorm: AddNormKernel
   swiglu: SwigluKernel
   attention: AttentionKernel

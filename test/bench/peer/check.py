@@ -26,7 +26,7 @@ def filled(golden, tensor):
     return torch.tensor(values, dtype=torch.float64).float().view(shape)
 
 
-def built(golden, precision, compiled):
+def built(golden, precision, compiled, device):
     config, optimiser = golden["config"], golden["optimiser"]
     width, puzzle = config["hidden_size"], config["puzzle_emb_ndim"]
     model = {
@@ -62,7 +62,7 @@ def built(golden, precision, compiled):
     tensors = {tensor["name"]: filled(golden, tensor) for tensor in golden["tensors"]}
     states = [tensors.pop("H_init"), tensors.pop("L_init")]
     table = tensors.pop("puzzle_emb.weights")
-    return Training(model, train, precision, compiled, tensors, states, table, ignored=-100)
+    return Training(model, train, precision, compiled, tensors, states, table, ignored=-100, device=device)
 
 
 def stepped(training, golden, at):
@@ -78,9 +78,9 @@ def differences(training, found, expected, accept):
     yield "total loss", abs(total - expected["total_loss"]) / accept["loss"]
     yield "lm loss", abs(lm - metrics["lm_loss"]) / accept["loss"]
     yield "q_halt loss", abs(halt - metrics["q_halt_loss"]) / accept["loss"]
-    logits = training.seen["logits"].detach().float()
+    logits = training.seen["logits"].detach().float().cpu()
     yield "logits", float((logits - unpack(expected["logits"])).abs().max()) / accept["logits"]
-    yield "q_halt", float((training.seen["q_halt"].detach() - torch.tensor(expected["q_halt"])).abs().max()) / accept["q"]
+    yield "q_halt", float((training.seen["q_halt"].detach().cpu() - torch.tensor(expected["q_halt"])).abs().max()) / accept["q"]
     norms = dict(zip(training.names, (float(g.double().norm()) for g in training.gradients)))
     for name, norm in expected["grad_norms"].items():
         yield f"gradient norm of {name}", abs(norms[name] / norm - 1) / accept["grad_norm_relative"]
@@ -97,11 +97,11 @@ def after(training, expected, tolerances):
             yield f"norm of {name}", abs(norms[name] - norm) / norm / tolerances["param_norms_relative"]
 
 
-def check_file(path, compiled):
+def check_file(path, compiled, device):
     with open(path) as file:
         golden = json.load(file)
     runs = {"f32": [], "bf16": []}
-    training = built(golden, "f32", compiled)
+    training = built(golden, "f32", compiled, device)
     for at, tolerance in zip(golden["steps"], golden["tolerances"]["per_step"]):
         found = stepped(training, golden, at)
         for what, off in differences(training, found, at, tolerance["accept"]):
@@ -109,7 +109,7 @@ def check_file(path, compiled):
         for what, off in after(training, at, golden["tolerances"]):
             runs["f32"].append((f"after step {at['step']}, {what}", off))
     if "bf16" in golden:
-        training = built(golden, "bf16", compiled)
+        training = built(golden, "bf16", compiled, device)
         found = stepped(training, golden, golden["steps"][0])
         runs["bf16"] = [
             (f"step 1, {what}", off) for what, off in differences(training, found, golden["bf16"], golden["bf16"]["accept"])
@@ -117,11 +117,11 @@ def check_file(path, compiled):
     return {precision: offs for precision, offs in runs.items() if offs}
 
 
-def check(paths, compiled):
+def check(paths, compiled, device):
     """-> number of values that are off"""
     wrong = 0
     for path in paths:
-        for precision, offs in check_file(path, compiled).items():
+        for precision, offs in check_file(path, compiled, device).items():
             bad = [(what, off) for what, off in offs if not off <= 1]
             worst = max(offs, key=lambda one: one[1])
             print(f"{path} {precision}: {len(offs) - len(bad)} of {len(offs)} within tolerance, worst {worst[1]:.3f} of it ({worst[0]})")

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { BackendUnavailable, SystemRefused } from '../../../shared/errors.js'
-import { highestResident } from '../resident.js'
+import { highestResident, memoryOnGpu } from '../resident.js'
 import { parseAnswer, type Answer, type AnswerTo, type Order } from './protocol.js'
 import { twinProgram } from './torch.js'
 
@@ -13,18 +13,18 @@ const KEPT_CHARACTERS = 4000
 export interface Contestant {
   /** One order at a time. @throws BackendUnavailable, SystemRefused with what it said last */
   ask<O extends Order>(order: O): Promise<AnswerTo<O['do']>>
-  /** Bytes of memory at its highest. */
+  /** Bytes of memory at its highest; on a GPU of that, which both sides keep once they have it. */
   peak(): number
   end(): Promise<void>
 }
 
 /** A node process with trmesh's own compute thread. */
-export const startOurs = (): Contestant => start(process.execPath, [OURS])
+export const startOurs = (gpu?: number): Contestant => start(process.execPath, [OURS], gpu)
 
 /** The twin in PyTorch. */
-export const startTwin = (python: string): Contestant => start(python, ['-B', twinProgram()])
+export const startTwin = (python: string, gpu?: number): Contestant => start(python, ['-B', twinProgram()], gpu)
 
-function start(program: string, args: readonly string[]): Contestant {
+function start(program: string, args: readonly string[], gpu?: number): Contestant {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
   let said = ''
   let waiting: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined
@@ -65,7 +65,7 @@ function start(program: string, args: readonly string[]): Contestant {
       if (answer.is === 'failed') throw new BackendUnavailable(answer.message, answer.remedy)
       return answer as AnswerTo<O['do']>
     },
-    peak: () => highestResident(child.pid),
+    peak: () => (gpu === undefined ? highestResident(child.pid) : memoryOnGpu(child.pid)),
     async end(): Promise<void> {
       child.stdin.end()
       child.kill()

@@ -49,14 +49,15 @@ def rotate(x, cos, sin):
 class Trm:
     """Sizes and constants of a model; the weights are passed to each call."""
 
-    def __init__(self, model, dtype):
+    def __init__(self, model, dtype, device="cpu"):
         self.model = model
         self.dtype = dtype
         self.positions = model["puzzleEmbLen"] + model["seqLen"]
         self.head_dim = model["hidden"] // model["heads"]
         self.rope = None
         if model["mixer"] == "attention" and model["positions"] == "rope":
-            self.rope = rope_tables(self.positions, self.head_dim, model["ropeTheta"])
+            tables = rope_tables(self.positions, self.head_dim, model["ropeTheta"])
+            self.rope = tuple(table.to(device) for table in tables)
 
     def attention(self, weights, layer, h):
         heads = self.model["heads"]

@@ -30,11 +30,11 @@ interface Trainer {
 
 let trainer: Trainer | undefined
 
-async function build({ config: asked, backend, precision, threads, puzzles, weights }: Build): Promise<Answer> {
+async function build({ config: asked, backend, gpu, precision, threads, puzzles, weights }: Build): Promise<Answer> {
   const config = { ...asked, model: { ...asked.model, precision } }
   const isa = process.env['TRMESH_ISA']
   const compute = await startCompute(
-    { config, backend, gpu: undefined, threads, isa, recompute: false, root: process.cwd() },
+    { config, backend, gpu: gpu ?? undefined, threads, isa, recompute: false, root: process.cwd() },
     (error) => {
       throw error
     },
@@ -120,8 +120,13 @@ async function answer(order: Order): Promise<Answer> {
       if (trainer === undefined) throw new Error('steps before build')
       return steps(trainer, order.batches)
     case 'matmul': {
-      const { backend, threads, size, repeats, precision: asked } = order
-      const { peak, precision } = await selectBackend(backend, { root: process.cwd(), threads, precision: asked })
+      const { backend, gpu, threads, size, repeats, precision: asked } = order
+      const { peak, precision } = await selectBackend(backend, {
+        root: process.cwd(),
+        threads,
+        precision: asked,
+        ...(gpu === null ? {} : { gpu }),
+      })
       const gflopPerSecond =
         peak?.(PEAK_SECONDS) ?? matmulSpeed(size, size, size, repeats, () => performance.now()).gflopPerSecond
       return { is: 'matmul', gflopPerSecond, precision }

@@ -21,6 +21,8 @@ export interface Build {
   readonly do: 'build'
   readonly config: RunConfig
   readonly backend: BackendAsked
+  /** Number of a GPU; null: the CPU. */
+  readonly gpu: number | null
   readonly precision: Precision
   readonly compiled: boolean
   readonly threads: number
@@ -33,6 +35,7 @@ export interface Build {
 export interface Matmul {
   readonly do: 'matmul'
   readonly backend: BackendAsked
+  readonly gpu: number | null
   readonly precision: Precision
   readonly size: number
   readonly repeats: number

@@ -29,14 +29,29 @@ export async function ensureTorch(root: string, log: (line: string) => void): Pr
   return python
 }
 
+/**
+ * The Python of this machine, if it has a PyTorch that sees the GPU: one for CUDA takes gigabytes, so none is fetched.
+ * @throws SystemRefused with what it says
+ */
+export async function cudaTorch(gpu: number): Promise<string> {
+  const program = `import torch; print(torch.cuda.get_device_name(${gpu}))`
+  const { failure } = await run('python3', ['-c', program], { timeoutMs: 2 * MINUTE_MS })
+  if (failure === undefined) return 'python3'
+  throw new SystemRefused(
+    `python3 here has no PyTorch that sees GPU ${gpu}: ${failure}`,
+    `see \`nvidia-smi\`; \`pip install ${TORCH}\` gets one for CUDA`,
+  )
+}
+
 /** Files of the official implementation's numbers that the twin can be held against. */
 const GOLDEN = ['att', 'mlp', 'att-b', 'mlp-b'].map((name) => resolve('..', 'shared', 'parity', `model-${name}.json`))
 
 /** Says whether the twin is the model, where the golden files are at hand. @throws RunHalted if it is not */
-export async function checkTwin(python: string, log: (line: string) => void): Promise<void> {
+export async function checkTwin(python: string, log: (line: string) => void, gpu?: number): Promise<void> {
   const files = GOLDEN.filter((path) => existsSync(path))
   if (files.length === 0) return log('the twin is not checked: no golden files in ../shared/parity')
-  const { status, stdout, failure } = await run(python, ['-B', twinProgram(), '--check', ...files], {
+  const where = gpu === undefined ? [] : [`--gpu=${gpu}`]
+  const { status, stdout, failure } = await run(python, ['-B', twinProgram(), '--check', ...where, ...files], {
     timeoutMs: 5 * MINUTE_MS,
   })
   for (const line of stdout.trimEnd().split('\n')) log(`twin: ${line.replace(/^.*\//, '')}`)

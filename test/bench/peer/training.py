@@ -32,31 +32,31 @@ def adam_atan2(weights, gradients, first, second, averages, scalars, constants):
 def sign_sgd(table, ids, gradients, lr, decay):
     """Only rows of the batch move, by the sign of the summed gradient."""
     unique, place = torch.unique(ids, return_inverse=True)
-    sums = torch.zeros(len(unique), table.shape[1]).index_add_(0, place, gradients)
+    sums = torch.zeros(len(unique), table.shape[1], device=table.device).index_add_(0, place, gradients)
     table[unique] = table[unique] * (1 - lr * decay) - lr * sums.sign()
 
 
 class Training:
-    """weights: f32 by name; states: the two initial states (D); table: puzzle rows (N, puzzle width)."""
+    """weights: f32 by name; states: the two initial states (D); table: puzzle rows (N, puzzle width). Brought to `device`."""
 
-    def __init__(self, model, train, precision, compiled, weights, states, table, ignored=0):
-        self.model, self.train, self.ignored = model, train, ignored
+    def __init__(self, model, train, precision, compiled, weights, states, table, ignored=0, device="cpu"):
+        self.model, self.train, self.ignored, self.device = model, train, ignored, device
         self.names = list(weights)
-        self.weights = {name: weight.requires_grad_() for name, weight in weights.items()}
+        self.weights = {name: weight.to(device).requires_grad_() for name, weight in weights.items()}
         self.averages = [weight.detach().clone() for weight in weights.values()]
         self.first = [torch.zeros_like(weight) for weight in self.averages]
         self.second = [torch.zeros_like(weight) for weight in self.averages]
-        self.table = table
+        self.table = table.to(device)
         dtype = DTYPES[precision]
-        self.trm = Trm(model, dtype)
-        self.states = [state.to(dtype) for state in states]
+        self.trm = Trm(model, dtype, device)
+        self.states = [state.to(device, dtype) for state in states]
         rows = train["slots"]
-        self.y = torch.zeros(rows, self.trm.positions, model["hidden"], dtype=dtype)
+        self.y = torch.zeros(rows, self.trm.positions, model["hidden"], dtype=dtype, device=device)
         self.z = torch.zeros_like(self.y)
         self.halted, self.steps = [True] * rows, [0] * rows
-        self.tokens = torch.zeros(rows, model["seqLen"], dtype=torch.int64)
+        self.tokens = torch.zeros(rows, model["seqLen"], dtype=torch.int64, device=device)
         self.labels = torch.zeros_like(self.tokens)
-        self.puzzles = torch.zeros(rows, dtype=torch.int64)
+        self.puzzles = torch.zeros(rows, dtype=torch.int64, device=device)
         self.done = 0
         self.seen = {}
         wrap = torch.compile if compiled else (lambda function: function)
@@ -69,7 +69,8 @@ class Training:
 
     def step(self, tokens, labels, puzzles, least):
         """Incoming rows reach halted slots only. least: steps a slot must do before it may halt. -> (total, lm, q_halt)"""
-        fresh = torch.tensor(self.halted)
+        tokens, labels, puzzles = (rows.to(self.device) for rows in (tokens, labels, puzzles))
+        fresh = torch.tensor(self.halted, device=self.device)
         self.tokens = torch.where(fresh[:, None], tokens, self.tokens)
         self.labels = torch.where(fresh[:, None], labels, self.labels)
         self.puzzles = torch.where(fresh, puzzles, self.puzzles)
@@ -111,6 +112,7 @@ class Training:
                 math.sqrt(1 - beta2**self.done),
             ],
             dtype=torch.float32,
+            device=self.device,
         ).unbind()
         with torch.no_grad():
             self.update(

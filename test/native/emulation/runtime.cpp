@@ -38,6 +38,7 @@ public:
   void toDevice(void *to, const void *from, size_t bytes) override { std::memcpy(to, from, bytes); }
   void toHost(void *to, const void *from, size_t bytes) override { std::memcpy(to, from, bytes); }
   void clear(void *memory, size_t bytes) override { std::memset(memory, 0, bytes); }
+  bool pin(void *, size_t) override { return true; }
   void wait() override {}
   std::string name() const override { return "no GPU: its kernels played on the host, for tests"; }
   size_t used() const override { return used_; }

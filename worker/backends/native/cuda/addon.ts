@@ -26,6 +26,8 @@ export interface CudaAddon {
   write(device: DeviceHandle, array: DeviceArray, values: Float32Array): void
   read(device: DeviceHandle, array: DeviceArray, values: Float32Array): void
   clear(device: DeviceHandle, array: DeviceArray): void
+  /** Copies to and from these values are faster from now on; they must live as long as the process. False: the system refuses. */
+  pin(device: DeviceHandle, values: Float32Array): boolean
   reserve(device: DeviceHandle, shape: ShapeNumbers): CudaNetwork
   pack(device: DeviceHandle, network: CudaNetwork, weights: readonly DeviceArray[]): void
   savedFloats(device: DeviceHandle, network: CudaNetwork, batch: number, positions: number): number

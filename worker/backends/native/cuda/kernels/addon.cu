@@ -82,6 +82,15 @@ napi_value clear(napi_env, const Arguments &given) {
   return nullptr;
 }
 
+/** (device, values) -> whether the system lets the GPU read and write them by itself from now on */
+napi_value pin(napi_env env, const Arguments &given) {
+  const Floats values = given.floats(1);
+  napi_value pinned;
+  check(napi_get_boolean(env, deviceOf(given).runtime->pin(values.data, static_cast<size_t>(values.length) * sizeof(float)), &pinned),
+        "no answer could be made");
+  return pinned;
+}
+
 /** (device, [hidden, heads, positions, layers, attention, inner, mixerInner, eps]) -> network; positions 0 with attention */
 napi_value reserve(napi_env env, const Arguments &given) {
   const std::vector<double> n = given.numbers(1);
@@ -327,6 +336,7 @@ NAPI_MODULE_INIT() {
   offer<write>(env, exports, "write");
   offer<read>(env, exports, "read");
   offer<clear>(env, exports, "clear");
+  offer<pin>(env, exports, "pin");
   offer<reserve>(env, exports, "reserve");
   offer<pack>(env, exports, "pack");
   offer<savedFloats>(env, exports, "savedFloats");

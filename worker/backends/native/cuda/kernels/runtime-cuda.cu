@@ -55,6 +55,11 @@ public:
     wait();
   }
   void clear(void *memory, size_t bytes) override { must(cudaMemsetAsync(memory, 0, bytes, stream_), "clearing memory"); }
+  bool pin(void *memory, size_t bytes) override {
+    if (cudaHostRegister(memory, bytes, cudaHostRegisterDefault) == cudaSuccess) return true;
+    cudaGetLastError(); // slower copies are no failure
+    return false;
+  }
   void wait() override { must(cudaStreamSynchronize(stream_), "the GPU"); }
 
   std::string name() const override {

@@ -19,6 +19,8 @@ public:
   virtual void toDevice(void *to, const void *from, size_t bytes) = 0;
   virtual void toHost(void *to, const void *from, size_t bytes) = 0;
   virtual void clear(void *memory, size_t bytes) = 0;
+  /** Keeps the host's memory where it is, so that copies of it go straight. It must outlive the process. False: refused. */
+  virtual bool pin(void *memory, size_t bytes) = 0;
   virtual void wait() = 0;
   /** For people: the card's name, its compute capability, its memory. */
   virtual std::string name() const = 0;
