@@ -10,6 +10,7 @@ import type { ConvSwigluKernel } from './conv-swiglu.js'
 import type { EmbeddingKernel } from './embedding.js'
 import type { GatherRowsKernel } from './gather-rows.js'
 import type { GatedNormKernel } from './gated-norm.js'
+import type { HeadLossKernel } from './head-loss.js'
 import type { LinearKernel } from './linear.js'
 import type { MambaKernel } from './mamba.js'
 import type { NetworkKernel } from './network.js'
@@ -25,6 +26,7 @@ export interface Kernels {
   linear: LinearKernel
   batchMatMul: BatchMatMulKernel
   gatherRows: GatherRowsKernel
+  headLoss: HeadLossKernel
   embedding: EmbeddingKernel
   rope: RopeKernel
   addInto: AddIntoKernel
@@ -50,7 +52,11 @@ export function registerKernel<Op extends OpName>(op: Op, backend: string, kerne
   fused.set(`${backend} ${op}`, kernel)
 }
 
+/** The kernel of the current backend, if it has one. */
+export const ownKernel = <Op extends OpName>(op: Op): Kernels[Op] | undefined =>
+  fused.get(`${tf.getBackend()} ${op}`) as Kernels[Op] | undefined
+
 /** The kernel of the current backend, or the reference. */
 export function kernelFor<Op extends OpName>(op: Op, reference: Kernels[Op]): Kernels[Op] {
-  return (fused.get(`${tf.getBackend()} ${op}`) as Kernels[Op] | undefined) ?? reference
+  return ownKernel(op) ?? reference
 }

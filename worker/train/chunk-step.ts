@@ -10,14 +10,18 @@ import { encode, encodeBackward } from '../model/encoding.js'
 import type { Parameters } from '../model/parameters.js'
 import type { Thought, Trm } from '../model/trm.js'
 import type { Gradients } from '../ops/gradients.js'
+import type { HeadLossInput } from '../ops/head-loss.js'
+import { ownKernel } from '../ops/registry.js'
 import type { ActState } from './act.js'
 import { continueTarget, transition } from './act.js'
 import type { Example, FreshRows, Lane } from './carry.js'
 import { pickTokens, startOf } from './carry.js'
 import { race } from './chains.js'
-import type { QLogits } from './heads.js'
-import { nextQ, readHeads } from './heads.js'
+import type { HeadValues, QLogits } from './heads.js'
+import { nextQ, readHeads, readQ } from './heads.js'
+import type { LossInput, LossResult, QGradients, QInput } from './loss.js'
 import { lossHead, rowLosses } from './loss.js'
+import { lossOnDevice } from './loss-on-device.js'
 import { stirred, trainingStir } from './noise.js'
 
 export type Phase = 'upload' | 'forward' | 'backward' | 'read'
@@ -92,7 +96,11 @@ export function stepChunk(
     model.chains === 1 ? null : race(trm, parameters, x, begun, batch, (heads) => rowLosses({ ...asked, ...heads }))
   const start = raced?.start ?? begun
   const { thought, graded } = trm.thinkGraded(parameters, x, start, batch)
-  const { values, at, qHalt, qContinue } = readHeads(trm, parameters, thought[0], batch)
+  const kernel = work.inspect === undefined ? ownKernel('headLoss') : undefined
+  const out = kernel && trm.heads(parameters, thought[0])
+  const { qHalt, qContinue, ...read } = out
+    ? readQ(trm, parameters, out, batch)
+    : readHeads(trm, parameters, thought[0], batch)
   // As in the reference: a model whose slots never choose when to halt learns no q_continue.
   const learnsContinue = model.halting === 'continue' && haltMaxSteps > 1
   const later = learnsContinue ? nextQ(trm, parameters, x, thought, batch) : null
@@ -108,46 +116,71 @@ export function stepChunk(
     Float32Array.from(next, ({ steps }, i) =>
       continueTarget(steps, haltMaxSteps, later.qHalt[i] as number, later.qContinue[i] as number),
     )
-  const dOut = new Float32Array(values.length)
   const dHalt = new Float64Array(batch)
   const dContinue = new Float64Array(batch)
-  const loss = lossHead(
-    {
-      ...asked,
-      logits: values,
-      at,
-      qHalt,
-      halted: next.map((lane) => lane.halted),
-      steps: next.map((lane) => lane.steps),
-      ...(targetContinue === null ? {} : { qContinue, targetContinue }),
-    },
-    { weight: 1 / train.slots, logits: dOut, qHalt: dHalt, qContinue: dContinue },
-  )
-  for (let i = 0; i < batch; i++) dOut.set([dHalt[i] as number, dContinue[i] as number], i * at.rowStride + vocab)
-  if (work.inspect !== undefined) {
-    const logits = new Float32Array(batch * seqLen * vocab)
-    for (let cell = 0; cell < batch * seqLen; cell++) {
-      const from = at.start + Math.floor(cell / seqLen) * at.rowStride + (cell % seqLen) * at.cellStride
-      logits.set(values.subarray(from, from + vocab), cell * vocab)
-    }
-    const { preds, qContinueLoss } = loss
-    work.inspect({ logits, preds, qHalt, qContinue, qContinueLoss, ...(targetContinue && { targetContinue }) })
+  const q: QSeen = {
+    qHalt,
+    halted: next.map((lane) => lane.halted),
+    steps: next.map((lane) => lane.steps),
+    ...(targetContinue === null ? {} : { qContinue, targetContinue }),
   }
-
-  const dOutTensor = tf.tensor2d(dOut, [batch * trm.positions, vocab + 2])
-  const dy = trm.headsBackward(parameters, thought[0], dOutTensor, gradients)
-  dOutTensor.dispose()
+  const gradientsOfQ = { weight: 1 / train.slots, qHalt: dHalt, qContinue: dContinue }
+  const { sums, dOut } =
+    kernel && out
+      ? lossOnDevice(kernel, out, headInput(work, labels, batch, targetContinue), q, gradientsOfQ)
+      : lossOnHost(work, asked, { ...(read as HeadReading), qContinue }, q, gradientsOfQ)
+  out?.dispose()
+  const dy = trm.headsBackward(parameters, thought[0], dOut, gradients)
+  dOut.dispose()
   const dx = trm.thinkBackward(parameters, graded, dy, batch, gradients)
   const rowGrads = encodeBackward(model, parameters, tokens, batch, dx, gradients)
   dx.dispose()
   mark('backward')
   return {
-    sums: { ...loss.sums, cells: batch * seqLen, flops: batch * flopsOf(model).train },
+    sums: { ...sums, cells: batch * seqLen, flops: batch * flopsOf(model).train },
     lanes: next,
     thought: carried(thought, raced?.latents),
     rowGrads,
     biasGrad: [total(dHalt), total(dContinue)],
   }
+}
+
+type HeadReading = Pick<HeadValues, 'values' | 'at'>
+type QSeen = QInput & { readonly qHalt: Float32Array; readonly targetContinue?: Float32Array }
+
+function headInput(
+  { train, trm, parameters, ignoreLabel }: ChunkWork,
+  labels: Uint8Array,
+  rows: number,
+  targets: Float32Array | null,
+): HeadLossInput {
+  const { vocab, puzzleEmbLen } = trm.model
+  const [positions, bias] = [trm.positions, parameters.qBias.values]
+  return { rows, positions, first: puzzleEmbLen, vocab, labels, ignored: ignoreLabel, weight: 1 / train.slots, bias, targets } // prettier-ignore
+}
+
+/** The loss, and the gradient of the heads' outputs on the device. */
+function lossOnHost(
+  { trm, inspect }: ChunkWork,
+  asked: Pick<LossInput, 'rows' | 'cells' | 'vocab' | 'labels' | 'ignoreLabel'>,
+  { values, at, qContinue }: HeadReading & Pick<QLogits, 'qContinue'>,
+  q: QSeen,
+  of: Required<QGradients>,
+): { sums: LossResult['sums']; dOut: tf.Tensor2D } {
+  const { rows, cells, vocab } = asked
+  const dOut = new Float32Array(values.length)
+  const loss = lossHead({ ...asked, ...q, logits: values, at }, { ...of, logits: dOut })
+  for (let i = 0; i < rows; i++) dOut.set([of.qHalt[i] as number, of.qContinue[i] as number], i * at.rowStride + vocab)
+  if (inspect !== undefined) {
+    const logits = new Float32Array(rows * cells * vocab)
+    for (let cell = 0; cell < rows * cells; cell++) {
+      const from = at.start + Math.floor(cell / cells) * at.rowStride + (cell % cells) * at.cellStride
+      logits.set(values.subarray(from, from + vocab), cell * vocab)
+    }
+    const { preds, qContinueLoss } = loss
+    inspect({ logits, preds, ...q, qContinue, qContinueLoss })
+  }
+  return { sums: loss.sums, dOut: tf.tensor2d(dOut, [rows * trm.positions, vocab + 2]) }
 }
 
 /** The answer of the winner with the thoughts of all chains, where there are several. Consumes both. */

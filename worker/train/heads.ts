@@ -29,6 +29,18 @@ function qOf(
   return { qHalt: q(0), qContinue: q(1) }
 }
 
+/** Reads q alone. @param out both heads at every position, as Trm.heads gives them */
+export function readQ(trm: Trm, parameters: Parameters, out: tf.Tensor2D, rows: number): QLogits {
+  const columns = trm.model.vocab + 2
+  const read = tf.tidy(() => {
+    const perRow: tf.Tensor2D = tf.reshape(out, [rows, trm.positions * columns])
+    return tf.slice(perRow, [0, trm.model.vocab], [rows, 2])
+  })
+  const values = read.dataSync<'float32'>()
+  read.dispose()
+  return qOf(values, rows, 2, 0, parameters.qBias.values)
+}
+
 /** Reads everything. */
 export function readHeads(trm: Trm, parameters: Parameters, y: tf.Tensor2D, rows: number): HeadValues {
   const { vocab, puzzleEmbLen } = trm.model

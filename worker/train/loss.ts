@@ -10,7 +10,18 @@ export interface Strides {
   readonly cellStride: number
 }
 
-export interface LossInput {
+/** What the halting logits are held against. */
+export interface QInput {
+  readonly qHalt: ArrayLike<number>
+  /** After the transition of this step. */
+  readonly halted: readonly boolean[]
+  readonly steps: readonly number[]
+  /** HRM only. */
+  readonly qContinue?: ArrayLike<number>
+  readonly targetContinue?: ArrayLike<number>
+}
+
+export interface LossInput extends QInput {
   readonly rows: number
   readonly cells: number
   readonly vocab: number
@@ -19,21 +30,18 @@ export interface LossInput {
   /** (rows, cells); `ignoreLabel` marks cells without loss. */
   readonly labels: ArrayLike<number>
   readonly ignoreLabel: number
-  readonly qHalt: ArrayLike<number>
-  /** After the transition of this step; `null`: nothing halts here (no metrics). */
-  readonly halted: readonly boolean[]
-  readonly steps: readonly number[]
-  /** HRM only. */
-  readonly qContinue?: ArrayLike<number>
-  readonly targetContinue?: ArrayLike<number>
 }
 
-/** Gradients of weight * total loss are written here; cells without loss are left alone (clear them first). */
-export interface LossGradients {
+/** Gradients of weight * loss are written here. */
+export interface QGradients {
   readonly weight: number
-  readonly logits: Float32Array | Float64Array
   readonly qHalt: Float32Array | Float64Array
   readonly qContinue?: Float32Array | Float64Array
+}
+
+/** Likewise; cells without loss are left alone (clear them first). */
+export interface LossGradients extends QGradients {
+  readonly logits: Float32Array | Float64Array
 }
 
 export interface LossResult {
@@ -49,13 +57,11 @@ export interface LossResult {
 }
 
 export function lossHead(input: LossInput, gradients: LossGradients | null): LossResult {
-  const { rows, cells, vocab, logits, at, labels, ignoreLabel, qHalt, halted, steps } = input
+  const { rows, cells, vocab, logits, at, labels, ignoreLabel } = input
   const preds = new Uint16Array(rows * cells)
   const tokenLoss = new Float64Array(rows * cells)
-  const rowExact: boolean[] = []
-  const validCells: number[] = []
-  const sums = { lmLoss: 0, qHaltLoss: 0, count: 0, accuracy: 0, exactAccuracy: 0, qHaltAccuracy: 0, steps: 0 }
-  let qContinueLoss = 0
+  const tally = new Tally(input, gradients)
+  const { rowExact, validCells } = tally
 
   for (let row = 0; row < rows; row++) {
     let valid = 0
@@ -74,34 +80,56 @@ export function lossHead(input: LossInput, gradients: LossGradients | null): Los
       const weight = gradients === null ? 0 : gradients.weight / divisor
       const loss = stablemaxCrossEntropy(logits, from, vocab, label, weight, gradients?.logits ?? null)
       tokenLoss[i] = loss
-      sums.lmLoss += loss / divisor
+      tally.sums.lmLoss += loss / divisor
     }
+    tally.row(row, valid, right)
+  }
+  return { ...tally.result(), preds, rowExact, validCells, tokenLoss }
+}
 
-    // A row without valid cells counts as right.
+/** The sums over rows whose cells are counted: both q losses with their gradients, and the metrics of rows that halted. */
+export class Tally {
+  readonly sums = { lmLoss: 0, qHaltLoss: 0, count: 0, accuracy: 0, exactAccuracy: 0, qHaltAccuracy: 0, steps: 0 }
+  readonly rowExact: boolean[] = []
+  readonly validCells: number[] = []
+  private qContinueLoss = 0
+
+  constructor(
+    private readonly input: QInput,
+    private readonly gradients: QGradients | null,
+  ) {}
+
+  /** A row with so many cells that count, so many of them right. Without any it counts as right. */
+  row(row: number, valid: number, right: number): void {
+    const { input, gradients, sums } = this
     const exact = right === valid
     const target = exact ? 1 : 0
-    const q = qHalt[row] as number
-    rowExact.push(exact)
-    validCells.push(valid)
+    const q = input.qHalt[row] as number
+    this.rowExact.push(exact)
+    this.validCells.push(valid)
     sums.qHaltLoss += bceWithLogits(q, target)
     if (gradients !== null) gradients.qHalt[row] = gradients.weight * 0.5 * bceGradient(q, target)
     if (input.qContinue !== undefined && input.targetContinue !== undefined) {
       const qc = input.qContinue[row] as number
       const target = input.targetContinue[row] as number
-      qContinueLoss += bceWithLogits(qc, target)
+      this.qContinueLoss += bceWithLogits(qc, target)
       if (gradients?.qContinue !== undefined)
         gradients.qContinue[row] = gradients.weight * 0.5 * bceGradient(qc, target)
     }
 
-    if (halted[row] !== true || valid === 0) continue
+    if (input.halted[row] !== true || valid === 0) return
     sums.count++
     sums.accuracy += right / valid
     sums.exactAccuracy += target
     sums.qHaltAccuracy += q >= 0 === exact ? 1 : 0
-    sums.steps += steps[row] as number
+    sums.steps += input.steps[row] as number
   }
-  const lossTotal = sums.lmLoss + 0.5 * (sums.qHaltLoss + qContinueLoss)
-  return { sums: { lossTotal, ...sums }, qContinueLoss, preds, rowExact, validCells, tokenLoss }
+
+  result(): Pick<LossResult, 'sums' | 'qContinueLoss'> {
+    const { sums, qContinueLoss } = this
+    const lossTotal = sums.lmLoss + 0.5 * (sums.qHaltLoss + qContinueLoss)
+    return { sums: { lossTotal, ...sums }, qContinueLoss }
+  }
 }
 
 /** Cross-entropy of every row, divided by its valid cells: what lmLoss is the sum of. @param values logits as the heads left them */

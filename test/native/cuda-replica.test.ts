@@ -1,0 +1,85 @@
+// Supervision steps of a replica on the kernels for GPUs, played on the host: the loss where the logits are against the loss on the
+// host, recomputed passes against kept ones, micro-batches against one batch, and no memory of the device left behind.
+import assert from 'node:assert/strict'
+import { before, describe, it } from 'node:test'
+import * as tf from '@tensorflow/tfjs-core'
+import { compileConfig } from '../../shared/config/compile.js'
+import { initialParams, initialStates } from '../../shared/gradients/init.js'
+import { layoutOf } from '../../shared/gradients/layout.js'
+import { drawOf, slotId, stepOf } from '../../shared/ids.js'
+import type { StepSums } from '../../shared/protocol/messages.js'
+import { rngFor } from '../../shared/rng/counter.js'
+import { selectBackend } from '../../worker/backends/choose.js'
+import { Replica, type ReplicaOptions } from '../../worker/train/replica.js'
+import { emulatedCuda, noCompiler } from '../helpers/cuda.js'
+import { relativeError } from '../helpers/network-pass.js'
+
+const root = process.cwd()
+const { model: tiny, train } = compileConfig({ preset: 'tiny', env: {}, flags: { 'train.slots': '2' } })
+const model = { ...tiny, hidden: 32, heads: 2, puzzleEmbDim: 32, hCycles: 2, lCycles: 1 }
+const layout = layoutOf(model)
+const slots = [slotId(0), slotId(1)]
+
+interface Run {
+  readonly sums: StepSums[]
+  readonly grad: Float32Array
+  readonly params: Float32Array
+}
+
+function trained(options: ReplicaOptions): Run {
+  const zeros = (): Float32Array => new Float32Array(layout.elements)
+  const params = initialParams(layout, 1)
+  const arena = { params, ema: params.slice(), m: zeros(), v: zeros(), grad: zeros(), mean: zeros() }
+  const replica = new Replica({ model, train, seed: 0 }, layout, arena, initialStates(model, 1), options)
+  replica.setSlots(slots.map((slot) => ({ slot, carry: 'reset' as const })))
+  const rows = new Float32Array(2 * model.puzzleEmbDim).fill(0.1)
+  const takes = new Map(
+    slots.map((slot) => {
+      const rng = rngFor(3, 'cuda replica', slot, 0)
+      const cells = (): Uint8Array => Uint8Array.from({ length: model.seqLen }, () => Math.floor(rng.uniform() * model.vocab)) // prettier-ignore
+      return [slot, { draw: drawOf(0), puzzle: 0, inputs: cells(), labels: cells() }]
+    }),
+  )
+  const sums: StepSums[] = []
+  for (const step of [1, 2]) {
+    const result = replica.step(stepOf(step), rows, takes)
+    assert.ok(result.finite)
+    sums.push(result.sums)
+    arena.mean.set(arena.grad)
+    replica.commit(stepOf(step))
+  }
+  replica.dispose()
+  return { sums, grad: arena.grad, params: arena.params }
+}
+
+describe('a replica on the CUDA kernels, played on the host', { skip: noCompiler }, () => {
+  let plain: Run
+  before(async () => {
+    await selectBackend('native', { root, gpu: 0, precision: 'f32', cuda: await emulatedCuda(root) })
+    plain = trained({})
+  })
+
+  it('computes the loss on the device as on the host', () => {
+    const onHost = trained({ inspect: () => undefined })
+    plain.sums.forEach((sums, i) =>
+      assert.ok(Math.abs(sums.lossTotal / (onHost.sums[i]?.lossTotal ?? NaN) - 1) < 1e-6, `step ${i + 1}`),
+    )
+    assert.ok(relativeError(plain.grad, onHost.grad) < 1e-5)
+  })
+
+  it('gives the same bits with passes that are computed again', () => {
+    assert.deepEqual(trained({ recompute: true }), plain)
+  })
+
+  it('gives nearly the same in micro-batches', () => {
+    const inParts = trained({ microBatch: 1 })
+    assert.ok(Math.abs((inParts.sums[0]?.lossTotal ?? NaN) / (plain.sums[0]?.lossTotal ?? NaN) - 1) < 1e-6)
+    assert.ok(relativeError(inParts.grad, plain.grad) < 1e-3)
+  })
+
+  it('leaves no tensor behind', () => {
+    const { numTensors } = tf.memory()
+    trained({})
+    assert.equal(tf.memory().numTensors, numTensors)
+  })
+})
