@@ -48,6 +48,28 @@ function fields(line: string): string[] {
   )
 }
 
+/** Boards side by side in memory that grows: half a million small arrays would take many times as much. */
+class Cells {
+  private cells = new Uint8Array(0)
+
+  constructor(private readonly size: number) {}
+
+  /** The cells of a board, to be read or written before another is asked for. */
+  board(at: number): Uint8Array {
+    const end = (at + 1) * this.size
+    if (end > this.cells.length) {
+      const more = new Uint8Array(Math.max(end, 2 * this.cells.length))
+      more.set(this.cells)
+      this.cells = more
+    }
+    return this.cells.subarray(at * this.size, end)
+  }
+
+  first(count: number): Uint8Array {
+    return this.cells.slice(0, count * this.size)
+  }
+}
+
 /** Which puzzles of a file are kept. */
 export interface Kept {
   /** Rating, at least; default 0: all. */
@@ -116,46 +138,45 @@ export async function readBoards(
   if (!existsSync(path)) throw missing(path, folder)
   const { side, names, cell, answers: fits }: Format = FORMATS[kind]
   const size = side * side
-  const board = (text: string, where: string): Uint8Array => {
+  /** Writes a board of a line as one of `into`. */
+  const place = (text: string, where: string, into: Cells, at: number): void => {
     if (text.length !== size)
       throw new DataError(`${where} has ${text.length} cells, not ${size}`, `correct the line: ${side} x ${side} cells`)
-    const cells = new Uint8Array(size)
+    const cells = into.board(at)
     for (let i = 0; i < size; i++) {
       const value = cell(text.charAt(i))
       if (value === undefined) throw new DataError(`${where} has the cell "${text.charAt(i)}"`, `cells are ${names}`)
       cells[i] = value
     }
-    return cells
   }
   const places = subsample === Infinity ? undefined : await sampled(path, subsample, seed, minDifficulty)
-  const questions: Uint8Array[] = []
-  const answers: Uint8Array[] = []
+  const [questions, answers] = [new Cells(size), new Cells(size)]
   const ratings: number[] = []
   const hash = new Sha256()
   let row = -1
   for await (const [line, number] of rowsOf(path, hash)) {
     if (!isHardEnough(line, minDifficulty)) continue
     row++
-    const place = places === undefined ? row : places.get(row)
-    if (place === undefined) continue
+    const at = places === undefined ? row : places.get(row)
+    if (at === undefined) continue
     const [, question = '', answer = ''] = fields(line)
     const where = `${path} line ${number}`
-    const [asked, answered] = [board(question, `${where}: the question`), board(answer, `${where}: the answer`)]
-    if (!asked.every((value, i) => fits(value, answered[i] as number)))
+    place(question, `${where}: the question`, questions, at)
+    place(answer, `${where}: the answer`, answers, at)
+    const answered = answers.board(at)
+    if (!questions.board(at).every((value, i) => fits(value, answered[i] as number)))
       throw new DataError(`${where}: the answer does not fit the question`, 'correct or remove the line')
-    questions[place] = asked
-    answers[place] = answered
-    ratings[place] = ratingIn(line)
+    ratings[at] = ratingIn(line)
   }
-  if (questions.length === 0)
+  const count = ratings.length
+  if (count === 0)
     throw minDifficulty > 0
       ? new DataError(
           `${path} has no puzzles with a rating of ${minDifficulty} or more`,
           'set data.minDifficulty lower',
         )
       : new DataError(`${path} has no puzzles`, 'the first line is a header, puzzles follow')
-  const all = { questions: Buffer.concat(questions), answers: Buffer.concat(answers), ratings }
-  return { count: questions.length, ...all, sha256: hash.hex() }
+  return { count, questions: questions.first(count), answers: answers.first(count), ratings, sha256: hash.hex() }
 }
 
 /** What to do where a file is not there; a data set known by name can be fetched. */
