@@ -34,6 +34,9 @@ export interface ReproduceOrder {
   readonly machine: Omit<LocalOptions, 'config' | 'fresh' | 'evaluation'>
 }
 
+/** Three digits that count, without an exponent. */
+const figure = (value: number): string => value.toLocaleString('en', { maximumSignificantDigits: 3 })
+
 const folderOf = ({ run }: RunConfig): string => join(run.dir, run.id)
 
 /** Steps that the newest checkpoint of a run has. */
@@ -96,13 +99,9 @@ async function estimate({ recipe, configs, rate, wishes, machine, fresh }: Repro
   if (costs.length === 0) return
   const sum = (part: (cost: Cost) => number | undefined): number => costs.reduce((all, cost) => all + (part(cost) ?? 0), 0) // prettier-ignore
   const energy =
-    wishes.watts === undefined
-      ? ''
-      : `, ${sum((cost) => cost.kilowattHours).toPrecision(3)} kWh at ${wishes.watts} W a device`
+    wishes.watts === undefined ? '' : `, ${figure(sum((cost) => cost.kilowattHours))} kWh at ${wishes.watts} W a device`
   const price =
-    wishes.price === undefined
-      ? ''
-      : `, cost ${sum((cost) => cost.price).toPrecision(3)} at ${wishes.price} a device and hour`
+    wishes.price === undefined ? '' : `, cost ${figure(sum((cost) => cost.price))} at ${wishes.price} a device and hour`
   out.line(
     `estimate: ${durationText(sum((cost) => cost.hours))} on ${wishes.devices} device${wishes.devices === 1 ? '' : 's'}${energy}${price} ` +
       '(modelled: time grows with samples and FLOPs; Ctrl-C saves, the same command goes on)',
