@@ -35,8 +35,8 @@ function exampleOf({ model }: RunConfig, slot: number, step: number): Example {
   return { draw: drawOf(step), puzzle: slot, inputs: cells(1), labels: cells(0) }
 }
 
-/** Milliseconds per phase of `steps` steps, the first (compilation, allocation) left out. */
-function timed(config: RunConfig, slots: number, steps: number): Record<Timed, number>[] {
+/** Milliseconds per phase of `steps` steps, and of processor time a step; the first (compilation, allocation) left out. */
+function timed(config: RunConfig, slots: number, steps: number): { all: Record<Timed, number>[]; processorMs: number } {
   const { model, train } = config
   const layout = layoutOf(model)
   const params = initialParams(layout, 0)
@@ -47,6 +47,7 @@ function timed(config: RunConfig, slots: number, steps: number): Record<Timed, n
   replica.setSlots(ids.map((slot) => ({ slot, carry: 'reset' as const })))
   const rows = new Float32Array(slots * model.puzzleEmbDim).fill(0.1)
   const all: Record<Timed, number>[] = []
+  let warm = process.cpuUsage()
   for (let step = 1; step <= steps + 1; step++) {
     const takes = new Map(ids.map((slot, i) => [slot, exampleOf(config, i, step)]))
     const times: Record<Timed, number> = { upload: 0, forward: 0, backward: 0, read: 0, commit: 0 }
@@ -61,9 +62,11 @@ function timed(config: RunConfig, slots: number, steps: number): Record<Timed, n
     replica.commit(stepOf(step))
     mark('commit')
     if (step > 1) all.push(times)
+    else warm = process.cpuUsage()
   }
+  const { user, system } = process.cpuUsage(warm)
   replica.dispose()
-  return all
+  return { all, processorMs: (user + system) / 1000 / steps }
 }
 
 export async function run({ backend: asked, preset, quick }: BenchOptions, report: Report): Promise<void> {
@@ -72,7 +75,7 @@ export async function run({ backend: asked, preset, quick }: BenchOptions, repor
   const config = compileConfig({ preset: name, env: {}, flags: {} })
   const backend = await selectBackend(asked, { root: process.cwd(), threads: 1 })
   const slots = quick ? 1 : (CPU_SLOTS[name] ?? 1)
-  const all = timed(config, slots, quick ? 1 : 15)
+  const { all, processorMs } = timed(config, slots, quick ? 1 : 15)
   const { model } = config
   const m = slots * positionsOf(model)
   const { gflopPerSecond } = matmulSpeed(m, model.hidden, swigluWidth(model.hidden, model.expansion), 20, () =>
@@ -84,5 +87,6 @@ export async function run({ backend: asked, preset, quick }: BenchOptions, repor
   const whole = median(all.map((one) => PHASES.reduce((sum, phase) => sum + one[phase], 0)))
   const ideal = (slots * flopsOf(model).train) / gflopPerSecond / 1e6
   report({ config: `${what}: step, against matmul speed`, value: whole, unit: 'ms', ratio: ideal / whole })
+  report({ config: `${what}: step, processor time`, value: processorMs, unit: 'ms', ratio: null })
   report({ config: `${what}: samples`, value: (1000 * slots) / whole, unit: '1/s', ratio: null })
 }

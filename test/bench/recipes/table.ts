@@ -32,8 +32,22 @@ export interface Recipe {
 
 export const BASELINE = 'baseline'
 
+/** Mixers beside the baseline's, each with the positions it can use; Mamba-2 with states as small as the model. */
+const ATTENTION: Flags = { 'model.mixer': 'attention', 'model.positions': 'rope' }
+const HYBRID: Flags = {
+  'model.mixer': 'hybrid',
+  'model.positions': 'rope',
+  'model.layers': '1',
+  'model.stateSize': '16',
+  'model.stateHead': '32',
+}
+
 export const RECIPES: readonly Recipe[] = [
   { name: BASELINE, flags: {} },
   { name: 'cosine', flags: { 'train.lrMinRatio': '0.1' } },
   { name: 'no-average', flags: { 'train.emaRate': '0' } },
+  { name: 'attention', flags: ATTENTION },
+  { name: 'hybrid', flags: HYBRID, against: 'attention' },
+  { name: 'hybrid-bidirectional', flags: { ...HYBRID, 'model.scan': 'bidirectional' }, against: 'attention' },
+  { name: 'conv-swiglu', flags: { ...ATTENTION, 'model.swiglu': 'conv' }, against: 'attention' },
 ]
