@@ -19,9 +19,10 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   curve: () => import('./curve.js'),
   generators: () => import('./generators.js'),
   recipes: () => import('./recipes.js'),
+  trimming: () => import('./trimming.js'),
 }
 /** They take many minutes, or build another library first. */
-const ONLY_BY_NAME = ['peer', 'curve', 'recipes']
+const ONLY_BY_NAME = ['peer', 'curve', 'recipes', 'trimming']
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -57,29 +57,33 @@ for (const wire of ['bf16', 'f32'] as const)
     },
   )
 
-test(
-  'exact: a worker that joins midway takes over carries, one that is killed costs a rewind, and neither changes a bit',
-  { skip, timeout: 120_000 },
-  async (t) => {
-    const { url } = await natsFor(t)
-    const often = { 'checkpoint.everySteps': 10, 'cluster.deadAfterMs': 700 }
-    const flags = { ...EXACT, ...often, 'train.steps': LONG, 'run.dir': temporaryFolder(t) }
-    const { folder: calm } = await train(t, url, 1, { ...flags, 'run.id': 'calm' })
-    const config = configOf({ ...flags, 'run.id': 'r', 'bus.url': url })
-    const folder = join(config.run.dir, 'r')
-    const first = work(t, url, 'r', 'first')
-    const coordinator = coordinate(t, config)
-    await until('the first to train alone', () => lastStep(folder) >= 3)
-    const victim = workerProcess(t, url, 'r', 'victim')
-    await until('both to train', () => journalOf(folder).at(-1)?.workers === 2)
-    victim.kill('SIGKILL')
-    await until('the rewind', () => coordinator.out.text.includes('exact: the carries of step'))
-    const third = work(t, url, 'r', 'third')
-    await Promise.all([coordinator, first, third].map(({ done }) => done))
-    const teams = journalOf(folder).map(({ workers }) => workers)
-    t.diagnostic(`workers of the steps: ${teams.join(' ')}`)
-    assert.ok(teams.length > LONG, 'steps were done twice')
-    assert.ok(teams.includes(2) && teams.includes(1), 'the team changed on the way')
-    assert.deepEqual(outcome(folder, LONG), outcome(calm, LONG))
-  },
-)
+for (const [what, own] of [
+  ['', {}],
+  ['trimmed, ', { 'model.trim': 4 }],
+] as const)
+  test(
+    `exact: ${what}a worker that joins midway takes over carries, one that is killed costs a rewind, and neither changes a bit`,
+    { skip, timeout: 120_000 },
+    async (t) => {
+      const { url } = await natsFor(t)
+      const often = { 'checkpoint.everySteps': 10, 'cluster.deadAfterMs': 700 }
+      const flags = { ...EXACT, ...own, ...often, 'train.steps': LONG, 'run.dir': temporaryFolder(t) }
+      const { folder: calm } = await train(t, url, 1, { ...flags, 'run.id': 'calm' })
+      const config = configOf({ ...flags, 'run.id': 'r', 'bus.url': url })
+      const folder = join(config.run.dir, 'r')
+      const first = work(t, url, 'r', 'first')
+      const coordinator = coordinate(t, config)
+      await until('the first to train alone', () => lastStep(folder) >= 3)
+      const victim = workerProcess(t, url, 'r', 'victim')
+      await until('both to train', () => journalOf(folder).at(-1)?.workers === 2)
+      victim.kill('SIGKILL')
+      await until('the rewind', () => coordinator.out.text.includes('exact: the carries of step'))
+      const third = work(t, url, 'r', 'third')
+      await Promise.all([coordinator, first, third].map(({ done }) => done))
+      const teams = journalOf(folder).map(({ workers }) => workers)
+      t.diagnostic(`workers of the steps: ${teams.join(' ')}`)
+      assert.ok(teams.length > LONG, 'steps were done twice')
+      assert.ok(teams.includes(2) && teams.includes(1), 'the team changed on the way')
+      assert.deepEqual(outcome(folder, LONG), outcome(calm, LONG))
+    },
+  )

@@ -1,4 +1,4 @@
-// Models other than TRM in a real run: their carries and states travel, are saved, and a resumed run has the same bits.
+// Models other than TRM, and a trimmed one, in a real run: their carries and states travel, are saved, and a resumed run has the same bits.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { contentsOf, lossesOf, natsFor, temporaryFolder, train, withoutNats, type Flags } from '../helpers/cluster.js'
@@ -13,6 +13,7 @@ const MEMBERS: Readonly<Record<string, Flags>> = {
   },
   many: { 'model.states': 'many', 'model.lCycles': 3 },
   one: { 'model.states': 'one' },
+  trimmed: { 'model.trim': 4, 'evaluate.canvas': 'shown' },
   transformer: { 'model.states': 'answer', 'model.lCycles': 0 },
 }
 

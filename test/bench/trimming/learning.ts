@@ -85,6 +85,7 @@ export async function learn(
       ['trimmed, equal steps', TRIM, steps],
       ['trimmed, equal FLOPs', TRIM, Math.round(steps / share)],
       ['whole canvas', 0, steps],
+      ['whole canvas, as many steps as FLOPs gave the trimmed', 0, Math.round(steps / share)],
     ] as const) {
       const outcomes: Outcome[] = []
       for (let seed = 0; seed < seeds; seed++) {
