@@ -1,7 +1,8 @@
 // Modelled FLOPs of the network (spec 8.2): 2 per multiply-add; matrix products and attention; norms and elementwise work
 // ignored; backward is twice the graded forward. A model, not a measurement: whoever shows a figure made of it says so.
-import type { ModelConfig } from './config/run-config.js'
-import { positionsOf } from './gradients/layout.js'
+import type { ModelConfig, TrainConfig } from './config/run-config.js'
+import { layoutOf, positionsOf } from './gradients/layout.js'
+import { matricesOf, NEWTON_SCHULZ_ITERATIONS } from './gradients/matrices.js'
 import { callsOf, layersIn, recursionOf } from './recursion.js'
 import { subLayersOf } from './sub-layers.js'
 
@@ -27,4 +28,17 @@ export function flopsOf(model: ModelConfig): Flops {
   const forwards =
     (model.halting === 'continue' && model.haltMaxSteps > 1 ? 2 : 1) + (model.chains > 1 ? model.chains : 0)
   return { layer, forward, backward, train: forwards * forward + backward, answer: model.haltMaxSteps * forward }
+}
+
+/** FLOPs of the update of the weights, per step, whatever the batch: the matrix products of Muon, three an iteration; of AdamATan2 nothing counts. */
+export function updateFlops(
+  model: ModelConfig,
+  { optimizer, moveEvery }: Pick<TrainConfig, 'optimizer' | 'moveEvery'>,
+): number {
+  if (optimizer !== 'muon') return 0
+  const whole = matricesOf(model, layoutOf(model)).reduce((sum, { rows, columns }) => {
+    const [short, long] = [Math.min(rows, columns), Math.max(rows, columns)]
+    return sum + NEWTON_SCHULZ_ITERATIONS * 2 * short * short * (2 * long + short)
+  }, 0)
+  return whole / moveEvery
 }

@@ -54,7 +54,11 @@ export const MIXERS: Readonly<Record<ModelConfig['mixer'], Readonly<Record<strin
 }
 /** The name of what mixes channels, last in every layer, and its kinds by the setting model.swiglu. */
 export const FEED_FORWARD = 'mlp'
-const SWIGLUS: Readonly<Record<ModelConfig['swiglu'], SubLayerKind>> = { plain: 'swiglu', conv: 'conv-swiglu' }
+const SWIGLUS: Readonly<Record<ModelConfig['swiglu'], SubLayerKind>> = {
+  plain: 'swiglu',
+  conv: 'conv-swiglu',
+  normed: 'swiglu', // of other arithmetic, of the same tensors
+}
 
 /** Of Mamba-2 (arXiv 2405.21060), as the hybrid has them: inner channels for each of h, and taps of the convolution. */
 export const MAMBA_EXPAND = 2

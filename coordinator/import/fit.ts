@@ -176,7 +176,7 @@ export function presetsThatFit(found: Inferred): PresetName[] {
       model.states === found.states &&
       model.vocab === found.vocab &&
       model.mixer === found.mixer &&
-      model.swiglu === found.swiglu &&
+      (model.swiglu === 'conv') === (found.swiglu === 'conv') &&
       (found.mamba === undefined ||
         (model.stateSize === found.mamba.stateSize && model.stateHead === found.mamba.stateHead)) &&
       model.expansion === found.expansion &&

@@ -95,6 +95,12 @@ export function crossProblems({ model, data, train, reduce, cluster, evaluate }:
     train.freezeDense > 0 &&
       model.puzzleEmbDim === 0 &&
       `train.freezeDense (${train.freezeDense}) must be 0 where model.puzzleEmbDim is 0: nothing would learn`,
+    reduce.localSteps > 1 &&
+      (train.optimizer !== 'adam-atan2' || train.clipNorm > 0 || train.moveEvery > 1) &&
+      'reduce.localSteps must be 1 with train.optimizer muon, train.clipNorm or train.moveEvery: local steps are those of AdamATan2',
+    train.curriculum === 'depth' &&
+      model.states === 'many' &&
+      'train.curriculum depth needs model.states two, one or answer: with many, lCycles is the number of states',
     reduce.bucketBytes % 4 !== 0 && `reduce.bucketBytes (${reduce.bucketBytes}) must be a multiple of 4`,
     reduce.inFlightBytes < reduce.bucketBytes &&
       `reduce.inFlightBytes (${reduce.inFlightBytes}) must be at least reduce.bucketBytes (${reduce.bucketBytes})`,

@@ -24,6 +24,20 @@ const NEWER = {
   stateHead: 64,
 } as const
 
+/** The same of training. */
+const NEWER_TRAIN = {
+  optimizer: 'adam-atan2',
+  muonLr: 0.02,
+  muonMomentum: 0.95,
+  muonWeightDecay: 0.005,
+  moveEvery: 1,
+  clipNorm: 0,
+  labelSmoothing: 0,
+  haltLossWeight: 0.5,
+  supervisionDecay: 1,
+  curriculum: 'off',
+} as const
+
 /** The same of the data. */
 const NEWER_DATA = {
   firstPuzzle: 1,
@@ -56,8 +70,12 @@ export interface RunIdentity {
   /** Without the settings of `NEWER_DATA`, likewise. `source` is `folder` for every folder: where the tasks lie may differ; that they are the same, the data hash says. */
   readonly data: Omit<RunConfig['data'], keyof typeof NEWER_DATA> &
     Partial<Pick<RunConfig['data'], keyof typeof NEWER_DATA>>
-  /** Without `minutes` and `freezeDense`: when dense training began is noted in the checkpoint. And without `steps` where the learning rate does not depend on it, so that a run can be prolonged. */
-  readonly train: Omit<RunConfig['train'], 'steps' | 'minutes' | 'freezeDense'> & { readonly steps?: number }
+  /**
+   * Without `minutes` and `freezeDense`: when dense training began is noted in the checkpoint. Without `steps` where neither learning
+   * rate nor depth depend on it, so that a run can be prolonged. And without `NEWER_TRAIN`, as above.
+   */
+  readonly train: Omit<RunConfig['train'], 'steps' | 'minutes' | 'freezeDense' | keyof typeof NEWER_TRAIN> &
+    Partial<Pick<RunConfig['train'], 'steps' | keyof typeof NEWER_TRAIN>>
   /** What gradients are rounded to. Topology and bucket size do not change a bit of the sum. */
   readonly wire: RunConfig['reduce']['wire']
   /** Slots of a group in mode exact; absent in mode fast. */
@@ -76,7 +94,10 @@ export function identityOf({ run, model, data, train, reduce }: RunConfig): RunI
       ...(without(decisive(data), NEWER_DATA) as RunIdentity['data']),
       source: isNamedSource(data.source) ? data.source : 'folder',
     },
-    train: train.lrMinRatio === 1 ? rest : { ...rest, steps },
+    train: {
+      ...(without(rest, NEWER_TRAIN) as RunIdentity['train']),
+      ...(train.lrMinRatio === 1 && train.curriculum === 'off' ? {} : { steps }),
+    },
     wire: reduce.wire,
     ...(reduce.mode === 'exact' ? { exact: reduce.group } : {}),
     ...(reduce.localSteps === 1 ? {} : { local: { localSteps, outerLr, outerMomentum } }),

@@ -14,6 +14,7 @@ type Notes = readonly (string | false)[]
 /** What is remarkable in any family. */
 const ofLayers = ({ swiglu, scan, gradedCalls }: ModelConfig): Notes => [
   swiglu === 'conv' && 'ConvSwiGLU',
+  swiglu === 'normed' && 'normed SwiGLU',
   scan === 'bidirectional' && 'bidirectional scan',
   gradedCalls > 0 && `gradient of ${gradedCalls} calls`,
 ]

@@ -183,6 +183,35 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
     train: { ...ARC_TRAIN, steps: 1036142, puzzleLr: 1e-4 },
     evaluate: { everySteps: 103614, augmentations: 1000 },
   },
+  // Speed is Confidence (arXiv 2601.19085), its baseline of one chain. Published: Muon at 0.02 with a decay of 0.005 for matrices, Adam
+  // at 1e-4 with a decay of 1 for the rest, SwiGLU with a norm inside, cosine, clipping at 1, smoothing of 0.2, halting weighs
+  // 0.05, T = 6, n = 9, 8,000 steps of 384. Ours: AdamATan2 for their AdamW, the cosine's floor of 0.1, TRM's warm-up and
+  // stablemax, and an average of 0.9 from the first step on, theirs from the 5,000th.
+  'sudoku-speed': {
+    model: { ...MODEL, hCycles: 6, lCycles: 9, mixer: 'mlp', positions: 'none', swiglu: 'normed' },
+    data: SUDOKU_DATA,
+    train: {
+      ...PUZZLE_TRAIN,
+      slots: 384,
+      steps: 8000,
+      optimizer: 'muon',
+      muonLr: 0.02,
+      muonWeightDecay: 0.005,
+      lrMinRatio: 0.1,
+      clipNorm: 1,
+      labelSmoothing: 0.2,
+      haltLossWeight: 0.05,
+      emaRate: 0.9,
+    },
+    evaluate: { everySteps: 1000, augmentations: 0 },
+  },
+  // CGAR (arXiv 2511.08653): sudoku-mlp with the depth curriculum and weights of 0.7^(t - 1), and all else as there.
+  'sudoku-cgar': {
+    model: { ...MODEL, lCycles: 6, mixer: 'mlp', positions: 'none' },
+    data: SUDOKU_DATA,
+    train: { ...PUZZLE_TRAIN, curriculum: 'depth', supervisionDecay: 0.7 },
+    evaluate: PUZZLE_EVALUATE,
+  },
   // Trained on the same pool as arc1, so that the two compare; 100,000 epochs of it, as there.
   'hrm-arc1': {
     model: HRM_MODEL,

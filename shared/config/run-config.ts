@@ -38,8 +38,11 @@ export interface ModelConfig {
   readonly lCycles: number
   /** Sequence mixing: self-attention (TRM-Att), an MLP over the sequence (TRM-MLP, official mlp_t), Mamba-2, or twice Mamba-2 and then attention. */
   readonly mixer: 'attention' | 'mlp' | 'mamba' | 'hybrid'
-  /** SwiGLU over channels: as it is, or with a short convolution over positions inside (URM's ConvSwiGLU). */
-  readonly swiglu: 'plain' | 'conv'
+  /**
+   * SwiGLU: as it is; over channels with a short convolution over positions inside (URM's ConvSwiGLU); or with a norm inside
+   * (Speed is Confidence), over channels and, with mixer mlp, over positions.
+   */
+  readonly swiglu: 'plain' | 'conv' | 'normed'
   /** Mamba-2: what a position sees of the sequence (worker/ops/mamba.ts). */
   readonly scan: 'causal' | 'bidirectional'
   /** Mamba-2: numbers in the state of a channel, and channels of a head. */
@@ -115,6 +118,23 @@ export interface TrainConfig {
   readonly warmupSteps: number
   readonly lrMinRatio: number
   readonly emaRate: number
+  /** Who moves the weights: AdamATan2, or Muon the matrices inside the network and AdamATan2 the rest. */
+  readonly optimizer: 'adam-atan2' | 'muon'
+  readonly muonLr: number
+  readonly muonMomentum: number
+  readonly muonWeightDecay: number
+  /** Weights move at every so-manyth supervision step; the gradients of the steps between gather in the moments. */
+  readonly moveEvery: number
+  /** Longest mean gradient of the dense weights, L2; 0: as long as it is. */
+  readonly clipNorm: number
+  /** Share of a cell's target that is spread over all tokens. */
+  readonly labelSmoothing: number
+  /** What the halting losses weigh beside that of the cells (spec 2: 0.5). */
+  readonly haltLossWeight: number
+  /** Weight of a supervision step's loss against that of the step before it, for the same example; 1: all alike. */
+  readonly supervisionDecay: number
+  /** `depth`: fewer cycles in the first parts of the run (shared/curriculum.ts). */
+  readonly curriculum: 'off' | 'depth'
 }
 
 export interface ReduceConfig {

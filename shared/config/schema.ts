@@ -21,6 +21,8 @@ export const PRESET_NAMES = [
   'arc2',
   'sudoku-mlp',
   'sudoku-att',
+  'sudoku-speed',
+  'sudoku-cgar',
   'maze',
   'hybrid-arc1',
   'urm-arc1',

@@ -59,9 +59,9 @@ export const MODEL_SETTINGS = {
     ['attention', 'mlp', 'mamba', 'hybrid'],
   ),
   swiglu: choice(
-    'SwiGLU over channels: plain, or conv with a short convolution over positions inside (URM).',
+    'SwiGLU: plain; conv, over channels with a short convolution inside (URM); normed, sigmoid(g) RMSNorm(g v) (arXiv 2601.19085).',
     'plain',
-    ['plain', 'conv'],
+    ['plain', 'conv', 'normed'],
   ),
   scan: choice('Mamba-2 sees what was before (causal), or both sides, averaged (bidirectional).', 'causal', [
     'causal',

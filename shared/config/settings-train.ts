@@ -1,5 +1,5 @@
 // Settings of training: the batch, the optimizer and its schedule.
-import { MANY, integer, real } from './leaf.js'
+import { MANY, choice, integer, real } from './leaf.js'
 
 /** Section `train` of RunConfig. */
 export const TRAIN_SETTINGS = {
@@ -23,4 +23,43 @@ export const TRAIN_SETTINGS = {
   warmupSteps: integer('Steps of linear warm-up.', 2000, 0, MANY),
   lrMinRatio: real('Learning rate at the end of the cosine, as a part of the peak (1: constant).', 1, 0, 1),
   emaRate: real('Part of the running average that a step keeps.', 0.999, 0, 1, true),
+  optimizer: choice(
+    'adam-atan2 (the official), or muon: orthogonalised momentum for matrices inside the network (Jordan 2024; for TRM arXiv 2601.19085), AdamATan2 for the rest.',
+    'adam-atan2',
+    ['adam-atan2', 'muon'],
+  ),
+  muonLr: real('Muon: learning rate of those matrices (published for Sudoku: 0.02, mazes 0.005).', 0.02, 0, 10),
+  muonMomentum: real('Muon: decay of the momentum.', 0.95, 0, 1, true),
+  muonWeightDecay: real('Muon: weight decay of those matrices (published: 0.005).', 0.005, 0, 100),
+  moveEvery: integer(
+    'Dense weights move at every so-manyth supervision step; gradients gather in the moments meanwhile (pull 41 of the official code: every 2nd, by the sum).',
+    1,
+    1,
+    1024,
+  ),
+  clipNorm: real(
+    'Longest mean gradient of the dense weights, L2 norm; longer ones are shortened to it (arXiv 2601.19085: 1). 0: no limit.',
+    0,
+    0,
+    1e9,
+  ),
+  labelSmoothing: real(
+    'Share of the target of a cell that is spread over all tokens (arXiv 2601.19085: 0.2). 0: none.',
+    0,
+    0,
+    1,
+    true,
+  ),
+  haltLossWeight: real('Weight of the halting losses (official: 0.5; arXiv 2601.19085: 0.05).', 0.5, 0, 100),
+  supervisionDecay: real(
+    "Weight of a supervision step's loss against the step before (CGAR, arXiv 2511.08653: 0.7). 1: all alike.",
+    1,
+    0.01,
+    1,
+  ),
+  curriculum: choice(
+    'depth: a third of the cycles for 30 % of the steps, two thirds until 60 %, then all (CGAR, arXiv 2511.08653).',
+    'off',
+    ['off', 'depth'],
+  ),
 }

@@ -61,6 +61,16 @@ export const TRAIN: TrainConfig = {
   warmupSteps: 2,
   lrMinRatio: 1,
   emaRate: 0.9,
+  optimizer: 'adam-atan2',
+  muonLr: 0.02,
+  muonMomentum: 0.95,
+  muonWeightDecay: 0.005,
+  moveEvery: 1,
+  clipNorm: 0,
+  labelSmoothing: 0,
+  haltLossWeight: 0.5,
+  supervisionDecay: 1,
+  curriculum: 'off',
 }
 export const SEED = 5
 
@@ -83,6 +93,7 @@ export class Run {
     options: ReplicaOptions | ((arena: Arena) => LocalRound) = {},
     lInit?: Float32Array,
     private readonly examples: typeof exampleFor = exampleFor,
+    train: TrainConfig = TRAIN,
   ) {
     const layout = layoutOf(model)
     const params = initialParams(layout, SEED)
@@ -94,7 +105,7 @@ export class Run {
     const states = { ...initialStates(model, SEED), ...(lInit && { lInit }) }
     this.slots = slots.map(slotId)
     const more = typeof options === 'function' ? { local: options(this.arena) } : options
-    this.replica = new Replica({ model, train: TRAIN, seed: SEED }, layout, this.arena, states, more)
+    this.replica = new Replica({ model, train, seed: SEED }, layout, this.arena, states, more)
     this.replica.setSlots(this.slots.map((slot) => ({ slot, carry: 'reset' as const })))
   }
 

@@ -7,6 +7,7 @@ import { rngFor } from '../../shared/rng/counter.js'
 import { selectBackend } from '../../worker/backends/choose.js'
 import { embedding } from '../../worker/ops/embedding.js'
 import { kernelFor } from '../../worker/ops/registry.js'
+import { orthogonalise } from '../../worker/ops/orthogonalise.js'
 import { adamAtan2, update, updateEma } from '../../worker/train/adam-atan2.js'
 import { emulatedCuda, noCompiler } from '../helpers/cuda.js'
 
@@ -107,7 +108,7 @@ describe('plain ops of the CUDA kernels, played on the host', { skip: noCompiler
       updateEma(theirs.ema, theirs.p, 0.999)
       for (let i = 0; i < n; i++) g[i] = -0.7 * (g[i] as number)
     }
-    const reference = { adamAtan2, updateEma }
+    const reference = { adamAtan2, updateEma, orthogonalise }
     assert.notEqual(kernelFor('update', reference), reference, 'the reference was compared with itself')
     for (const name of ['p', 'm', 'v', 'ema'] as const)
       assert.ok(Buffer.from(ours[name].buffer).equals(Buffer.from(theirs[name].buffer)), `${name} differs`)

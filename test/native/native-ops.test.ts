@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { rngFor } from '../../shared/rng/counter.js'
 import { selectBackend } from '../../worker/backends/choose.js'
 import { adamAtan2, update, updateEma } from '../../worker/train/adam-atan2.js'
+import { orthogonalise } from '../../worker/ops/orthogonalise.js'
 import { setsBuilt } from '../helpers/native.js'
 
 const root = process.cwd()
@@ -137,6 +138,16 @@ for (const isa of sets)
         updateEma(theirs.ema, theirs.p, 0.999)
         for (let i = 0; i < n; i++) g[i] = -0.7 * (g[i] as number)
       }
+      // Entries down to denormal numbers, which the engine's threads would take for zero.
+      const shapes = [[64, 171], [131, 33], [7, 5]] as const // prettier-ignore
+      for (const [rows, columns] of shapes) {
+        const ours = random(rows * columns).map((value, i) => value * 10 ** (-(i % 5) * 10))
+        const theirs = ours.slice()
+        update().orthogonalise(ours, rows, columns)
+        orthogonalise(theirs, rows, columns)
+        assert.ok(Buffer.from(ours.buffer).equals(Buffer.from(theirs.buffer)), `${rows} x ${columns} differs`)
+      }
+      assert.throws(() => update().orthogonalise(random(5), 2, 3), /5|length|6/)
       const kernel = update()
       await tf.setBackend('cpu')
       assert.notEqual(update(), kernel, 'the reference was compared with itself')

@@ -202,6 +202,16 @@ export function configOf(golden: ModelGolden): { model: ModelConfig; train: Trai
       warmupSteps: 0,
       lrMinRatio: 1,
       emaRate: 0.999,
+      optimizer: 'adam-atan2',
+      muonLr: 0.02,
+      muonMomentum: 0.95,
+      muonWeightDecay: 0.005,
+      moveEvery: 1,
+      clipNorm: 0,
+      labelSmoothing: 0,
+      haltLossWeight: 0.5,
+      supervisionDecay: 1,
+      curriculum: 'off',
     },
   }
 }

@@ -98,45 +98,53 @@ for (const { backend, skip } of BACKENDS)
       )
     })
 
-    it('SwiGLU: gate first, and the gradients of x and all weights', () => {
-      fc.assert(
-        fc.property(
-          sizes,
-          fc.integer({ min: 1, max: 6 }),
-          fc.integer({ min: 1, max: 7 }),
-          ({ n, seed }, width, inner) => {
-            leakless(() => {
-              const [x, dy] = [random(seed, n, width, 2), random(seed + 1, n, width)]
-              const [gate, up, down] = [random(seed + 2, inner, width), random(seed + 3, inner, width), random(seed + 4, width, inner)] // prettier-ignore
-              const naive = (xx: Matrix, g: Matrix, u: Matrix, d: Matrix): Matrix => {
-                const [a, b] = [product(xx, transposed(g)), product(xx, transposed(u))]
-                const middle = a.map((row, i) => row.map((value, j) => silu(value) * b[i]![j]!))
-                return product(middle, transposed(d))
-              }
-              const size = inner * width
-              const weights = {
-                gate: linear().weight(0, tensor(gate)),
-                up: linear().weight(size, tensor(up)),
-                down: linear().weight(2 * size, tensor(down)),
-              }
-              const { y, saved } = swiglu().forward(tensor(x), weights)
-              near(y, naive(x, gate, up, down), 'y')
-              const gradients = new Gradients()
-              const dx = swiglu().backward(saved, tensor(dy), weights, gradients)
-              near(dx, numeric((at) => naive(at, gate, up, down), x, dy), 'dx', 1e-4) // prettier-ignore
-              const flat = taken(gradients, 3 * size)
-              const all = [
-                ...numeric((at) => naive(x, at, up, down), gate, dy),
-                ...numeric((at) => naive(x, gate, at, down), up, dy),
-                ...numeric((at) => naive(x, gate, up, at), down, dy),
-              ].flat()
-              near(tf.tensor1d(flat), [all], 'dW', 1e-4)
-            })
-          },
-        ),
-        RUNS,
-      )
-    })
+    // Normed: sigmoid(a) RMSNorm(a b), written out.
+    for (const normEps of [undefined, 0.1])
+      it(`SwiGLU${normEps === undefined ? '' : ' with a norm inside'}: gate first, and the gradients of x and all weights`, () => {
+        fc.assert(
+          fc.property(
+            sizes,
+            fc.integer({ min: 1, max: 6 }),
+            fc.integer({ min: 1, max: 7 }),
+            ({ n, seed }, width, inner) => {
+              leakless(() => {
+                const [x, dy] = [random(seed, n, width, 2), random(seed + 1, n, width)]
+                const [gate, up, down] = [random(seed + 2, inner, width), random(seed + 3, inner, width), random(seed + 4, width, inner)] // prettier-ignore
+                const naive = (xx: Matrix, g: Matrix, u: Matrix, d: Matrix): Matrix => {
+                  const [a, b] = [product(xx, transposed(g)), product(xx, transposed(u))]
+                  const middle = a.map((row, i) => {
+                    const p = row.map((value, j) => value * b[i]![j]!)
+                    const rms = Math.sqrt(p.reduce((sum, value) => sum + value * value, 0) / p.length + (normEps ?? 0))
+                    return row.map((value, j) =>
+                      normEps === undefined ? silu(value) * b[i]![j]! : (silu(value) / value / rms) * p[j]!,
+                    )
+                  })
+                  return product(middle, transposed(d))
+                }
+                const size = inner * width
+                const weights = {
+                  gate: linear().weight(0, tensor(gate)),
+                  up: linear().weight(size, tensor(up)),
+                  down: linear().weight(2 * size, tensor(down)),
+                }
+                const { y, saved } = swiglu().forward(tensor(x), weights, normEps)
+                near(y, naive(x, gate, up, down), 'y')
+                const gradients = new Gradients()
+                const dx = swiglu().backward(saved, tensor(dy), weights, gradients)
+                near(dx, numeric((at) => naive(at, gate, up, down), x, dy), 'dx', 1e-4) // prettier-ignore
+                const flat = taken(gradients, 3 * size)
+                const all = [
+                  ...numeric((at) => naive(x, at, up, down), gate, dy),
+                  ...numeric((at) => naive(x, gate, at, down), up, dy),
+                  ...numeric((at) => naive(x, gate, up, at), down, dy),
+                ].flat()
+                near(tf.tensor1d(flat), [all], 'dW', 1e-4)
+              })
+            },
+          ),
+          RUNS,
+        )
+      })
 
     for (const withRope of [true, false])
       it(`attention ${withRope ? 'with' : 'without'} RoPE: heads in order, no mask, all gradients`, () => {

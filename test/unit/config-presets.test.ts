@@ -53,6 +53,16 @@ const TRAIN = {
   warmupSteps: 2000,
   lrMinRatio: 1,
   emaRate: 0.999,
+  optimizer: 'adam-atan2',
+  muonLr: 0.02,
+  muonMomentum: 0.95,
+  muonWeightDecay: 0.005,
+  moveEvery: 1,
+  clipNorm: 0,
+  labelSmoothing: 0,
+  haltLossWeight: 0.5,
+  supervisionDecay: 1,
+  curriculum: 'off',
 }
 const ARC = { ...TRAIN, puzzleLr: 1e-2, weightDecay: 0.1, puzzleWeightDecay: 0.1 }
 const PUZZLES = { ...TRAIN, steps: 65_100, puzzleLr: 1e-4, weightDecay: 1, puzzleWeightDecay: 1 }

@@ -53,6 +53,8 @@ describe('the family', () => {
     ['Mamba-2 and attention, both directions', { mixer: 'hybrid', scan: 'bidirectional', ...STATES, gradedCycles: 2 }],
     ['ConvSwiGLU', { swiglu: 'conv', gradedCycles: 2 }],
     ['ConvSwiGLU behind an MLP mixer', { swiglu: 'conv', mixer: 'mlp', positions: 'none', gradedCycles: 2 }],
+    ['SwiGLU with a norm inside', { swiglu: 'normed', gradedCycles: 2 }],
+    ['the same behind an MLP mixer', { swiglu: 'normed', mixer: 'mlp', positions: 'none', gradedCycles: 2 }],
     ['URM with all loops graded', { states: 'answer', swiglu: 'conv', lCycles: 0, hCycles: 3, gradedCycles: 3 }],
     ['all calls', { gradedCalls: 6 }],
     ['HRM without a choice to halt', { ...HRM, hCycles: 1, lCycles: 1, haltMaxSteps: 1 }],

@@ -319,6 +319,9 @@ test('the shapes of every preset tell which preset they are of', () => {
     ]
     const found = inferModel(new Map(tensors.map((tensor) => [tensor.name, tensor])))
     assert.ok(found)
-    assert.equal(presetsThatFit(found)[0], preset)
+    // The first of those that have the same tensors.
+    const first = preset === 'sudoku-speed' || preset === 'sudoku-cgar' ? 'sudoku-mlp' : preset
+    assert.equal(presetsThatFit(found)[0], first)
+    assert.ok(presetsThatFit(found).includes(preset))
   }
 })

@@ -8,6 +8,7 @@ import { ShareSums } from '../../shared/gradients/tree-sum.js'
 import { fingerprint } from '../../shared/gradients/fingerprint.js'
 import { learningRate } from '../../shared/gradients/schedule.js'
 import type { Layout } from '../../shared/gradients/layout.js'
+import { l2Norm } from '../../shared/gradients/norm.js'
 import type { StepPhase } from '../../shared/protocol/messages.js'
 import type { Arena } from '../arena.js'
 import { carryElements } from './carry.js'
@@ -47,14 +48,7 @@ export function emaDistance(params: Float32Array, ema: Float32Array): EmaDistanc
     const d = (params[i] as number) - (ema[i] as number)
     apart += d * d
   }
-  return { distance: Math.sqrt(apart), norm: l2(params) }
-}
-
-/** In doubles, so that it does not depend on how the sum is cut. */
-function l2(values: Float32Array): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!
-  return Math.sqrt(sum)
+  return { distance: Math.sqrt(apart), norm: l2Norm(params) }
 }
 
 export function performCommand(performer: Performer, command: Command): Reply {
@@ -77,7 +71,7 @@ export function performCommand(performer: Performer, command: Command): Reply {
       return {
         type: 'checked',
         finite,
-        norm: l2(arena.mean),
+        norm: l2Norm(arena.mean),
         mean: fingerprint(arena.mean),
         params: fingerprint(arena.params),
         ms: performer.clock() - before,

@@ -86,8 +86,9 @@ export class Trm {
   }
 
   private shape(batch: number): NetworkShape {
-    const { heads, rmsNormEps, scan } = this.model
-    return { batch, positions: this.positions, heads, rope: this.rope, eps: rmsNormEps, scan }
+    const { heads, rmsNormEps, scan, swiglu } = this.model
+    const normed = swiglu === 'normed'
+    return { batch, positions: this.positions, heads, rope: this.rope, eps: rmsNormEps, scan, normed }
   }
 
   /** The states after some calls. The caller disposes the result; `start` is left alone. */

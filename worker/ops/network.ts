@@ -26,6 +26,8 @@ export type SubLayerWeights =
 
 export interface NetworkShape extends AttentionShape {
   readonly eps: number
+  /** SwiGLU has a norm inside. */
+  readonly normed?: boolean
   /** Of Mamba-2. */
   readonly scan: Scan
 }
@@ -73,6 +75,7 @@ function swapAxes(x: tf.Tensor2D, batch: number): tf.Tensor2D {
 
 function subLayerForward(h: tf.Tensor2D, subLayer: SubLayerWeights, shape: NetworkShape): SubLayerSaved {
   const { eps } = shape
+  const normEps = shape.normed === true ? eps : undefined
   switch (subLayer.kind) {
     case 'attention': {
       const { y, saved } = attention().forward(h, subLayer.weights, shape)
@@ -80,7 +83,7 @@ function subLayerForward(h: tf.Tensor2D, subLayer: SubLayerWeights, shape: Netwo
       return { kind: 'attention', saved, norm, y: norm.y }
     }
     case 'swiglu': {
-      const { y, saved } = swiglu().forward(h, subLayer.weights)
+      const { y, saved } = swiglu().forward(h, subLayer.weights, normEps)
       const norm = addNorm().forward(h, y, eps)
       return { kind: 'swiglu', saved, norm, y: norm.y }
     }
@@ -96,7 +99,7 @@ function subLayerForward(h: tf.Tensor2D, subLayer: SubLayerWeights, shape: Netwo
     }
     case 'mlp': {
       const turned = swapAxes(h, shape.batch)
-      const { y, saved } = swiglu().forward(turned, subLayer.weights)
+      const { y, saved } = swiglu().forward(turned, subLayer.weights, normEps)
       const norm = addNorm().forward(turned, y, eps)
       return { kind: 'mlp', saved, norm, y: swapAxes(norm.y, shape.batch) }
     }

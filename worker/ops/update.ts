@@ -1,5 +1,5 @@
 // The optimizer's update of the flat buffers in host memory, as an op: whoever computes it must round exactly like the reference
-// in worker/train/adam-atan2.ts, so that replicas on different backends keep the same bits.
+// in worker/train/adam-atan2.ts and orthogonalise.ts, so that replicas on different backends keep the same bits.
 
 export interface AdamOptions {
   readonly lr: number
@@ -32,4 +32,6 @@ export interface UpdateKernel {
   adamAtan2(p: Float32Array, m: Float32Array, v: Float32Array, g: Float32Array, t: number, options: AdamOptions): void
   /** shadow <- rate shadow + (1 - rate) p, in place. */
   updateEma(shadow: Float32Array, p: Float32Array, rate: number): void
+  /** x (rows, columns) <- its orthogonal factor, nearly, in place; in f32, every product and sum rounded, in one order (worker/ops/orthogonalise.ts). */
+  orthogonalise(x: Float32Array, rows: number, columns: number): void
 }

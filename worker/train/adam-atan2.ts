@@ -1,5 +1,6 @@
 // AdamATan2 and the parameter average (spec 3.1, 3.4) on flat Float32Arrays, in place. On the host in f64, rounded to f32
 // once per stored value: every replica gets the same bits, whatever its backend. Seven million elements take about 0.1 s.
+import { orthogonalise } from '../ops/orthogonalise.js'
 import { kernelFor } from '../ops/registry.js'
 import type { AdamOptions, UpdateKernel } from '../ops/update.js'
 import { adamFactors } from '../ops/update.js'
@@ -79,7 +80,7 @@ export function updateEma(shadow: Float32Array, p: Float32Array, rate: number): 
   for (let i = 0; i < shadow.length; i++) shadow[i] = rate * (shadow[i] as number) + fresh * (p[i] as number)
 }
 
-const reference: UpdateKernel = { adamAtan2, updateEma }
+const reference: UpdateKernel = { adamAtan2, updateEma, orthogonalise }
 
 /** The update of the current backend. */
 export const update = (): UpdateKernel => kernelFor('update', reference)

@@ -2,6 +2,7 @@
 // step proposes is returned.
 import * as tf from '@tensorflow/tfjs-core'
 import type { TrainConfig } from '../../shared/config/run-config.js'
+import { supervisionWeight } from '../../shared/curriculum.js'
 import { flopsOf } from '../../shared/flops.js'
 import type { Step } from '../../shared/ids.js'
 import type { StepSums } from '../../shared/protocol/messages.js'
@@ -91,12 +92,12 @@ export function stepChunk(
   const begun = stirred(startOf(resets, work.fresh, [trm.positions, hidden], before), batch, stir)
   const x = encode(model, parameters, tokens, rows, batch)
   mark('upload')
-  const asked = { rows: batch, cells: seqLen, vocab, labels, ignoreLabel }
+  const asked = { rows: batch, cells: seqLen, vocab, labels, ignoreLabel, options: train }
   const raced =
     model.chains === 1 ? null : race(trm, parameters, x, begun, batch, (heads) => rowLosses({ ...asked, ...heads }))
   const start = raced?.start ?? begun
   const { thought, graded } = trm.thinkGraded(parameters, x, start, batch)
-  const kernel = work.inspect === undefined ? ownKernel('headLoss') : undefined
+  const kernel = work.inspect === undefined && isOfficial(train) ? ownKernel('headLoss') : undefined
   const out = kernel && trm.heads(parameters, thought[0])
   const { qHalt, qContinue, ...read } = out
     ? readQ(trm, parameters, out, batch)
@@ -124,7 +125,12 @@ export function stepChunk(
     steps: next.map((lane) => lane.steps),
     ...(targetContinue === null ? {} : { qContinue, targetContinue }),
   }
-  const gradientsOfQ = { weight: 1 / train.slots, qHalt: dHalt, qContinue: dContinue }
+  const gradientsOfQ = {
+    weight: 1 / train.slots,
+    rows: next.map(({ steps }) => supervisionWeight(train.supervisionDecay, haltMaxSteps, steps)),
+    qHalt: dHalt,
+    qContinue: dContinue,
+  }
   const { sums, dOut } =
     kernel && out
       ? lossOnDevice(kernel, out, headInput(work, labels, batch, targetContinue), q, gradientsOfQ)
@@ -145,6 +151,10 @@ export function stepChunk(
   }
 }
 
+/** The loss of the official code, which is all that kernels of a device compute. */
+const isOfficial = ({ labelSmoothing, haltLossWeight, supervisionDecay }: TrainConfig): boolean =>
+  labelSmoothing === 0 && haltLossWeight === 0.5 && supervisionDecay === 1
+
 type HeadReading = Pick<HeadValues, 'values' | 'at'>
 type QSeen = QInput & { readonly qHalt: Float32Array; readonly targetContinue?: Float32Array }
 
@@ -162,7 +172,7 @@ function headInput(
 /** The loss, and the gradient of the heads' outputs on the device. */
 function lossOnHost(
   { trm, inspect }: ChunkWork,
-  asked: Pick<LossInput, 'rows' | 'cells' | 'vocab' | 'labels' | 'ignoreLabel'>,
+  asked: Pick<LossInput, 'rows' | 'cells' | 'vocab' | 'labels' | 'ignoreLabel' | 'options'>,
   { values, at, qContinue }: HeadReading & Pick<QLogits, 'qContinue'>,
   q: QSeen,
   of: Required<QGradients>,

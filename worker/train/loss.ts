@@ -1,5 +1,6 @@
 // The loss head (spec 2): stablemax cross-entropy per row divided by its valid cells, binary cross-entropy of the halting
 // logits, and the sums that the metrics are made of. On the host, in doubles; the rows come as the device left them.
+import type { TrainConfig } from '../../shared/config/run-config.js'
 import type { StepSums } from '../../shared/protocol/messages.js'
 import { argmax, bceGradient, bceWithLogits, stablemaxCrossEntropy } from '../ops/stablemax.js'
 
@@ -10,8 +11,15 @@ export interface Strides {
   readonly cellStride: number
 }
 
+/** What of the training settings the loss depends on. */
+export type LossOptions = Pick<TrainConfig, 'labelSmoothing' | 'haltLossWeight'>
+
+const OFFICIAL: LossOptions = { labelSmoothing: 0, haltLossWeight: 0.5 }
+
 /** What the halting logits are held against. */
 export interface QInput {
+  /** Default: as the official code. */
+  readonly options?: LossOptions
   readonly qHalt: ArrayLike<number>
   /** After the transition of this step. */
   readonly halted: readonly boolean[]
@@ -35,6 +43,8 @@ export interface LossInput extends QInput {
 /** Gradients of weight * loss are written here. */
 export interface QGradients {
   readonly weight: number
+  /** What the loss of each row weighs beside that; default 1. The sums do not know of it. */
+  readonly rows?: ArrayLike<number>
   readonly qHalt: Float32Array | Float64Array
   readonly qContinue?: Float32Array | Float64Array
 }
@@ -57,7 +67,7 @@ export interface LossResult {
 }
 
 export function lossHead(input: LossInput, gradients: LossGradients | null): LossResult {
-  const { rows, cells, vocab, logits, at, labels, ignoreLabel } = input
+  const { rows, cells, vocab, logits, at, labels, ignoreLabel, options = OFFICIAL } = input
   const preds = new Uint16Array(rows * cells)
   const tokenLoss = new Float64Array(rows * cells)
   const tally = new Tally(input, gradients)
@@ -68,6 +78,7 @@ export function lossHead(input: LossInput, gradients: LossGradients | null): Los
     let right = 0
     for (let cell = row * cells; cell < (row + 1) * cells; cell++) if (labels[cell] !== ignoreLabel) valid++
     const divisor = Math.max(valid, 1)
+    const own = gradients === null ? 0 : gradients.weight * (gradients.rows?.[row] ?? 1)
     for (let cell = 0; cell < cells; cell++) {
       const from = at.start + row * at.rowStride + cell * at.cellStride
       const pred = argmax(logits, from, vocab)
@@ -77,8 +88,8 @@ export function lossHead(input: LossInput, gradients: LossGradients | null): Los
       if (label === ignoreLabel) continue
       if (!(label >= 0 && label < vocab)) throw new RangeError(`label ${label} of row ${row} is not below ${vocab}`)
       if (pred === label) right++
-      const weight = gradients === null ? 0 : gradients.weight / divisor
-      const loss = stablemaxCrossEntropy(logits, from, vocab, label, weight, gradients?.logits ?? null)
+      const into = gradients?.logits ?? null
+      const loss = stablemaxCrossEntropy(logits, from, vocab, label, own / divisor, into, options.labelSmoothing)
       tokenLoss[i] = loss
       tally.sums.lmLoss += loss / divisor
     }
@@ -105,16 +116,17 @@ export class Tally {
     const exact = right === valid
     const target = exact ? 1 : 0
     const q = input.qHalt[row] as number
+    const { haltLossWeight } = input.options ?? OFFICIAL
+    const own = gradients === null ? 0 : gradients.weight * (gradients.rows?.[row] ?? 1)
     this.rowExact.push(exact)
     this.validCells.push(valid)
     sums.qHaltLoss += bceWithLogits(q, target)
-    if (gradients !== null) gradients.qHalt[row] = gradients.weight * 0.5 * bceGradient(q, target)
+    if (gradients !== null) gradients.qHalt[row] = own * haltLossWeight * bceGradient(q, target)
     if (input.qContinue !== undefined && input.targetContinue !== undefined) {
       const qc = input.qContinue[row] as number
       const target = input.targetContinue[row] as number
       this.qContinueLoss += bceWithLogits(qc, target)
-      if (gradients?.qContinue !== undefined)
-        gradients.qContinue[row] = gradients.weight * 0.5 * bceGradient(qc, target)
+      if (gradients?.qContinue !== undefined) gradients.qContinue[row] = own * haltLossWeight * bceGradient(qc, target)
     }
 
     if (input.halted[row] !== true || valid === 0) return
@@ -127,7 +139,8 @@ export class Tally {
 
   result(): Pick<LossResult, 'sums' | 'qContinueLoss'> {
     const { sums, qContinueLoss } = this
-    const lossTotal = sums.lmLoss + 0.5 * (sums.qHaltLoss + qContinueLoss)
+    const { haltLossWeight } = this.input.options ?? OFFICIAL
+    const lossTotal = sums.lmLoss + haltLossWeight * (sums.qHaltLoss + qContinueLoss)
     return { sums: { lossTotal, ...sums }, qContinueLoss }
   }
 }

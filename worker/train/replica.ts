@@ -3,6 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { boxAround, canvasOf, keptCells } from '../../shared/arc/trim.js'
 import { carryOf } from '../../shared/carry.js'
+import { modelAt } from '../../shared/curriculum.js'
 import type { ModelConfig, TrainConfig } from '../../shared/config/run-config.js'
 import type { ShareSums, TreeNode } from '../../shared/gradients/tree-sum.js'
 import { firstNonFinite } from '../../shared/gradients/finite.js'
@@ -18,7 +19,6 @@ import type { PassObserver } from '../model/trm.js'
 import { Trm } from '../model/trm.js'
 import { Gradients } from '../ops/gradients.js'
 import { FRESH } from './act.js'
-import { update } from './adam-atan2.js'
 import { downloadCarries, uploadCarries } from './carries.js'
 import type { CarryState, Example, FreshRows, InitialStates, Lane } from './carry.js'
 import { freshRows } from './carry.js'
@@ -28,6 +28,7 @@ import type { Chunk } from './chunks.js'
 import { planChunks, statesOf } from './chunks.js'
 import { answersOf, type AskedRows } from './evaluate.js'
 import type { LocalRound } from './local-round.js'
+import { Optimizer } from './optimizer.js'
 import { groundOf } from './noise.js'
 
 /** Flat buffers of layout.elements each; the caller owns their memory. */
@@ -88,6 +89,9 @@ interface Candidate {
 export class Replica {
   private readonly model: ModelConfig
   private readonly trm: Trm
+  /** By depth: those of the curriculum, and `trm`. */
+  private readonly depths = new Map<string, Trm>()
+  private readonly optimizer: Optimizer
   private readonly fresh: FreshRows
   private parameters: Parameters
   private averaged: Parameters | null = null
@@ -106,13 +110,23 @@ export class Replica {
     for (const name of ['params', 'ema', 'm', 'v', 'grad', 'mean'] as const)
       if (arena[name].length !== layout.elements)
         throw new RangeError(`arena.${name} has ${arena[name].length} elements, the layout ${layout.elements}`)
-    const { recompute, observe } = options
-    this.trm = new Trm(config.model, {
+    this.trm = this.trmOf(config.model)
+    this.optimizer = new Optimizer(config.model, layout, config.train)
+    this.fresh = freshRows(groundOf(config.model, states), this.trm.positions)
+    this.parameters = uploadParameters(config.model, layout, arena.params)
+  }
+
+  private trmOf(model: ModelConfig): Trm {
+    const depth = `${model.hCycles} ${model.lCycles}`
+    const known = this.depths.get(depth)
+    if (known !== undefined) return known
+    const { recompute, observe } = this.options
+    const made = new Trm(model, {
       ...(recompute === undefined ? {} : { recompute }),
       ...(observe === undefined ? {} : { observe }),
     })
-    this.fresh = freshRows(groundOf(config.model, states), this.trm.positions)
-    this.parameters = uploadParameters(config.model, layout, arena.params)
+    this.depths.set(depth, made)
+    return made
   }
 
   /** Takes up what the caller wrote into arena.params and arena.ema. */
@@ -207,7 +221,8 @@ export class Replica {
       throw new RangeError(`${rows.length} puzzle values do not make ${lanes.length} rows of ${width}`)
 
     const { inspect, groups, ignoreLabel = 0 } = this.options
-    const { trm, parameters, fresh } = this
+    const { parameters, fresh } = this
+    const trm = this.trmOf(modelAt(this.model, this.config.train, step))
     const work = { ...this.config, trm, parameters, fresh, ignoreLabel, ...(inspect && { inspect }) }
     let gradients = new Gradients()
     const rowGrads = new Float32Array(lanes.length * width)
@@ -283,25 +298,19 @@ export class Replica {
   }
 
   /**
-   * Applies arena.mean: AdamATan2 at lr(step), then the average; adopts the candidate carry. While the weights are frozen
+   * Applies arena.mean (see Optimizer), then the average; adopts the candidate carry. While the weights are frozen
    * only the moments follow the gradient, so that the first step after it finds them as a long run would.
    */
   commit(step: Step, frozen = false): void {
     if (this.candidate === null) throw new Error(`nothing to commit at step ${step}`)
-    const { params, ema, m, v, mean } = this.arena
-    const { train } = this.config
-    const { beta1, beta2, weightDecay } = train
     const { local } = this.options
-    if (local === undefined) {
-      const lr = this.rateAt(step, frozen)
-      update().adamAtan2(params, m, v, mean, step, { lr, beta1, beta2, weightDecay })
-      if (!frozen) update().updateEma(ema, params, train.emaRate)
-    } else local.commit(train, frozen)
+    if (local === undefined) this.optimizer.apply(this.arena, step, frozen)
+    else local.commit(this.config.train, frozen)
     this.disposeChunks(this.chunks)
     this.lanes = this.candidate.lanes
     this.chunks = this.candidate.chunks
     this.candidate = null
-    if (!frozen || local !== undefined) this.reload()
+    if (local !== undefined || !this.optimizer.holds(step, frozen)) this.reload()
   }
 
   /** Local steps: the round is over; writes how far this replica came, weighted by its slots, into arena.grad. */
@@ -358,7 +367,7 @@ export class Replica {
     this.parameters.dispose()
     this.forgetAverage()
     tf.dispose([...this.fresh])
-    this.trm.dispose()
+    for (const trm of this.depths.values()) trm.dispose()
   }
 
   private forgetAverage(): void {

@@ -2,7 +2,8 @@
 // the same comparison is the same on every machine, however busy.
 import { compileConfig } from '../../../shared/config/compile.js'
 import type { RunConfig } from '../../../shared/config/run-config.js'
-import { flopsOf } from '../../../shared/flops.js'
+import { modelAt } from '../../../shared/curriculum.js'
+import { flopsOf, updateFlops } from '../../../shared/flops.js'
 import type { Recipe, Task } from './table.js'
 
 /** Seeds of weights, order of examples and exploration; the boards are those of data.poolSeed for everybody. */
@@ -12,9 +13,18 @@ export function configOf(task: Task, recipe: Recipe, steps: number, seed: number
   return compileConfig({ preset: task.preset, env: {}, flags })
 }
 
-/** Modelled FLOPs of training from the first step to the last. */
+/** Modelled FLOPs of training from the first step to the last, those of the optimizer's matrix products too. */
 export function trainingFlops({ model, train }: RunConfig): number {
-  return train.steps * train.slots * flopsOf(model).train
+  const byDepth = new Map<string, number>()
+  let total = train.steps * updateFlops(model, train)
+  for (let step = 1; step <= train.steps; step++) {
+    const now = modelAt(model, train, step)
+    const depth = `${now.hCycles} ${now.lCycles}`
+    const flops = byDepth.get(depth) ?? flopsOf(now).train
+    byDepth.set(depth, flops)
+    total += train.slots * flops
+  }
+  return total
 }
 
 /** The most steps whose FLOPs are within the budget. */

@@ -71,6 +71,8 @@ export interface Addon {
     g: Float32Array,
     factors: readonly [number, number, number, number, number],
   ): void
+  /** x (rows, columns), in place. */
+  orthogonalise(engine: EngineHandle, x: Float32Array, rows: number, columns: number): void
   average(engine: EngineHandle, shadow: Float32Array, p: Float32Array, rate: number): void
   /** An op of kernels/row-ops.h by its number in enum RowOp: arrays read, filled and added to, and its numbers. */
   rowOp(engine: EngineHandle, op: number, arrays: readonly Float32Array[], numbers: readonly number[]): void

@@ -198,14 +198,20 @@ function partBack(
   return asTensor(dh.info)
 }
 
+/** What the engine does not fuse is computed op by op. */
+const fuses = ({ normed }: NetworkShape): boolean => normed !== true
+
 const kernel: NetworkKernel = {
-  forward: (h, injection, stack, shape) => pass(h, injection, stack, shape, false).y,
+  forward: (h, injection, stack, shape) =>
+    fuses(shape) ? pass(h, injection, stack, shape, false).y : composed.forward(h, injection, stack, shape),
   forwardSaving: (h, injection, stack, shape) => {
+    if (!fuses(shape)) return composed.forwardSaving(h, injection, stack, shape)
     const { y, saved } = pass(h, injection, stack, shape, true)
     if (saved === null) throw new Error('a saving pass kept nothing')
     return { y, saved }
   },
   backward: (saved, dy, stack, shape, gradients: Gradients) => {
+    if (!fuses(shape)) return composed.backward(saved, dy, stack, shape, gradients)
     const parts = packed(nativeBackend()).of(stack, dy.shape[1], shape)
     const kept = 'parts' in saved ? saved.parts : [saved]
     return parts.reduceRight((flow, part, i) => {

@@ -20,4 +20,5 @@ export const SOURCES: readonly [name: string, flags: readonly string[]][] = [
   ['pool.cpp', []],
   // Replicas on other engines round every product and every sum by itself.
   ['optimizer.cpp', ['-ffp-contract=off']],
+  ['orthogonal.cpp', ['-ffp-contract=off']],
 ]

@@ -14,6 +14,10 @@ const kernel: UpdateKernel = {
     const { decay, move, scale, keep1, keep2 } = adamFactors(t, options)
     addon.adamAtan2(handle, p, m, v, g, [decay, move, scale, keep1, keep2])
   },
+  orthogonalise: (x, rows, columns) => {
+    const { addon, handle } = nativeBackend().engine
+    addon.orthogonalise(handle, x, rows, columns)
+  },
   updateEma: (shadow, p, rate) => {
     const { addon, handle } = nativeBackend().engine
     addon.average(handle, shadow, p, rate)

@@ -21,6 +21,11 @@ interface Described {
 function described(stack: Stack, shape: NetworkShape): Described {
   const weights: Weight[] = []
   let widths = { hidden: 0, inner: 0, mixerInner: 0 }
+  if (shape.normed === true)
+    throw new BackendUnavailable(
+      'the native engine has no CUDA kernels for SwiGLU with a norm inside',
+      'use --backend tensorflow on the GPU, or leave the GPU out',
+    )
   for (const [i, subLayer] of stack.entries()) {
     const mixes = i % 2 === 0
     if (mixes && subLayer.kind === 'attention') {

@@ -1,5 +1,6 @@
 // The op `update` on a GPU: the reference's arithmetic with its roundings, so that replicas on other engines keep the same bits;
 // and how gradients come to the host.
+import { orthogonalise } from '../../../ops/orthogonalise.js'
 import { registerKernel } from '../../../ops/registry.js'
 import type { UpdateKernel } from '../../../ops/update.js'
 import { adamFactors } from '../../../ops/update.js'
@@ -27,6 +28,8 @@ const kernel: UpdateKernel = {
     const { decay, move, scale, keep1, keep2 } = adamFactors(t, options)
     addon.adamAtan2(device, p, m, v, g, [decay, move, scale, keep1, keep2])
   },
+  // On the host: a card multiplies fast, but in an order of its own, and replicas must agree on every bit.
+  orthogonalise,
   updateEma: (shadow, p, rate) => {
     const { addon, device } = cudaBackend().engine
     addon.average(device, shadow, p, rate)

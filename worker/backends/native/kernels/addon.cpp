@@ -6,6 +6,7 @@
 #include "engine.h"
 #include "memory.h"
 #include "optimizer.h"
+#include "orthogonal.h"
 
 namespace trmesh {
 namespace {
@@ -179,6 +180,13 @@ napi_value rowOp(napi_env, const Arguments &given) {
   return nullptr;
 }
 
+/** (engine, x, rows, columns) */
+napi_value orthogonal(napi_env, const Arguments &given) {
+  const long rows = given.integer(2), columns = given.integer(3);
+  orthogonalise(given.handle<Holder>(0).pool, given.floats(1, rows * columns).data, rows, columns);
+  return nullptr;
+}
+
 /** (engine, seconds) -> GFLOP/s */
 napi_value peak(napi_env env, const Arguments &given) {
   return numberValue(env, given.handle<Holder>(0).engine->peak(given.number(1)));
@@ -200,6 +208,7 @@ NAPI_MODULE_INIT() {
   offer<adam>(env, exports, "adamAtan2");
   offer<ema>(env, exports, "average");
   offer<rowOp>(env, exports, "rowOp");
+  offer<orthogonal>(env, exports, "orthogonalise");
   offer<peak>(env, exports, "peak");
   return exports;
 }

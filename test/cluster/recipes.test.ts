@@ -1,0 +1,45 @@
+// Recipes in a real run: other optimizers, losses and depths are functions of configuration and step, so a run that was stopped goes
+// on with the bits of one that was not.
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { contentsOf, lossesOf, natsFor, temporaryFolder, train, withoutNats, type Flags } from '../helpers/cluster.js'
+
+const RECIPES: Readonly<Record<string, Flags>> = {
+  'muon, cosine, smoothing and clipping': {
+    'train.optimizer': 'muon',
+    'train.lrMinRatio': 0.1,
+    'train.labelSmoothing': 0.2,
+    'train.clipNorm': 0.5,
+  },
+  // Stopped between two moves: the moments hold what is gathered.
+  'a move every third step': { 'train.moveEvery': 3 },
+  'depth curriculum and supervision weights': {
+    'model.hCycles': 3,
+    'model.lCycles': 3,
+    'train.curriculum': 'depth',
+    'train.supervisionDecay': 0.7,
+  },
+}
+
+for (const [name, recipe] of Object.entries(RECIPES))
+  test(
+    `${name}: stopped and resumed, the bits are those of an uninterrupted run`,
+    { skip: withoutNats, timeout: 60_000 },
+    async (t) => {
+      const { url } = await natsFor(t)
+      const flags = { ...recipe, 'reduce.wire': 'f32', 'run.dir': temporaryFolder(t), 'train.steps': 12 }
+      const run = { ...flags, 'run.id': 'r', 'checkpoint.everySteps': 5 }
+      const { folder } = await train(t, url, 2, run)
+      const losses = [...lossesOf(folder)]
+      const { hashes } = contentsOf(folder, 12)
+      assert.equal(losses.length, 12)
+      // As if it had been stopped after step 5: what came later is gone.
+      for (const step of ['10', '12']) rmSync(join(folder, `step-000000${step}`), { recursive: true })
+      const { said } = await train(t, url, 2, run)
+      assert.match(said, /resuming from step 5/)
+      assert.deepEqual([...lossesOf(folder)], losses)
+      assert.deepEqual(contentsOf(folder, 12).hashes, hashes)
+    },
+  )
