@@ -139,7 +139,7 @@ export class CoordinatorMetrics implements Observer {
     this.labels.delete(worker)
   }
 
-  committed({ step, sums, lr, gradientNorm, queue, encoded, table }: CommittedStep): void {
+  committed({ step, round, sums, lr, gradientNorm, queue, encoded, table }: CommittedStep): void {
     const { recorder, config } = this
     const { slots, puzzleLr, lr: base, warmupSteps, steps: totalSteps, lrMinRatio: minRatio } = config.train
     const means = meansOf(sums, slots)
@@ -169,10 +169,10 @@ export class CoordinatorMetrics implements Observer {
     recorder.set('trmesh_puzzle_rows', {}, table.rows)
     recorder.set('trmesh_puzzle_table_bytes', {}, table.bytes)
     recorder.set('trmesh_commit_timestamp_seconds', {}, Date.now() / 1000)
-    this.pace(step, at)
+    if (step % round === 0) this.pace(step, at, round)
   }
 
-  private pace(step: Step, at: Millis): void {
+  private pace(step: Step, at: Millis, round: number): void {
     const { recorder } = this
     if (this.discardedAt !== undefined) recorder.observe('trmesh_recovery_seconds', {}, (at - this.discardedAt) / 1000)
     else if (this.committedAt !== undefined) {
@@ -180,7 +180,7 @@ export class CoordinatorMetrics implements Observer {
       this.useful += seconds
       recorder.observe('trmesh_commit_interval_seconds', {}, seconds)
       recorder.set('trmesh_goodput_ratio', {}, (this.useful * 1000) / Math.max(1, at - this.began))
-      recorder.set('trmesh_remaining_seconds', {}, (this.config.train.steps - step) * seconds)
+      recorder.set('trmesh_remaining_seconds', {}, ((this.config.train.steps - step) / round) * seconds)
     }
     this.committedAt = at
     this.discardedAt = undefined

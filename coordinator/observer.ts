@@ -7,6 +7,8 @@ import type { DiscardReason, HaltCause, RunState } from './run-state.js'
 
 export interface CommittedStep {
   readonly step: Step
+  /** Steps that are committed together; the last of them is a multiple of it. */
+  readonly round: number
   /** Over all slots, undivided. */
   readonly sums: StepSums
   readonly workers: number

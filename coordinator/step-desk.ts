@@ -156,6 +156,7 @@ export class StepDesk {
     }
     observer.committed({
       step,
+      round: this.length,
       sums: addSums(contributions.flatMap(({ sums }) => sums)),
       workers: team.length,
       lr: this.frozen ? 0 : learningRate({ base: lr, ...schedule }, step),

@@ -98,15 +98,15 @@ export class WorkerMetrics {
     this.recorder.count('trmesh_messages_dropped_total', { why })
   }
 
-  /** A step is committed; `phases` in milliseconds, `slots` of this worker. */
-  committed(step: Step, phases: PhaseTimes, slots: number): void {
+  /** A round of `steps` is committed, up to `step`; `phases` of all of it in milliseconds, `slots` of this worker. */
+  committed(step: Step, phases: PhaseTimes, slots: number, steps: number): void {
     this.step = step
     this.recorder.set('trmesh_step', {}, step)
-    this.recorder.count('trmesh_steps_committed_total', {})
-    this.recorder.count('trmesh_samples_total', {}, slots)
+    this.recorder.count('trmesh_steps_committed_total', {}, steps)
+    this.recorder.count('trmesh_samples_total', {}, slots * steps)
     for (const phase of STEP_PHASES) {
       const ms = phases[phase]
-      if (ms !== undefined) this.recorder.observe('trmesh_step_seconds', { phase }, ms / 1000)
+      if (ms !== undefined) this.recorder.observe('trmesh_step_seconds', { phase }, ms / 1000 / steps)
     }
     if (phases.reduce !== undefined) this.recorder.observe('trmesh_allreduce_seconds', {}, phases.reduce / 1000)
   }

@@ -234,7 +234,7 @@ class Session {
       energy: findEnergy(usedGpu(options.gpu, compute.device)),
       now,
       onCommit: (step, phases, slots, ema) => {
-        metrics.committed(step, phases, slots)
+        metrics.committed(step, phases, slots, config.reduce.localSteps)
         if (ema !== null) metrics.ema(ema)
       },
       onStale: () => metrics.dropped('stale'),

@@ -83,20 +83,22 @@ export class ConsoleReport implements Observer {
     // Phases are for metrics; the live line has no room for them.
   }
 
-  committed({ step, sums, workers }: CommittedStep): void {
+  committed({ step, round, sums, workers }: CommittedStep): void {
     const { out, now, slots, steps } = this.options
     const means = meansOf(sums, slots)
     const at = now()
-    if (this.lastAt !== undefined) {
-      this.stepSeconds.add((at - this.lastAt) / 1000)
+    // The steps of a round are told at one moment, and took equally long.
+    const ends = step % round === 0
+    if (this.lastAt === undefined) {
+      if (this.summary.firstStep === 0) this.summary.firstLoss = means.loss
+      if (this.summary.seconds === 0) this.summary.firstStep = step
+    } else if (ends) {
+      this.stepSeconds.add((at - this.lastAt) / 1000 / round)
       this.summary.seconds += (at - this.lastAt) / 1000
-    } else if (this.summary.firstStep === 0) {
-      this.summary.firstStep = step
-      this.summary.firstLoss = means.loss
     }
     this.began ??= at
     this.summary.lastStep = step
-    this.lastAt = at
+    if (ends) this.lastAt = at
     this.loss.add(means.loss)
     this.cells.add(sums.accuracy, sums.count)
     this.exact.add(sums.exactAccuracy, sums.count)

@@ -20,9 +20,10 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   generators: () => import('./generators.js'),
   recipes: () => import('./recipes.js'),
   trimming: () => import('./trimming.js'),
+  'slow-lines': () => import('./slow-lines.js'),
 }
 /** They take many minutes, or build another library first. */
-const ONLY_BY_NAME = ['peer', 'curve', 'recipes', 'trimming']
+const ONLY_BY_NAME = ['peer', 'curve', 'recipes', 'trimming', 'slow-lines']
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

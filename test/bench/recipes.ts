@@ -10,7 +10,7 @@ import type { BenchOptions, Report } from './benchmark.js'
 import { Book, keyOf } from './recipes/book.js'
 import { configOf, stepsWithin, trainingFlops } from './recipes/budget.js'
 import { BASELINE, RECIPES, TASKS, type Recipe } from './recipes/table.js'
-import { trial } from './recipes/trial.js'
+import { trial, type Outcome } from './recipes/trial.js'
 import { difference, estimate, MOST_SEEDS, verdictOf, type Estimate } from './recipes/verdict.js'
 
 const SEEDS = 3
@@ -24,7 +24,7 @@ export async function run(options: BenchOptions, report: Report): Promise<void> 
   const root = process.cwd()
   const { name, precision } = await selectBackend(options.backend, { root, threads: options.threads ?? 1 })
   const engine = `${name} ${precision}`
-  const book = new Book(join(root, '.trmesh', 'recipes.json'))
+  const book = new Book<Outcome>(join(root, '.trmesh', 'recipes.json'))
   const baseSteps = quick ? QUICK_STEPS : task.steps
   const budget = trainingFlops(configOf(task, rowOf(BASELINE), baseSteps, 0))
 

@@ -24,7 +24,7 @@ const LOCAL = { 'reduce.localSteps': 4, 'evaluate.maxPairs': 1, 'evaluate.augmen
 
 test(
   'stopped after 12 of 24 steps and resumed, also by way of the other topology: the same bits as without',
-  { skip, timeout: 90_000 },
+  { skip, timeout: 180_000 },
   async (t) => {
     const { url } = await natsFor(t)
     const flags = { ...LOCAL, 'run.dir': temporaryFolder(t) }
@@ -43,7 +43,7 @@ test(
 
 test(
   'kill -9 in the middle of a round: it is replayed by who is left, and no step is missing or done twice',
-  { skip, timeout: 90_000 },
+  { skip, timeout: 180_000 },
   async (t) => {
     const { url } = await natsFor(t)
     const dir = temporaryFolder(t)
@@ -51,9 +51,9 @@ test(
     const folder = join(dir, 'r')
     const victim = workerProcess(t, url, 'r', 'victim')
     const coordinator = coordinate(t, configOf({ ...flags, 'bus.url': url, 'cluster.deadAfterMs': 600 }))
-    await until('the victim to train alone', () => lastStep(folder) >= 8)
+    await until('the victim to train alone', () => lastStep(folder) >= 8, 90_000)
     const survivor = work(t, url, 'r', 'survivor')
-    await until('both to train', () => journalOf(folder).at(-1)?.workers === 2)
+    await until('both to train', () => journalOf(folder).at(-1)?.workers === 2, 90_000)
     victim.kill('SIGKILL')
     await coordinator.done
     await survivor.done

@@ -5,17 +5,18 @@ import { dirname } from 'node:path'
 import { canonicalJson, identityOf } from '../../../shared/config/identity.js'
 import type { RunConfig } from '../../../shared/config/run-config.js'
 import { sha256 } from '../../../shared/hash.js'
-import type { Outcome } from './trial.js'
 
 /** @param engine backend and precision, which decide the bits */
 export const keyOf = (config: RunConfig, engine: string): string =>
   sha256(canonicalJson([identityOf(config), config.train.steps, engine]))
 
-export class Book {
-  private readonly outcomes: Record<string, Outcome & { readonly what: string }>
+type Entries<Outcome> = Record<string, Outcome & { readonly what: string }>
+
+export class Book<Outcome extends object> {
+  private readonly outcomes: Entries<Outcome>
 
   constructor(private readonly path: string) {
-    this.outcomes = read(path)
+    this.outcomes = read<Outcome>(path)
   }
 
   find(key: string): Outcome | undefined {
@@ -25,7 +26,7 @@ export class Book {
   /** @param what for people who read the file */
   add(key: string, what: string, outcome: Outcome): void {
     // Another comparison may have written since: what it found is kept.
-    Object.assign(this.outcomes, read(this.path), { [key]: { what, ...outcome } })
+    Object.assign(this.outcomes, read<Outcome>(this.path), { [key]: { what, ...outcome } })
     mkdirSync(dirname(this.path), { recursive: true })
     const beside = `${this.path}.${process.pid}`
     writeFileSync(beside, `${JSON.stringify(this.outcomes, null, 1)}\n`)
@@ -33,9 +34,9 @@ export class Book {
   }
 }
 
-function read(path: string): Record<string, Outcome & { readonly what: string }> {
+function read<Outcome>(path: string): Entries<Outcome> {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Record<string, Outcome & { readonly what: string }>
+    return JSON.parse(readFileSync(path, 'utf8')) as Entries<Outcome>
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
     throw error

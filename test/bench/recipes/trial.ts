@@ -89,7 +89,8 @@ async function learn(
   return { loss, diverged: false }
 }
 
-function solve(
+/** Every unseen test row answered by the averaged weights. */
+export function solve(
   { model }: RunConfig,
   { evaluation }: OpenedSource,
   replica: Replica,
