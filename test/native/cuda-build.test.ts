@@ -54,6 +54,10 @@ describe('the native engine for GPUs', () => {
       ['CUBLASLT_MATMUL_DESC_TRANSA', 3],
       ['CUBLASLT_MATMUL_DESC_TRANSB', 4],
       ['CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES', 1],
+      ['CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES', 5],
+      ['CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES', 6],
+      ['CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES', 7],
+      ['CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES', 8],
     ] as const)
       assert.match(text, new RegExp(`${name} = ${value},`))
   })

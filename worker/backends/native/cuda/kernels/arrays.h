@@ -27,7 +27,11 @@ public:
 
   void release() {
     if (data_ == nullptr) return;
-    device_->runtime->enter();
+    try {
+      device_->runtime->enter();
+    } catch (const std::exception &) {
+      return; // the process ends, and the driver has gone with its memory
+    }
     device_->runtime->release(data_);
     data_ = nullptr;
   }

@@ -14,7 +14,7 @@ namespace {
 // What is used of the library's interface (cuBLAS 12 and 13); test/native holds it against the header where that is at hand.
 typedef void *Handle, *Description, *Layout, *Preference;
 constexpr int kCompute32F = 68, kReal32F = 0, kRealBf16 = 14;
-constexpr int kTransA = 3, kTransB = 4, kTransposed = 1, kMostWorkspace = 1;
+constexpr int kTransA = 3, kTransB = 4, kTransposed = 1, kMostWorkspace = 1, kLeastAlignment[4] = {5, 6, 7, 8};
 struct Algorithm {
   uint64_t data[8];
 };
@@ -75,7 +75,13 @@ struct Plan {
   Algorithm algorithm;
   size_t workspace;
 };
-typedef std::tuple<Number, Number, bool, bool, long, long, long, long, long, long> PlanKey;
+typedef std::tuple<Number, Number, bool, bool, long, long, long, long, long, long, uint32_t, uint32_t, uint32_t> PlanKey;
+
+/** The largest power of two, up to 256, that divides an address: some algorithms want more than others. */
+uint32_t alignmentOf(const void *address) {
+  const uint32_t low = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(address)) | 256u;
+  return low & (~low + 1);
+}
 
 class CublasLt final : public Products {
 public:
@@ -87,7 +93,8 @@ public:
   void multiply(Number in, const Operand &a, const Operand &b, Number out, void *c, long stride, long m, long n, long k,
                 float beta) override {
     if (m == 0 || n == 0) return;
-    const Plan &plan = planOf({in, out, a.turned, b.turned, m, n, k, a.stride, b.stride, stride});
+    const Plan &plan = planOf({in, out, a.turned, b.turned, m, n, k, a.stride, b.stride, stride, alignmentOf(a.data),
+                               alignmentOf(b.data), alignmentOf(c)});
     const float alpha = 1;
     // Column-major: the left operand is our right one.
     must(library_.multiply(handle_, plan.description, &alpha, b.data, plan.b, a.data, plan.a, &beta, c, plan.c, c, plan.c,
@@ -101,7 +108,7 @@ private:
   const Plan &planOf(const PlanKey &key) {
     const auto known = plans_.find(key);
     if (known != plans_.end()) return known->second;
-    const auto [in, out, turnedA, turnedB, m, n, k, strideA, strideB, strideC] = key;
+    const auto [in, out, turnedA, turnedB, m, n, k, strideA, strideB, strideC, alignedA, alignedB, alignedC] = key;
     const auto typeOf = [](Number number) { return number == Number::f32 ? kReal32F : kRealBf16; };
     Plan plan{};
     must(library_.describe(&plan.description, kCompute32F, kReal32F), "a description");
@@ -118,6 +125,9 @@ private:
     Preference preference;
     must(library_.prefer(&preference), "a preference");
     must(library_.setPreference(preference, kMostWorkspace, &kWorkspace, sizeof kWorkspace), "the workspace");
+    const uint32_t aligned[4] = {alignedB, alignedA, alignedC, alignedC};
+    for (int i = 0; i < 4; i++)
+      must(library_.setPreference(preference, kLeastAlignment[i], &aligned[i], sizeof aligned[i]), "the alignment");
     Found found{};
     int count = 0;
     must(library_.find(handle_, plan.description, plan.b, plan.a, plan.c, plan.c, preference, 1, &found, &count), "an algorithm");
