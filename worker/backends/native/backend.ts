@@ -19,7 +19,7 @@ export class NativeBackend extends MathBackendCPU {
   /** Arrays made here and never shown outside: only these may be used again. */
   private readonly own = new WeakSet<Float32Array>()
   /** f32 elements of arrays made here: in use, the most that ever were, and kept. */
-  private readonly elements = { used: 0, most: 0, kept: 0 }
+  readonly elements = { used: 0, most: 0, kept: 0 }
 
   constructor(readonly engine: NativeEngine) {
     super()
