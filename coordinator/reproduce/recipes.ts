@@ -51,7 +51,7 @@ const official = (preset: PresetName, model: string, id: keyof typeof ACCURACY, 
 }
 
 /** Optimizer steps of each arm of the small one: what it took is in test/bench/LOG.md. */
-const SMALL_STEPS = 3000
+const SMALL_STEPS = 2000
 
 /** Hard 6 x 6 Sudokus: as many as the official training set, shuffled as there; 64 wide. */
 const small = (model: object): object => ({
