@@ -16,7 +16,7 @@ export interface Task {
 const DEEP = { 'model.hCycles': '2', 'train.minutes': '0' }
 
 export const TASKS: Readonly<Record<string, Task>> = {
-  'sudoku-4x4': { preset: 'sudoku-4x4', flags: DEEP, steps: 100 },
+  'sudoku-4x4': { preset: 'sudoku-4x4', flags: DEEP, steps: 170 },
   'sudoku-6x6': { preset: 'sudoku-6x6', flags: DEEP, steps: 300 },
   'maze-7x7': { preset: 'maze-7x7', flags: DEEP, steps: 500 },
   tiny: { preset: 'tiny', flags: DEEP, steps: 800 },
