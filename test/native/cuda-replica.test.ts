@@ -4,6 +4,8 @@ import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import * as tf from '@tensorflow/tfjs-core'
 import { compileConfig } from '../../shared/config/compile.js'
+import type { ModelConfig } from '../../shared/config/run-config.js'
+import { BackendUnavailable } from '../../shared/errors.js'
 import { initialParams, initialStates } from '../../shared/gradients/init.js'
 import { layoutOf } from '../../shared/gradients/layout.js'
 import { drawOf, slotId, stepOf } from '../../shared/ids.js'
@@ -16,8 +18,7 @@ import { relativeError } from '../helpers/network-pass.js'
 
 const root = process.cwd()
 const { model: tiny, train } = compileConfig({ preset: 'tiny', env: {}, flags: { 'train.slots': '2' } })
-const model = { ...tiny, hidden: 32, heads: 2, puzzleEmbDim: 32, hCycles: 2, lCycles: 1 }
-const layout = layoutOf(model)
+const small: ModelConfig = { ...tiny, hidden: 32, heads: 2, puzzleEmbDim: 32, hCycles: 2, lCycles: 1 }
 const slots = [slotId(0), slotId(1)]
 
 interface Run {
@@ -26,7 +27,8 @@ interface Run {
   readonly params: Float32Array
 }
 
-function trained(options: ReplicaOptions): Run {
+function trained(options: ReplicaOptions, model: ModelConfig = small): Run {
+  const layout = layoutOf(model)
   const zeros = (): Float32Array => new Float32Array(layout.elements)
   const params = initialParams(layout, 1)
   const arena = { params, ema: params.slice(), m: zeros(), v: zeros(), grad: zeros(), mean: zeros() }
@@ -75,6 +77,13 @@ describe('a replica on the CUDA kernels, played on the host', { skip: noCompiler
     const inParts = trained({ microBatch: 1 })
     assert.ok(Math.abs((inParts.sums[0]?.lossTotal ?? NaN) / (plain.sums[0]?.lossTotal ?? NaN) - 1) < 1e-6)
     assert.ok(relativeError(inParts.grad, plain.grad) < 1e-3)
+  })
+
+  it('refuses layers that it has no kernels for, in words', () => {
+    assert.throws(
+      () => trained({}, { ...small, swiglu: 'conv' }),
+      (error: unknown) => error instanceof BackendUnavailable && /no CUDA kernels .* conv-swiglu/.test(error.message),
+    )
   })
 
   it('leaves no tensor behind', () => {
