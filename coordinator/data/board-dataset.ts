@@ -18,6 +18,8 @@ export interface BoardSplits {
   readonly side: number
   readonly train: BoardList
   readonly test: BoardList
+  /** Sides of the boards of each list, where not all are `side`; every board has side * side bytes, of which it fills the first. */
+  readonly sides?: { readonly train: Uint8Array; readonly test: Uint8Array }
   /** Which data this is, for people. */
   readonly origin: string
   /** What the ratings of its boards count. */
@@ -65,19 +67,23 @@ export class BoardDataset implements Dataset {
     private readonly splits: BoardSplits,
     private readonly config: DataConfig,
   ) {
-    const { side, train, test, origin, rating } = splits
+    const { side, train, test, origin, rating, sides } = splits
     this.vocab = kind === 'sudoku' ? SUDOKU_VOCAB : MAZE_VOCAB
     this.members = 1 + (kind === 'sudoku' ? config.augmentations : Math.min(config.augmentations, DIHEDRALS - 1))
-    this.grids = { kind, side, questions: shared(train.questions), answers: shared(train.answers) }
+    this.grids = {
+      ...{ kind, side, questions: shared(train.questions), answers: shared(train.answers) },
+      ...(sides && { sides: shared(sides.train) }),
+    }
     this.lots = Array.from({ length: train.count }, (_, i) => ({
       from: i * this.members,
       to: (i + 1) * this.members,
       examples: 1,
     }))
     const hash = new Sha256().update(JSON.stringify([kind, side, this.members, config.poolSeed]))
+    if (sides !== undefined) hash.update(sides.train).update(sides.test)
     for (const { questions, answers } of [train, test]) hash.update(questions).update(answers)
     this.hash = hash.hex()
-    this.description = `${kind} ${origin}: ${train.count} puzzles of ${side} x ${side}, each in ${this.members} forms${ratingText(train, rating)}, ${test.count} held out`
+    this.description = `${kind} ${origin}: ${train.count} puzzles of ${sizesInWords(sides?.test, side)}, each in ${this.members} forms${ratingText(train, rating)}, ${test.count} held out`
   }
 
   refer({ lot, puzzle }: Choice): { puzzle: number; reference: Reference } {
@@ -87,7 +93,14 @@ export class BoardDataset implements Dataset {
   }
 
   evaluation(limits: EvaluationLimits): EvaluationSet {
-    const { count, questions, answers } = this.splits.test
-    return new BoardEvaluation({ ...this.grids, questions, answers }, count, limits)
+    const { test, sides } = this.splits
+    const { kind, side } = this.grids
+    const { count, questions, answers } = test
+    return new BoardEvaluation({ kind, side, questions, answers, ...(sides && { sides: sides.test }) }, count, limits)
   }
 }
+
+const sizesInWords = (sides: Uint8Array | undefined, canvas: number): string =>
+  sides === undefined
+    ? `${canvas} x ${canvas}`
+    : `${[...new Set(sides)].map((side) => `${side} x ${side}`).join(', ')} on a canvas of ${canvas} x ${canvas}`

@@ -4,7 +4,7 @@ import { checkMaze } from '../../shared/puzzles/check-maze.js'
 import { isSolvedSudoku } from '../../shared/puzzles/check-sudoku.js'
 import type { Accuracy } from '../evaluate/result.js'
 import { spread, type Picture, type Watch } from '../evaluate/watch.js'
-import { encodeReferences, type Boards } from './encode.js'
+import { boardSide, encodeReferences, squareInto, type Boards } from './encode.js'
 import type { EvaluationLimits, EvaluationSet, RowScorer, TestRow } from './example-source.js'
 import { RowAccuracy } from './row-accuracy.js'
 
@@ -27,9 +27,9 @@ export class BoardEvaluation implements EvaluationSet {
       rows: spread(Array.from({ length: this.rows }, (_, row) => row)),
       about: (row) => {
         const { task, pair, inputs, labels } = this.row(row)
-        return { task, pair, input: this.drawn(inputs), solution: this.drawn(labels) }
+        return { task, pair, input: this.drawn(row, inputs), solution: this.drawn(row, labels) }
       },
-      picture: (_, preds) => this.drawn(preds),
+      picture: (row, preds) => this.drawn(row, preds),
     }
     this.description = `${this.rows} unseen ${boards.kind} puzzles`
   }
@@ -42,20 +42,37 @@ export class BoardEvaluation implements EvaluationSet {
   }
 
   /** In the colours of ARC: a Sudoku's digits are their own, a maze has black floor, grey walls and a bright path. */
-  private drawn(tokens: Uint8Array): Picture {
-    const { kind, side } = this.boards
+  private drawn(row: number, canvas: Uint8Array): Picture {
+    const { kind } = this.boards
+    const side = boardSide(this.boards, row)
+    const tokens = this.square(row, canvas)
     const digit = (token: number): number => (kind === 'maze' ? (MAZE_COLOURS[token] ?? 6) : Math.max(0, token - 1))
     return Array.from({ length: side }, (_, r) => Array.from(tokens.subarray(r * side, (r + 1) * side), digit).join(''))
   }
 
+  /** The cells of a row's own board. */
+  square(row: number, canvas: Uint8Array): Uint8Array {
+    const side = boardSide(this.boards, row)
+    if (side === this.boards.side) return canvas
+    const own = new Uint8Array(side * side)
+    squareInto(own, 0, side, canvas, this.boards.side)
+    return own
+  }
+
   scorer(): RowScorer {
     const exact = new RowAccuracy()
-    const rules = this.boards.kind === 'sudoku' ? new SudokuRules(this.boards.side) : new MazeRules(this.boards.side)
+    const rules = this.boards.kind === 'sudoku' ? new SudokuRules() : new MazeRules()
+    const bySide = new Map<number, RowAccuracy>()
     return {
       add: (index, preds) => {
         const row = this.row(index)
+        const side = boardSide(this.boards, index)
         exact.add(row.labels, preds)
-        rules.add(row, preds)
+        const own = bySide.get(side) ?? new RowAccuracy()
+        bySide.set(side, own)
+        own.add(row.labels, preds)
+        const [inputs, labels, answer] = [row.inputs, row.labels, preds].map((cells) => this.square(index, cells))
+        rules.add({ inputs: inputs!, labels: labels! }, answer!, side)
       },
       arc: () => undefined,
       finish: () => ({
@@ -64,19 +81,26 @@ export class BoardEvaluation implements EvaluationSet {
           { name: 'exact', value: exact.exact, trials: exact.known },
           ...rules.accuracies(exact.known),
           { name: 'cells right', value: exact.cells, trials: exact.known },
+          ...(this.boards.sides === undefined ? [] : bySize(bySide)),
         ],
       }),
     }
   }
 }
 
+const bySize = (bySide: ReadonlyMap<number, RowAccuracy>): Accuracy[] =>
+  [...bySide]
+    .sort(([a], [b]) => a - b)
+    .map(([side, { exact, known }]) => ({ name: `exact, ${side} x ${side}`, value: exact, trials: known }))
+
+/** A question and its answer, without the canvas around them. */
+type Square = Pick<TestRow, 'inputs' | 'labels'>
+
 class SudokuRules {
   private solved = 0
 
-  constructor(private readonly side: number) {}
-
-  add({ inputs }: TestRow, preds: Uint8Array): void {
-    if (isSolvedSudoku(inputs, preds, this.side)) this.solved++
+  add({ inputs }: Square, preds: Uint8Array, side: number): void {
+    if (isSolvedSudoku(inputs, preds, side)) this.solved++
   }
 
   accuracies(trials: number): Accuracy[] {
@@ -88,10 +112,8 @@ class MazeRules {
   private shortest = 0
   private other = 0
 
-  constructor(private readonly side: number) {}
-
-  add({ inputs, labels }: TestRow, preds: Uint8Array): void {
-    if (checkMaze(inputs, preds, this.side) !== 'shortest') return
+  add({ inputs, labels }: Square, preds: Uint8Array, side: number): void {
+    if (checkMaze(inputs, preds, side) !== 'shortest') return
     this.shortest++
     if (labels.some((token, cell) => token !== preds[cell])) this.other++
   }

@@ -8,7 +8,7 @@ import { rngFor } from '../../shared/rng/counter.js'
 import { Mt19937 } from '../../shared/rng/mt19937.js'
 import { ArcEvaluation } from './arc-evaluation.js'
 import { BoardEvaluation } from './board-evaluation.js'
-import { encodeReferences } from './encode.js'
+import { boardSide, encodeReferences } from './encode.js'
 import type { EvaluationSet, TestRow } from './example-source.js'
 
 export interface Copies {
@@ -54,13 +54,15 @@ function arcCopies(set: ArcEvaluation, most: number): Copies {
 }
 
 function boardCopies(set: BoardEvaluation, most: number, seed: number): Copies {
-  const { kind, side } = set.boards
+  const { kind } = set.boards
   const shuffleSeed = (question: number, copy: number): number =>
     copy === 0 ? 0 : rngFor(seed, 'copy', question, copy).u32()
   const back = (question: number, copy: number, preds: Uint8Array): Uint8Array => {
-    if (copy === 0) return preds
-    if (kind === 'sudoku') return unshuffled(preds, drawShuffle(new Mt19937(shuffleSeed(question, copy)), side))
-    return dihedral({ rows: side, cols: side, cells: preds }, inverseDihedral(copy)).cells
+    const side = boardSide(set.boards, question)
+    const cells = set.square(question, preds)
+    if (copy === 0) return cells
+    if (kind === 'sudoku') return unshuffled(cells, drawShuffle(new Mt19937(shuffleSeed(question, copy)), side))
+    return dihedral({ rows: side, cols: side, cells }, inverseDihedral(copy)).cells
   }
   return {
     questions: set.rows,
@@ -68,10 +70,10 @@ function boardCopies(set: BoardEvaluation, most: number, seed: number): Copies {
     row: (question, copy) => {
       const reference = Uint32Array.of(question, copy, shuffleSeed(question, copy), 0, 0)
       const tokens = encodeReferences(set.boards, reference)
-      const cells = side * side
+      const cells = tokens.length / 2
       return { ...set.row(question), inputs: tokens.subarray(0, cells), labels: tokens.subarray(cells) }
     },
     key: (question, copy, preds) => keyOf(back(question, copy, preds)),
-    right: (question) => keyOf(set.row(question).labels),
+    right: (question) => keyOf(set.square(question, set.row(question).labels)),
   }
 }

@@ -18,7 +18,10 @@ export interface ArcGrids {
 /** All boards of a puzzle data set in shared memory. */
 export interface Boards {
   readonly kind: 'sudoku' | 'maze'
+  /** Of the canvas. */
   readonly side: number
+  /** Side of each board, where not all fill the canvas; its cells are the first ones of its place. */
+  readonly sides?: Uint8Array
   /** Sudoku: digits; maze: tokens. side * side bytes a board. */
   readonly questions: Uint8Array
   readonly answers: Uint8Array
@@ -62,12 +65,38 @@ function encodeArc(grids: ArcGrids, reference: Reference, out: Uint8Array, input
   encodeInto(out, labelAt, grids.canvas, grid(output), transform, colours, row, col)
 }
 
+/** The side of a board. */
+export const boardSide = ({ side, sides }: Pick<Boards, 'side' | 'sides'>, board: number): number =>
+  sides?.[board] ?? side
+
+/** Copies a square of `from` rows out of one of `side`, or the other way round: what both have, from the top left corner. */
+export function squareInto(out: Uint8Array, at: number, outSide: number, square: Uint8Array, side: number): void {
+  const both = Math.min(outSide, side)
+  for (let row = 0; row < both; row++) out.set(square.subarray(row * side, row * side + both), at + row * outSide)
+}
+
+/** A board smaller than the canvas lies in its top left corner; the rest is padding, without loss. */
+function encodeBoard(boards: Boards, reference: Reference, out: Uint8Array, inputAt: number, labelAt: number): void {
+  const { side } = boards
+  const own = boardSide(boards, reference[0])
+  if (own === side) return encodeSquare(boards, side, reference, out, inputAt, labelAt)
+  const both = new Uint8Array(2 * own * own)
+  encodeSquare(boards, own, reference, both, 0, own * own)
+  squareInto(out, inputAt, side, both.subarray(0, own * own), own)
+  squareInto(out, labelAt, side, both.subarray(own * own), own)
+}
+
 /** Member 0 is the board itself; of a Sudoku any other is the shuffle of a seed, of a maze one of its eight views. */
-function encodeBoard(grids: Boards, reference: Reference, out: Uint8Array, inputAt: number, labelAt: number): void {
-  const [board, member, seed] = reference
-  const { side, questions, answers } = grids
-  const from = board * side * side
-  if (grids.kind === 'sudoku') {
+function encodeSquare(
+  { kind, side: canvas, questions, answers }: Boards,
+  side: number,
+  [board, member, seed]: Reference,
+  out: Uint8Array,
+  inputAt: number,
+  labelAt: number,
+): void {
+  const from = board * canvas * canvas
+  if (kind === 'sudoku') {
     const shuffle = member === 0 ? noShuffle(side) : drawShuffle(new Mt19937(seed), side)
     shuffleInto(out, inputAt, questions, from, shuffle)
     shuffleInto(out, labelAt, answers, from, shuffle)

@@ -15,6 +15,7 @@ import { Feed } from './feed.js'
 import { askedOf, isBuild, readBuild, readChallenges, readFolder, type Folder } from './folder.js'
 import { readNamed } from './official-build.js'
 import { generateBoardSplits } from './generated-boards.js'
+import { generateMixedBoards } from './mixed-boards.js'
 import { OfficialOrder } from './official-order.js'
 import { slotChoice, type Choice } from './sampler.js'
 
@@ -108,7 +109,10 @@ async function openDataset(data: DataConfig, { cacheDir, threads }: OpenOptions)
     const { folder, origin } = await openTasks(data, cacheDir)
     return new ArcDataset(folder, data, origin)
   }
-  if (source === 'generated') return new BoardDataset(kind, await generateBoardSplits(kind, data, threads), data)
+  if (source === 'generated') {
+    const made = data.sizes === '' ? generateBoardSplits(kind, data, threads) : generateMixedBoards(kind, data, threads)
+    return new BoardDataset(kind, await made, data)
+  }
   const published = source === 'sudoku-extreme' || source === 'maze-hard'
   return new BoardDataset(kind, await readBoardSplits(published ? join(cacheDir, source) : source, kind, data), data)
 }

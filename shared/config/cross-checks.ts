@@ -4,7 +4,7 @@ import type { RunConfig } from './run-config.js'
 import { groupsOf } from '../gradients/group-tree.js'
 import { callsOf } from '../recursion.js'
 import { MAMBA_EXPAND, MIXERS } from '../sub-layers.js'
-import { DATA_SOURCES, isNamedSource } from './settings-data.js'
+import { DATA_SOURCES, isNamedSource, sidesOf } from './settings-data.js'
 
 /** Grids of the published puzzles, and those that are generated in smaller sizes too. */
 const GRID: Readonly<Partial<Record<RunConfig['data']['kind'], number>>> = { sudoku: 9, maze: 30 }
@@ -86,6 +86,16 @@ export function crossProblems({ model, data, train, reduce, cluster, evaluate }:
       data.canvas !== grid &&
       !(data.source === 'generated' && isGenerated(data.kind, data.canvas)) &&
       `data.canvas (${data.canvas}) must be ${grid} for data.kind ${data.kind}; with data.source generated it may be ${data.kind === 'sudoku' ? SUDOKU_SIDES.join(', ') : 'any from 5 on'}`,
+    data.sizes !== '' &&
+      (data.kind === 'arc' || data.source !== 'generated') &&
+      `data.sizes (${data.sizes}) must be empty but for data.kind sudoku or maze with data.source generated`,
+    data.sizes !== '' &&
+      data.kind !== 'arc' &&
+      sidesOf(data).some((side) => !isGenerated(data.kind, side)) &&
+      `data.sizes (${data.sizes}) must be of ${data.kind === 'sudoku' ? SUDOKU_SIDES.join(', ') : 'at least 5'} for data.kind ${data.kind}`,
+    data.sizes !== '' &&
+      Math.max(...sidesOf(data)) !== data.canvas &&
+      `data.canvas (${data.canvas}) must be the largest of data.sizes (${data.sizes})`,
     isNamedSource(data.source) &&
       !sources.includes(data.source) &&
       `data.source ${data.source} holds no ${data.kind} tasks; for data.kind ${data.kind} it is ${sources.join(', ')} or a folder`,

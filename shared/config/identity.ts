@@ -2,7 +2,7 @@
 // a checkpoint may be resumed, only if it is equal. Paths, ports, intervals and URLs are not in it, so they may differ.
 import { sha256 } from '../hash.js'
 import type { LocalConfig, RunConfig } from './run-config.js'
-import { isNamedSource } from './settings-data.js'
+import { isNamedSource, sidesOf } from './settings-data.js'
 
 /** Settings of the network that came later, and what every run had before: so identities from then still hold. */
 const NEWER = {
@@ -41,6 +41,7 @@ const NEWER_TRAIN = {
 /** The same of the data. */
 const NEWER_DATA = {
   firstPuzzle: 1,
+  sizes: '',
   minDifficulty: 0,
   subsample: 1000,
   generatedMinDifficulty: 0,
@@ -93,6 +94,7 @@ export function identityOf({ run, model, data, train, reduce }: RunConfig): RunI
     data: {
       ...(without(decisive(data), NEWER_DATA) as RunIdentity['data']),
       source: isNamedSource(data.source) ? data.source : 'folder',
+      ...(data.sizes === '' ? {} : { sizes: sidesOf(data).join() }),
     },
     train: {
       ...(without(rest, NEWER_TRAIN) as RunIdentity['train']),

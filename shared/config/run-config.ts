@@ -74,6 +74,8 @@ export interface DataConfig {
   readonly source: string
   /** Rows and columns of the grid (ARC: 30 officially, Sudoku 9, maze 30). ARC tasks with a larger grid are left out, and counted. */
   readonly canvas: number
+  /** Sides of generated boards that are learned together, as `4,6,9`; empty: boards that fill the canvas. */
+  readonly sizes: string
   /** Augmented copies per task, at most; the original comes in addition (official: 1000). */
   readonly augmentations: number
   /** Seed of the pool of augmented puzzles (official: 42). */

@@ -14,6 +14,10 @@ const NAMED_SOURCES: readonly string[] = Object.values(DATA_SOURCES).flat()
 /** True for a data source known by name; every other source is a folder. */
 export const isNamedSource = (source: string): boolean => NAMED_SOURCES.includes(source)
 
+/** The sides of data.sizes, ascending; none: boards of the canvas. */
+export const sidesOf = ({ sizes }: Pick<RunConfig['data'], 'sizes'>): number[] =>
+  sizes === '' ? [] : [...new Set(sizes.split(',').map(Number))].sort((a, b) => a - b)
+
 /** Section `data` of RunConfig. */
 export const DATA_SETTINGS = {
   kind: choice('What is learned.', 'arc', ['arc', 'sudoku', 'maze']),
@@ -27,6 +31,12 @@ export const DATA_SETTINGS = {
   canvas: integer('Rows and columns of the grid; ARC tasks with a larger grid are left out, and counted.', 30, 1, 30, {
     alias: 'canvas',
   }),
+  sizes: text(
+    'Source generated, boards: sides that are learned together, such as 4,6,9, each in a corner of the canvas (after nano-trm); empty: one size, the canvas.',
+    '',
+    'sides with commas, such as 4,6,9, or empty',
+    (x) => /^(\d+(,\d+)*)?$/.test(x),
+  ),
   augmentations: integer('Augmented copies per task, at most, beside the original.', 1000, 0, 100000),
   poolSeed: integer('Seed of the pool of augmented puzzles (official: 42).', 42, 0, 2 ** 32 - 1),
   firstPuzzle: integer('Identifier of the first puzzle (official: 1).', 1, 1, 2 ** 31 - 1),

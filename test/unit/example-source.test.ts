@@ -15,6 +15,7 @@ const DATA: DataConfig = {
   kind: 'arc',
   source: 'generated',
   canvas: 7,
+  sizes: '',
   augmentations: 5,
   poolSeed: 42,
   firstPuzzle: 1,

@@ -57,7 +57,7 @@ describe('official data', { skip }, () => {
   })
 
   test('a folder that holds both builds is read as the one asked for', async () => {
-    const config = { kind: 'arc', canvas: 30, augmentations: 0, poolSeed: 42, firstPuzzle: 1, sampler: 'slots', chunkEpochs: 1, generatedFamilies: 1, generatedTasksPerFamily: 1, generatedTrainPairs: 1, generatedTestPairs: 1, minDifficulty: 0, subsample: 1000, generatedMinDifficulty: 0, generatedTestBoards: 0 } as const // prettier-ignore
+    const config = { kind: 'arc', canvas: 30, sizes: '', augmentations: 0, poolSeed: 42, firstPuzzle: 1, sampler: 'slots', chunkEpochs: 1, generatedFamilies: 1, generatedTasksPerFamily: 1, generatedTrainPairs: 1, generatedTestPairs: 1, minDifficulty: 0, subsample: 1000, generatedMinDifficulty: 0, generatedTestBoards: 0 } as const // prettier-ignore
     for (const [source, tasks] of [
       [kaggle, 960],
       [`${kaggle}#arc-agi-2`, 1280],

@@ -75,4 +75,10 @@ export const RECIPES: readonly Recipe[] = [
   { name: 'hybrid', flags: HYBRID, against: 'attention' },
   { name: 'hybrid-bidirectional', flags: { ...HYBRID, 'model.scan': 'bidirectional' }, against: 'attention' },
   { name: 'conv-swiglu', flags: { ...ATTENTION, 'model.swiglu': 'conv' }, against: 'attention' },
+  { name: 'random-start', flags: { 'model.start': 'random' } },
+  { name: 'start-around', flags: { 'model.start': 'around', 'model.startStd': '0.3' } },
+  { name: 'step-noise', flags: { 'model.stepNoise': '0.1' } },
+  { name: 'random-start-and-noise', flags: { 'model.start': 'random', 'model.stepNoise': '0.05' } },
+  { name: 'chains-2', flags: { 'model.chains': '2' } },
+  { name: 'chains-4', flags: { 'model.chains': '4' } },
 ]
