@@ -91,7 +91,7 @@ export class BoardEvaluation implements EvaluationSet {
 const bySize = (bySide: ReadonlyMap<number, RowAccuracy>): Accuracy[] =>
   [...bySide]
     .sort(([a], [b]) => a - b)
-    .map(([side, { exact, known }]) => ({ name: `exact, ${side} x ${side}`, value: exact, trials: known }))
+    .map(([side, { exact, known }]) => ({ name: `exact ${side} x ${side}`, value: exact, trials: known }))
 
 /** A question and its answer, without the canvas around them. */
 type Square = Pick<TestRow, 'inputs' | 'labels'>

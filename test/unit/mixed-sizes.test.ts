@@ -5,7 +5,7 @@ import { BoardDataset } from '../../coordinator/data/board-dataset.js'
 import { copiesOf } from '../../coordinator/data/copies.js'
 import { generateBoardSplits } from '../../coordinator/data/generated-boards.js'
 import { generateMixedBoards } from '../../coordinator/data/mixed-boards.js'
-import { boardSide, encodeReferences, squareInto, type Boards } from '../../coordinator/data/encode.js'
+import { boardSide, encodeReferences, squareInto } from '../../coordinator/data/encode.js'
 import { compileConfig } from '../../shared/config/compile.js'
 import { identityOf } from '../../shared/config/identity.js'
 import { isSolvedSudoku } from '../../shared/puzzles/check-sudoku.js'
@@ -81,8 +81,8 @@ describe('boards of several sizes', () => {
       const { score, accuracies } = scorer.finish()
       const found = Object.fromEntries(accuracies.map(({ name, value, trials }) => [name, [value, trials]]))
       assert.equal(score, 0.5)
-      assert.deepEqual(found[`exact, ${sizes[0]} x ${sizes[0]}`], [1, 3])
-      assert.deepEqual(found[`exact, ${sizes[1]} x ${sizes[1]}`], [0, 3])
+      assert.deepEqual(found[`exact ${sizes[0]} x ${sizes[0]}`], [1, 3])
+      assert.deepEqual(found[`exact ${sizes[1]} x ${sizes[1]}`], [0, 3])
       assert.equal(found[preset === 'maze-7x7' ? 'valid, any shortest path' : 'valid board, givens kept']![0], 0.5)
       assert.equal(set.watch!.about(0).input.length, sizes[0])
     }

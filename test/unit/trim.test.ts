@@ -124,6 +124,21 @@ describe('a trimmed replica', () => {
     for (const run of [one, other, resumed]) run.replica.dispose()
   })
 
+  it('draws the same noise for a slot whoever goes with it, and races chains as well', () => {
+    const noisy = { ...TRIMMED, start: 'random', stepNoise: 0.1, chains: 2 } as const
+    const of = (slots: readonly number[], options = {}): Run => new Run(slots, noisy, options, undefined, smallExample)
+    const [whole, small] = [of(eight), of(eight, { microBatch: 2 })]
+    const halves = [of(eight.slice(0, 4)), of(eight.slice(4))]
+    for (const step of [1, 2, 3]) {
+      const { lossTotal } = whole.propose(step).sums
+      assert.ok(Math.abs(small.propose(step).sums.lossTotal - lossTotal) < 1e-4)
+      const parts = halves.map((run) => run.propose(step).sums.lossTotal)
+      assert.ok(Math.abs(parts[0]! + parts[1]! - lossTotal) < 1e-4, `step ${step}`)
+      for (const run of [whole, small, ...halves]) run.commit(step, whole.arena.grad)
+    }
+    for (const run of [whole, small, ...halves]) run.replica.dispose()
+  })
+
   it('hands over the states of a slot in the middle of an example, zero where nothing is kept', () => {
     const [from, to] = [trimmed(), trimmed([0])]
     from.train(1, 2)
