@@ -20,6 +20,8 @@ export interface AssignmentPorts {
 export class Assignments {
   /** What the last assignment told each worker: its examples under way, and its part. */
   private told = new Map<WorkerId, { readonly pulled: readonly Take[]; readonly message: CoordinatorMessage }>()
+  /** What those who give up their last slots were asked to copy. */
+  private outside: { readonly worker: WorkerId; readonly message: CoordinatorMessage }[] = []
   /** Copies that workers keep for others, until everybody has what it needs. */
   private copies: { readonly worker: WorkerId; readonly snapshot: SnapshotId }[] = []
 
@@ -30,23 +32,28 @@ export class Assignments {
     epoch: Epoch,
     step: Step,
     team: readonly WorkerId[],
+    units: readonly number[],
     members: ReadonlyMap<WorkerId, Member>,
     isCurrent: () => boolean,
   ): Promise<void> {
     const { book, courier, origin, config, send } = this.ports
     this.told.clear()
+    this.outside = []
     const holdsState = (id: WorkerId): boolean => members.get(id)?.holdsState ?? false
     const lead = team.find(holdsState)
     const joining = lead !== undefined && !team.every(holdsState) ? lead : undefined
     const copy = `join-${epoch}` as SnapshotId
-    const deals = book.deal(team, copy)
+    const deals = book.deal(team, copy, units)
     const givers = [...deals.values()].flatMap(({ holders, copies }) =>
       holders.filter((holder, i) => holder !== 'coordinator' && copies[i] === copy),
     ) as WorkerId[]
     const keepers = new Set(joining === undefined ? givers : [joining, ...givers])
     for (const worker of keepers) {
       this.copies.push({ worker, snapshot: copy })
-      send(worker, { type: 'snapshot', snapshot: copy, step, dense: worker === joining })
+      const order: CoordinatorMessage = { type: 'snapshot', snapshot: copy, step, dense: worker === joining }
+      // Whoever is not in the team is told nothing else.
+      if (!team.includes(worker)) this.outside.push({ worker, message: order })
+      send(worker, order)
     }
     const shares = team.map((worker) => book.ownedBy(worker).length)
     if (config.reduce.topology === 'star')
@@ -86,6 +93,11 @@ export class Assignments {
     if (told === undefined) return
     await this.ports.courier.again(worker, told.pulled)
     if (isCurrent()) this.ports.send(worker, told.message)
+  }
+
+  /** Somebody cannot get what another should have copied. */
+  askCopies(): void {
+    for (const { worker, message } of this.outside) this.ports.send(worker, message)
   }
 
   /** Everybody has what it needs: what was copied for others is not needed any more. */

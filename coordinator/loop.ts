@@ -5,8 +5,8 @@ import { RunHalted } from '../shared/errors.js'
 import type { Layout } from '../shared/gradients/layout.js'
 import type { Epoch, Millis, SlotId, Step, WorkerId } from '../shared/ids.js'
 import { decode, encode } from '../shared/protocol/codec.js'
-import type { CoordinatorMessage, Hello, HelloReply, SnapshotId, WorkerMessage } from '../shared/protocol/messages.js'
-import { PROTOCOL_VERSION, STEP_PHASES } from '../shared/protocol/messages.js'
+import type { CoordinatorMessage, SnapshotId, WorkerMessage } from '../shared/protocol/messages.js'
+import { STEP_PHASES } from '../shared/protocol/messages.js'
 import { helloFrom, senderOf, type Subjects } from '../shared/protocol/subjects.js'
 import type { Bus } from '../shared/bus/bus.js'
 import { Assignments } from './assignment.js'
@@ -19,6 +19,8 @@ import type { Observer } from './observer.js'
 import type { SlotBook } from './slots.js'
 import type { BoundaryState } from './checkpointing.js'
 import { next } from './moves.js'
+import { welcome } from './reception.js'
+import { computeMsOf } from './speed.js'
 import { StepDesk } from './step-desk.js'
 import { policyOf } from './policy.js'
 import { Traffic } from './traffic.js'
@@ -118,28 +120,11 @@ export class CoordinatorLoop {
   onHello(data: Uint8Array, subject: string, respond: ((reply: Uint8Array) => void) | undefined): void {
     if (respond === undefined) return
     const hello = helloFrom(data, subject)
-    const reply = this.welcome(hello)
+    const reply = welcome(hello, this.ports, this.state)
     respond(encode('helloReply', reply))
     if (reply.type === 'refused') return this.ports.observer.decision(`${hello.worker} is refused: ${reply.why}`)
     this.ports.observer.introduced(hello)
     this.dispatch({ type: 'hello', worker: hello.worker })
-  }
-
-  private welcome(hello: Hello): HelloReply {
-    const { config, incarnation, configText, dataHash } = this.ports
-    const refused = (refusal: Extract<HelloReply, { type: 'refused' }>['refusal'], why: string): HelloReply => ({
-      type: 'refused',
-      refusal,
-      why,
-    })
-    if (hello.protocol !== PROTOCOL_VERSION)
-      return refused('protocol-differs', `you speak protocol ${hello.protocol}, I speak ${PROTOCOL_VERSION}`)
-    if (hello.run !== config.run.id)
-      return refused('run-differs', `you ask for run ${hello.run}, I lead ${config.run.id}`)
-    if (this.state.phase === 'finished' || this.state.phase === 'halted')
-      return refused('run-is-over', 'nothing left to do')
-    if (this.state.members.has(hello.worker)) return refused('name-taken', 'you are already here')
-    return { type: 'welcome', coordinator: incarnation, run: config.run.id, config: configText, data: dataHash }
   }
 
   onWorkerMessage(data: Uint8Array, subject: string): void {
@@ -191,7 +176,14 @@ export class CoordinatorLoop {
           this.steps.gradientNorm = message.norm
           observer.phases(worker, Object.fromEntries(STEP_PHASES.map((phase, i) => [phase, message.phases[i] ?? 0])))
         }
-        return this.dispatch({ type: 'vote', worker, epoch, step, vote: { finite, mean, params } })
+        return this.dispatch({
+          type: 'vote',
+          worker,
+          epoch,
+          step,
+          vote: { finite, mean, params },
+          computeMs: computeMsOf(message.phases),
+        })
       }
       case 'snapshotReady':
         if (!this.copies.isOf(message.snapshot)) return
@@ -233,7 +225,7 @@ export class CoordinatorLoop {
   private perform(effect: Effect): void {
     switch (effect.type) {
       case 'assign':
-        return this.guard(this.assign(effect.epoch, effect.team))
+        return this.guard(this.assign(effect))
       case 'begin':
         return this.guard(this.begin(effect.epoch, effect.step))
       case 'commit':
@@ -317,9 +309,9 @@ export class CoordinatorLoop {
     work.catch((error: unknown) => this.fail(error))
   }
 
-  private assign(epoch: Epoch, team: readonly WorkerId[]): Promise<void> {
+  private assign({ epoch, team, shares }: Extract<Effect, { type: 'assign' }>): Promise<void> {
     const { step, members } = this.state
-    return this.assignments.assign(epoch, step, team, members, () => epoch === this.state.epoch)
+    return this.assignments.assign(epoch, step, team, shares, members, () => epoch === this.state.epoch)
   }
 
   private async begin(epoch: Epoch, step: Step): Promise<void> {
@@ -355,6 +347,7 @@ export class CoordinatorLoop {
         return
       }
       case 'word':
+        if (this.state.phase === 'syncing') this.assignments.askCopies()
         return this.send(worker, { type: 'again', epoch })
       default:
         return lack satisfies never

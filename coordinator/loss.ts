@@ -20,7 +20,10 @@ export function lose(
   const sentence = `${known.join(', ')} ${how}: ${why}`
   const then = ((): Transition => {
     // Examples that were under way there would begin again, and the run would not be the one without the loss.
-    const carried = known.some((id) => state.assigned.includes(id) && holdsState(state, id))
+    // Who gives up its last slots still has them until the others say that they do.
+    const gives = (id: WorkerId): boolean =>
+      state.phase === 'syncing' && state.members.get(id)?.restsUntil !== undefined
+    const carried = known.some((id) => (state.assigned.includes(id) && holdsState(state, id)) || gives(id))
     if (policy.exact && carried && state.step > 0)
       return rewind(smaller, `exact: the carries of step ${state.step} are lost`)
     if (team.length === state.team.length) return stay(smaller)

@@ -14,8 +14,10 @@ import type { BusStats } from '../shared/bus/bus.js'
 import { diskOf } from './store/disk-room.js'
 import type { EvaluationResult } from './evaluate/result.js'
 import { meansOf, type CommittedStep, type DroppedWhy, type Observer } from './observer.js'
+import { groupSize } from './policy.js'
 import { quietObserver } from './quiet-observer.js'
 import type { DiscardReason, HaltCause, RunState } from './run-state.js'
+import { scores } from './speed.js'
 
 const WATCH_MS = 1000
 /** Scrapes that a halted run waits for, and how long at most. */
@@ -109,6 +111,15 @@ export class CoordinatorMetrics implements Observer {
     this.state = state
     this.recorder.set('trmesh_membership_epoch', {}, state.epoch)
     this.recorder.set('trmesh_step', {}, state.step)
+    const unit = groupSize(this.config) ?? 1
+    state.team.forEach((id, i) =>
+      this.recorder.set('trmesh_worker_slots', { worker: this.nameOf(id) }, (state.shares[i] ?? 0) * unit),
+    )
+    for (const [id, score] of scores(state.speeds, state.team))
+      this.recorder.set('trmesh_worker_speed_ratio', { worker: this.nameOf(id) }, score)
+    for (const id of state.members.keys())
+      if (!state.team.includes(id) && before?.team.includes(id) === true)
+        this.recorder.set('trmesh_worker_slots', { worker: this.nameOf(id) }, 0)
     for (const phase of WORKER_PHASES) {
       const doing = [...state.members.values()].filter(({ activity }) => activity === phase)
       this.recorder.set('trmesh_workers', { phase }, doing.length)
@@ -135,7 +146,8 @@ export class CoordinatorMetrics implements Observer {
 
   lost(worker: WorkerId, how: 'died' | 'left'): void {
     this.recorder.count('trmesh_membership_changes_total', { why: how })
-    this.recorder.forget('trmesh_heartbeat_age_seconds', { worker: this.nameOf(worker) })
+    for (const name of ['trmesh_heartbeat_age_seconds', 'trmesh_worker_slots', 'trmesh_worker_speed_ratio'] as const)
+      this.recorder.forget(name, { worker: this.nameOf(worker) })
     this.labels.delete(worker)
   }
 

@@ -2,6 +2,8 @@
 // state.ts calls them when an event gives the reason.
 import type { Epoch, Step, WorkerId } from '../shared/ids.js'
 import type { DiscardReason, Effect, HaltCause, Member, Policy, RunState, Transition } from './run-state.js'
+import { equalShares } from './slots.js'
+import { betterShares, firstShares, sharesInWords, stragglerOf, WINDOW } from './speed.js'
 
 export const stay = (state: RunState, why = ''): Transition => ({ state, effects: [], why })
 export const withMember = (state: RunState, member: Member): RunState => ({
@@ -10,6 +12,9 @@ export const withMember = (state: RunState, member: Member): RunState => ({
 })
 /** The step that the round after `step` ends with; it is the round's name. */
 export const next = (step: Step, { stride }: Pick<Policy, 'stride'>): Step => (step + stride) as Step
+
+/** A straggler stands by for so many steps, then twice as many each time. */
+const REST_STEPS = 256
 
 /** As the step of the last checkpoint: take one as soon as any is due. */
 export const NEVER = 0 as Step
@@ -23,14 +28,18 @@ export function candidates(state: RunState, policy: Policy): WorkerId[] {
     return phase === 'ready' || phase === 'syncing' || phase === 'prepared'
   }
   const newcomers = [...state.members.keys()].filter((id) => !state.team.includes(id) && able(id))
-  return [...state.team.filter(able), ...newcomers].slice(0, policy.maxWorkers)
+  const all = [...state.team.filter(able), ...newcomers]
+  const rested = all.filter((id) => (state.members.get(id)?.restsUntil ?? 0) <= state.step)
+  return (rested.length >= policy.minWorkers ? rested : all).slice(0, policy.maxWorkers)
 }
 
 /** Forms a team if there are enough workers and nothing is under way. */
 export function gather(state: RunState, policy: Policy): Transition {
   if (state.phase !== 'gathering') return stay(state, 'a worker is prepared; it joins at the next boundary')
   const team = candidates(state, policy)
-  return enough(state, team, policy) ? assign(state, team, `${count(team)} here`) : wait(state, team.length, policy)
+  return enough(state, team, policy)
+    ? assign(state, team, `${count(team)} here`, policy)
+    : wait(state, team.length, policy)
 }
 
 /** Who is left may end a run that is to stop, so that nothing is lost; to train, it takes `minWorkers`. */
@@ -50,7 +59,13 @@ export function rewind(state: RunState, reason: string): Transition {
   return { state: { ...state, phase: 'finished' }, effects: [{ type: 'rewind', why }], why }
 }
 
-function assign(state: RunState, team: readonly WorkerId[], why: string): Transition {
+function assign(
+  state: RunState,
+  team: readonly WorkerId[],
+  why: string,
+  policy: Policy,
+  given?: readonly number[],
+): Transition {
   if (state.step !== state.origin && !team.some((id) => holdsState(state, id)))
     return rewind(state, `nobody holds the state of step ${state.step} any more`)
   const epoch = (state.epoch + 1) as Epoch
@@ -59,12 +74,44 @@ function assign(state: RunState, team: readonly WorkerId[], why: string): Transi
     const member = members.get(id)
     if (member !== undefined) members.set(id, { ...member, phase: 'syncing' })
   }
+  const shares = given ?? sharesFor(state, team, policy)
+  const balancedAt = shares.join() === state.shares.join() && same(team, state.assigned) ? state.balancedAt : state.step
   const nothingYet = { votes: new Map(), results: new Set<WorkerId>(), params: new Map() }
   return {
-    state: { ...state, ...nothingYet, phase: 'syncing', epoch, team, assigned: team, members },
-    effects: [{ type: 'assign', epoch, team }],
+    state: { ...state, ...nothingYet, phase: 'syncing', epoch, team, assigned: team, members, shares, balancedAt },
+    effects: [{ type: 'assign', epoch, team, shares }],
     why: `epoch ${epoch}: ${why}`,
   }
+}
+
+const same = (a: readonly WorkerId[], b: readonly WorkerId[]): boolean => a.join() === b.join()
+
+function sharesFor(state: RunState, team: readonly WorkerId[], { balance, units, exact }: Policy): readonly number[] {
+  if (same(team, state.assigned)) return state.shares
+  const equal = equalShares(units, team.length, exact)
+  return balance ? firstShares(equal, state.speeds, team) : equal
+}
+
+/** Slots follow measured speed; who holds everyone up with the smallest share there is gives it up, and stands by for a while. */
+function balance(state: RunState, policy: Policy): Transition | undefined {
+  const { team, shares, speeds, step } = state
+  // Until all that is known was measured with these shares.
+  if (step - state.balancedAt < WINDOW) return undefined
+  const better = betterShares(shares, speeds, team)
+  if (better !== undefined)
+    return assign(state, team, `slots follow speed: ${sharesInWords(team, better, policy.unitSlots)}`, policy, better)
+  const straggler = stragglerOf(shares, speeds, team)
+  const member = straggler === undefined ? undefined : state.members.get(straggler.worker)
+  if (straggler === undefined || member === undefined || team.length <= policy.minWorkers) return undefined
+  const rests = (member.rests ?? 0) + 1
+  const restsUntil = (step + REST_STEPS * 2 ** Math.min(rests - 1, 6)) as Step
+  const resting = withMember(state, { ...member, phase: 'prepared', holdsState: false, rests, restsUntil })
+  return assign(
+    resting,
+    team.filter((id) => id !== member.id),
+    `${member.id} takes ${straggler.times.toFixed(1)} times as long as the next with the least there is to do: it stands by until step ${restsUntil}`,
+    policy,
+  )
 }
 
 /** What to do between two steps. */
@@ -89,7 +136,12 @@ export function boundary(state: RunState, policy: Policy): Transition {
       return stay({ ...state, phase: 'closing' }, 'the last checkpoint waits for the one being written')
     // A checkpoint holds every slot, so those of the lost get new owners first.
     if (state.assigned.some((id) => !state.team.includes(id)))
-      return assign(state, candidates(state, policy), `the slots of the lost are shared out before the checkpoint`)
+      return assign(
+        state,
+        candidates(state, policy),
+        `the slots of the lost are shared out before the checkpoint`,
+        policy,
+      )
     if (!state.writing)
       return {
         state: { ...state, phase: 'snapshotting', snapshots: new Set(), checkpointAt: state.step },
@@ -104,7 +156,9 @@ export function boundary(state: RunState, policy: Policy): Transition {
     )
   const team = candidates(state, policy)
   if (team.join() !== state.assigned.join())
-    return assign(state, team, `${count(team)} in from step ${state.step + 1} on`)
+    return assign(state, team, `${count(team)} in from step ${state.step + 1} on`, policy)
+  const balanced = policy.balance ? balance(state, policy) : undefined
+  if (balanced !== undefined) return balanced
   return {
     state: { ...state, phase: 'training', votes: new Map(), results: new Set() },
     effects: [{ type: 'begin', epoch: state.epoch, step: next(state.step, policy) }],
@@ -142,7 +196,7 @@ export function replay(state: RunState, team: readonly WorkerId[], reason: Disca
     reason,
   }
   const again = enough(state, team, policy)
-    ? assign(state, team, `step ${next(state.step, policy)} is replayed (${reason})`)
+    ? assign(state, team, `step ${next(state.step, policy)} is replayed (${reason})`, policy)
     : wait(state, team.length, policy)
   return { ...again, effects: [discard, ...again.effects] }
 }
@@ -169,5 +223,5 @@ export function resync(state: RunState, reason: 'bus-reconnected' | 'stalled', p
 /** A new epoch of those who are here, or waiting for more. */
 export function regroup(state: RunState, why: string, policy: Policy): Transition {
   const team = candidates(state, policy)
-  return enough(state, team, policy) ? assign(state, team, why) : wait(state, team.length, policy)
+  return enough(state, team, policy) ? assign(state, team, why, policy) : wait(state, team.length, policy)
 }

@@ -56,7 +56,8 @@ function remind(before: RunState, now: Millis, askAfter: Millis): Transition {
   for (const member of before.members.values()) {
     const { id, since, remindedAt, reminded, heard, epoch } = member
     // By its clock, not ours: what it had not told when it was heard last may be on its way.
-    const quiet = heard - Math.max(since, before.askedAt, reminded > 0 ? remindedAt : since)
+    const askedAt = member.phase === 'preparing' ? since : before.askedAt
+    const quiet = heard - Math.max(since, askedAt, reminded > 0 ? remindedAt : since)
     const lack = quiet < askAfter * 2 ** reminded ? undefined : lackOf(before, member)
     if (lack === undefined) continue
     state = withMember(state, { ...member, reminded: reminded + 1, remindedAt: now })

@@ -8,9 +8,13 @@ export const groupSize = ({ reduce }: RunConfig): number | undefined =>
   reduce.mode === 'exact' ? reduce.group : undefined
 
 export function policyOf(config: RunConfig, evaluateOnly: boolean): Policy {
+  const unitSlots = groupSize(config) ?? 1
+  const units = Math.ceil(config.train.slots / unitSlots)
   return {
+    balance: config.cluster.balance === 'speed' && !evaluateOnly,
+    ...{ units, unitSlots },
     minWorkers: config.cluster.minWorkers,
-    maxWorkers: Math.ceil(config.train.slots / (groupSize(config) ?? 1)),
+    maxWorkers: units,
     exact: config.reduce.mode === 'exact' && !evaluateOnly,
     deadAfter: config.cluster.deadAfterMs as Millis,
     steps: config.train.steps,

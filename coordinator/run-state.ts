@@ -1,6 +1,7 @@
 // The words of the run's state machine: its state, what can happen to it, what it wants done. state.ts decides.
 import type { Epoch, Millis, Step, WorkerId } from '../shared/ids.js'
 import type { WorkerPhase } from '../shared/protocol/messages.js'
+import type { Speeds } from './speed.js'
 
 export interface Policy {
   readonly minWorkers: number
@@ -21,6 +22,11 @@ export interface Policy {
   readonly evaluateEvery: number
   /** Evaluate what was resumed, then end; nothing is trained, nothing is saved. */
   readonly evaluateOnly: boolean
+  /** Slots follow measured speed (speed.ts). */
+  readonly balance: boolean
+  /** What slots are dealt in: so many groups of so many slots (mode exact), or single slots. */
+  readonly units: number
+  readonly unitSlots: number
 }
 
 /** Of `train.minutes`. */
@@ -43,6 +49,9 @@ export interface Member {
   /** How often it was reminded since then, and when last. */
   readonly reminded: number
   readonly remindedAt: Millis
+  /** A straggler stands by until this step; it has been sent to do so this often. */
+  readonly restsUntil?: Step
+  readonly rests?: number
 }
 
 /**
@@ -72,6 +81,10 @@ export interface RunState {
   readonly team: readonly WorkerId[]
   /** The team that the slots were last dealt to; differs from `team` once somebody is lost. */
   readonly assigned: readonly WorkerId[]
+  /** Units of slots of each of the team, in order, and since when. */
+  readonly shares: readonly number[]
+  readonly balancedAt: Step
+  readonly speeds: Speeds
   readonly votes: ReadonlyMap<WorkerId, Vote>
   readonly results: ReadonlySet<WorkerId>
   readonly snapshots: ReadonlySet<WorkerId>
@@ -115,6 +128,8 @@ export type RunEvent =
       readonly epoch: Epoch
       readonly step: Step
       readonly vote: Vote
+      /** Milliseconds of computing that its slots took. */
+      readonly computeMs?: number
     }
   | { readonly type: 'left'; readonly worker: WorkerId; readonly why: string }
   | { readonly type: 'snapshotReady'; readonly worker: WorkerId; readonly step: Step }
@@ -125,7 +140,12 @@ export type RunEvent =
   | { readonly type: 'tick' }
 
 export type Effect =
-  | { readonly type: 'assign'; readonly epoch: Epoch; readonly team: readonly WorkerId[] }
+  | {
+      readonly type: 'assign'
+      readonly epoch: Epoch
+      readonly team: readonly WorkerId[]
+      readonly shares: readonly number[]
+    }
   | { readonly type: 'begin'; readonly epoch: Epoch; readonly step: Step }
   /** `team`: those who computed the step, whoever is in the team by now. */
   | { readonly type: 'commit'; readonly epoch: Epoch; readonly step: Step; readonly team: readonly WorkerId[] }
@@ -174,6 +194,9 @@ export const initialState = (step: Step, epoch: Epoch, evaluated = true): RunSta
   members: new Map(),
   team: [],
   assigned: [],
+  shares: [],
+  balancedAt: step,
+  speeds: new Map(),
   votes: new Map(),
   results: new Set(),
   snapshots: new Set(),

@@ -36,20 +36,28 @@ export interface Share {
 }
 
 /**
- * Contiguous, nearly equal shares in team order: the order of sums then is the order of slots. Groups of `group` slots, if
- * given, stay whole; where there are many, shares end at multiples of a power of two, as the subtrees of the exact sum do:
- * every subtree cut in two is one more part on the wire.
+ * Nearly equal shares of `units` slots or groups among so many workers. Where there are many groups, shares end at multiples
+ * of a power of two, as the subtrees of the exact sum do: every subtree cut in two is one more part on the wire.
+ */
+export function equalShares(units: number, workers: number, grouped: boolean): readonly number[] {
+  const grain = grouped ? 2 ** Math.floor(Math.log2(Math.max(1, units / (8 * workers)))) : 1
+  const edge = (i: number): number => (i === workers ? units : Math.round((i * units) / workers / grain) * grain)
+  return Array.from({ length: workers }, (_, i) => edge(i + 1) - edge(i))
+}
+
+/**
+ * Contiguous shares in team order: the order of sums then is the order of slots. Groups of `group` slots, if given, stay whole.
+ * @param shares slots or groups of each
  */
 export function shareOut(
   slots: number,
   team: readonly WorkerId[],
   group?: number,
+  shares?: readonly number[],
 ): ReadonlyMap<WorkerId, readonly SlotId[]> {
   const size = group ?? 1
-  const groups = Math.ceil(slots / size)
-  const grain = group === undefined ? 1 : 2 ** Math.floor(Math.log2(Math.max(1, groups / (8 * team.length))))
-  const edge = (i: number): number =>
-    i === team.length ? slots : Math.round((i * groups) / team.length / grain) * grain * size
+  const units = shares ?? equalShares(Math.ceil(slots / size), team.length, group !== undefined)
+  const edge = (i: number): number => Math.min(slots, units.slice(0, i).reduce((sum, one) => sum + one, 0) * size)
   return new Map(
     team.map((worker, i) => [
       worker,
@@ -109,8 +117,8 @@ export class SlotBook {
    * Deals the slots to a new team. Whose slot moves while its example is under way keeps the carry as a copy of this name,
    * until the new owner holds it; a carry that nobody can hand over starts its example again.
    */
-  deal(team: readonly WorkerId[], copy: string): ReadonlyMap<WorkerId, Share> {
-    this.shares = shareOut(this.records.length, team, this.group)
+  deal(team: readonly WorkerId[], copy: string, units?: readonly number[]): ReadonlyMap<WorkerId, Share> {
+    this.shares = shareOut(this.records.length, team, this.group, units)
     const deals = new Map<WorkerId, Share>()
     for (const [worker, slots] of this.shares) {
       const carry = slots.map((slot) => this.move(slot, worker, copy))

@@ -6,6 +6,7 @@ import { rolling } from '../shared/deadlines.js'
 import { NEVER, boundary, close, gather, halt, holdsState, next, replay, resync, stay, withMember } from './moves.js'
 import { hearAll, onTick } from './overdue.js'
 import { lose } from './loss.js'
+import { noted } from './speed.js'
 import type { Effect, Member, Policy, RunEvent, RunState, Transition } from './run-state.js'
 
 export function transition(state: RunState, event: RunEvent, now: Millis, policy: Policy): Transition {
@@ -47,7 +48,7 @@ function decide(state: RunState, event: RunEvent, now: Millis, policy: Policy): 
       return settle({ ...state, results: new Set(state.results).add(event.worker) }, policy)
     case 'vote':
       if (!isCurrent(state, event, policy)) return stay(state, `stale vote of ${event.worker}`)
-      return settle({ ...state, votes: new Map(state.votes).set(event.worker, event.vote) }, policy)
+      return settle(withVote(state, event), policy)
     case 'left':
       return lose(state, [event.worker], 'member-left', event.why, policy)
     case 'snapshotReady': {
@@ -92,6 +93,13 @@ const newMember = (id: WorkerId, now: Millis): Member => ({
   reminded: 0,
   remindedAt: now,
 })
+
+function withVote(state: RunState, { worker, vote, computeMs }: Extract<RunEvent, { type: 'vote' }>): RunState {
+  const votes = new Map(state.votes).set(worker, vote)
+  const units = state.shares[state.team.indexOf(worker)]
+  if (computeMs === undefined || units === undefined || state.votes.has(worker)) return { ...state, votes }
+  return { ...state, votes, speeds: noted(state.speeds, worker, computeMs / units) }
+}
 
 const isCurrent = (state: RunState, event: { worker: WorkerId; epoch: Epoch; step: Step }, policy: Policy): boolean =>
   state.phase === 'training' &&

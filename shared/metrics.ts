@@ -208,6 +208,20 @@ export const METRICS = {
     by: C,
     labels: { worker: 'text' },
   },
+  trmesh_worker_slots: {
+    kind: 'gauge',
+    unit: 'count',
+    help: 'Slots that a worker owns; 0 for one that stands by',
+    by: C,
+    labels: { worker: 'text' },
+  },
+  trmesh_worker_speed_ratio: {
+    kind: 'gauge',
+    unit: 'ratio',
+    help: 'Score of a worker: its speed per slot, against the median of the team; 1 is typical, 0.5 half as fast',
+    by: C,
+    labels: { worker: 'text' },
+  },
   trmesh_membership_changes_total: {
     kind: 'counter',
     unit: 'count',

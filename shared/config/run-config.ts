@@ -167,8 +167,10 @@ export interface ClusterConfig {
   /** Training begins, and goes on, with at least this many workers. */
   readonly minWorkers: number
   readonly heartbeatMs: number
-  /** A worker silent for this long is dead. */
+  /** A worker silent for this long is dead, or for a quarter of a step, if that is longer (shared/deadlines.ts). */
   readonly deadAfterMs: number
+  /** `speed`: slots follow measured speed, and who holds everyone up stands by (coordinator/speed.ts). */
+  readonly balance: 'equal' | 'speed'
 }
 
 export interface CheckpointConfig {

@@ -68,7 +68,16 @@ const SCHEMA = {
   cluster: {
     minWorkers: integer('Training begins, and goes on, with at least this many workers.', 1, 1, 4096),
     heartbeatMs: integer('Milliseconds between heartbeats.', 500, 10, 60_000),
-    deadAfterMs: integer('A worker silent for this many milliseconds is dead.', 5_000, 50, 600_000),
+    deadAfterMs: integer(
+      'A worker silent for this many milliseconds, or for a quarter of a step if that is longer, is dead.',
+      3_000,
+      50,
+      600_000,
+    ),
+    balance: choice('Slots: nearly as many for each worker, or as many as its measured speed allows.', 'equal', [
+      'equal',
+      'speed',
+    ]),
   },
   checkpoint: {
     everySteps: integer('Steps between checkpoints.', 1000, 1, MANY),

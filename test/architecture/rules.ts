@@ -18,7 +18,7 @@ export interface Zone {
 
 const SHARED = /^shared\//
 const COORDINATOR_PURE =
-  /^coordinator\/(state|moves|run-state|overdue|loss|slots|puzzle-table|data\/(sampler|official-order)|evaluate\/round|store\/coverage|import\/(pickle|state-dict|numbers|shown|fit)|study\/(record|statistics|ballots|vote-curve))\.ts$/
+  /^coordinator\/(state|moves|run-state|overdue|loss|speed|slots|puzzle-table|data\/(sampler|official-order)|evaluate\/round|store\/coverage|import\/(pickle|state-dict|numbers|shown|fit)|study\/(record|statistics|ballots|vote-curve))\.ts$/
 const WORKER_MATH = /^worker\/(model|ops|train|baseline)\//
 
 export const ZONES: readonly Zone[] = [

@@ -13,7 +13,7 @@ import { startNatsServer, type RunningNats } from '../../deploy/local/nats.js'
 import { findNatsServer } from '../../deploy/setup/nats-server.js'
 import { compileConfig } from '../../shared/config/compile.js'
 import type { RunConfig } from '../../shared/config/run-config.js'
-import type { EvaluationOptions, StopSignal, Terminal } from '../../shared/ports.js'
+import type { EvaluationOptions, StopSignal, Terminal, WorkerOptions } from '../../shared/ports.js'
 import { serveWorker } from '../../worker/service.js'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
@@ -160,14 +160,22 @@ export const coordinate = (t: TestContext, config: RunConfig, fresh = false, bas
 export const evaluate = (t: TestContext, config: RunConfig, evaluation: EvaluationOptions, base?: string): Service =>
   service(t, (out, signal) => serveCoordinator({ config, root, fresh: false, evaluation, base, signal, out }))
 
-export const work = (t: TestContext, url: string, run: string, label = 'w', credentials = '', ca = ''): Service =>
+export const work = (
+  t: TestContext,
+  url: string,
+  run: string,
+  label = 'w',
+  credentials = '',
+  ca = '',
+  backend: WorkerOptions['backend'] = 'wasm',
+): Service =>
   service(t, (out, signal) =>
     serveWorker({
       busUrl: url,
       credentials,
       ca,
       runId: run,
-      backend: 'wasm',
+      backend,
       gpu: undefined,
       threads: 1,
       isa: undefined,

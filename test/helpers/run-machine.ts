@@ -15,6 +15,9 @@ export const POLICY: Policy = {
   checkpointEvery: 0,
   evaluateEvery: 0,
   evaluateOnly: false,
+  balance: false,
+  units: 8,
+  unitSlots: 1,
 }
 
 export const [A, B, C] = ['w-a', 'w-b', 'w-c'].map(workerId) as [WorkerId, WorkerId, WorkerId]

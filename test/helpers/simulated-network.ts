@@ -22,8 +22,17 @@ export interface Harm {
 
 export const NETWORK_MS = 20
 
+/** One message to lose: the so-manieth of its type, from 0. */
+export interface Once {
+  readonly type: string
+  readonly nth: number
+}
+
 export class SimulatedNetwork {
   now = 0
+  /** When the message that is to be lost was. */
+  lostAt: number | undefined
+  private seen = 0
   protected readonly agenda = new Agenda()
   /** Time of the last delivery from one to another: a bus keeps their order. */
   private readonly delivered = new Map<string, number>()
@@ -31,6 +40,7 @@ export class SimulatedNetwork {
   constructor(
     protected readonly rng: Rng,
     protected readonly harm: Harm,
+    private readonly once?: Once,
   ) {}
 
   protected chance(share: number): boolean {
@@ -42,8 +52,9 @@ export class SimulatedNetwork {
   }
 
   /** A message on the bus; its order among those of the same pair is kept, unless it comes a second time, much later. */
-  protected send(from: string, to: string, deliver: () => void): void {
+  protected send(from: string, to: string, type: string, deliver: () => void): void {
     if (this.chance(this.harm.lose)) return
+    if (type === this.once?.type && this.seen++ === this.once.nth) return void (this.lostAt = this.now)
     const pair = `${from}>${to}`
     const at = Math.max(this.now + this.rng.uniform() * NETWORK_MS, this.delivered.get(pair) ?? 0)
     this.delivered.set(pair, at)

@@ -3,36 +3,10 @@
 // schedule that breaks something can be had again. Replicas are hashes: of the steps that were applied, in order.
 import type { Effect, HaltCause, Policy, RunEvent } from '../../coordinator/run-state.js'
 import { epochOf, millis, stepOf, workerId, type WorkerId } from '../../shared/ids.js'
-import type { WorkerPhase } from '../../shared/protocol/messages.js'
 import type { Rng } from '../../shared/rng/counter.js'
 import { Machine } from './run-machine.js'
-import { NETWORK_MS, SimulatedNetwork, type Harm } from './simulated-network.js'
-
-type ToWorker =
-  | { type: 'assign'; epoch: number; step: number; source: 'self' | 'coordinator' | WorkerId }
-  | { type: 'begin' | 'commit' | 'discard'; epoch: number; step: number; team: readonly WorkerId[] }
-  | { type: 'snapshot'; step: number }
-  | { type: 'part'; epoch: number; step: number; from: WorkerId }
-  | { type: 'again'; epoch: number }
-
-interface Worker {
-  readonly id: WorkerId
-  /** Steps applied; -1: holds no state. */
-  held: number
-  hash: string
-  epoch: number
-  voted: boolean
-  phase: WorkerPhase
-  attempt: number
-  /** Epoch and step begun last. */
-  began: string
-  /** What it would say again. */
-  told: RunEvent[]
-  computed: boolean
-  team: readonly WorkerId[]
-  parts: Set<WorkerId>
-  pausedUntil: number
-}
+import { NETWORK_MS, SimulatedNetwork, type Harm, type Once } from './simulated-network.js'
+import type { SimulatedWorker as Worker, ToWorker } from './simulated-worker.js'
 
 const COMPUTE_MS = 60
 const BEAT_MS = 500
@@ -52,6 +26,9 @@ export class Simulation extends SimulatedNetwork {
   /** Times that a new coordinator went on from a checkpoint. */
   restarts = 0
   over = false
+  discards = 0
+  /** When something was first asked for again after the message that is lost once. */
+  noticedAt: number | undefined
   private readonly workers = new Map<WorkerId, Worker>()
   private readonly assigned = new Map<WorkerId, ToWorker>()
   private born = 0
@@ -62,8 +39,9 @@ export class Simulation extends SimulatedNetwork {
     rng: Rng,
     private readonly policy: Partial<Policy>,
     harm: Harm,
+    once?: Once,
   ) {
-    super(rng, harm)
+    super(rng, harm, once)
     this.machine = new Machine(policy)
     this.allowed = [
       ...(harm.notFinite > 0 ? ['not-finite' as const] : []),
@@ -126,8 +104,9 @@ export class Simulation extends SimulatedNetwork {
     const id = workerId(`w-${this.born++}`)
     const worker: Worker = {
       ...{ id, held: -1, hash: '', epoch: 0, voted: false, phase: 'starting', attempt: 0, computed: false },
-      ...{ began: '', told: [] },
-      ...{ team: [], parts: new Set<WorkerId>(), pausedUntil: 0 },
+      ...{ computeMs: 0, began: '', told: [] },
+      ...{ team: [], parts: new Set<string>(), pausedUntil: 0 },
+      slowness: this.slownessOf(this.born - 1),
     }
     this.workers.set(id, worker)
     this.report(worker, { type: 'hello', worker: id })
@@ -135,7 +114,7 @@ export class Simulation extends SimulatedNetwork {
       worker.phase = 'idle'
       this.word(worker, { type: 'prepared', worker: id })
     })
-    this.beat(worker)
+    this.after(NETWORK_MS, () => this.beat(worker))
   }
 
   private beat(worker: Worker): void {
@@ -144,6 +123,13 @@ export class Simulation extends SimulatedNetwork {
     const step = stepOf(Math.max(0, held))
     this.report(worker, { type: 'beat', worker: id, epoch: epochOf(epoch), step, activity: phase })
     this.after(BEAT_MS, () => this.beat(worker))
+  }
+
+  /** Of the so-manieth worker. */
+  slownessOf = (_born: number): number => {
+    if (this.policy.balance !== true) return 1
+    const draw = this.rng.uniform()
+    return draw < 0.1 ? 20 : draw < 0.5 ? 1 : 1 + 2 * this.rng.uniform()
   }
 
   /** Something that it would say again if asked. */
@@ -164,11 +150,11 @@ export class Simulation extends SimulatedNetwork {
       const known = this.machine.state.members.has(worker.id)
       if (!known && event.type === 'hello') return this.tell(event)
       if (known) return this.tell(event)
-      if (event.type === 'beat') this.send('c', worker.id, () => this.again(worker))
+      if (event.type === 'beat') this.send('c', worker.id, 'rejoin', () => this.again(worker))
     }
     // A hello is a request: it is asked until it is answered, and a doubled one is a second worker's business.
     if (event.type === 'hello') this.after(this.rng.uniform() * NETWORK_MS, deliver)
-    else this.send(worker.id, 'c', deliver)
+    else this.send(worker.id, 'c', event.type, deliver)
   }
 
   private again(worker: Worker): void {
@@ -212,6 +198,7 @@ export class Simulation extends SimulatedNetwork {
           this.instruct(id, { type: 'commit', epoch: effect.epoch, step: effect.step, team })
         return
       case 'discard':
+        this.discards++
         for (const id of effect.team)
           this.instruct(id, { type: 'discard', epoch: effect.epoch, step: effect.step, team })
         return
@@ -250,6 +237,7 @@ export class Simulation extends SimulatedNetwork {
   }
 
   private remind({ worker, epoch, lack }: Extract<Effect, { type: 'remind' }>): void {
+    this.noticedAt ??= this.lostAt === undefined ? undefined : this.now
     const { step, team } = this.machine.state
     switch (lack) {
       case 'assign':
@@ -278,7 +266,7 @@ export class Simulation extends SimulatedNetwork {
   }
 
   private instruct(id: WorkerId, message: ToWorker): void {
-    this.send('c', id, () => this.hear(id, message))
+    this.send('c', id, message.type, () => this.hear(id, message))
   }
 
   private hear(id: WorkerId, message: ToWorker): void {
@@ -292,13 +280,16 @@ export class Simulation extends SimulatedNetwork {
       return this.report(worker, { type: 'snapshotReady', worker: id, step: stepOf(message.step) })
     }
     if (message.type === 'again') return this.sayAgain(worker, message.epoch)
+    // Parts of a step may come before we have begun it ourselves, or heard of the commit of the one before.
+    if (message.type === 'part') {
+      if (message.epoch !== worker.epoch) return
+      worker.parts.add(`${message.step} ${message.from}`)
+      return this.vote(worker)
+    }
     if (message.epoch !== worker.epoch || message.step !== worker.held + this.stride) return
     switch (message.type) {
       case 'begin':
         return this.compute(worker, message.step, message.team)
-      case 'part':
-        worker.parts.add(message.from)
-        return this.vote(worker)
       case 'commit':
         worker.attempt++
         if (!worker.voted) this.wrong.push(`${id} commits step ${message.step}, for which it did not vote`)
@@ -356,26 +347,38 @@ export class Simulation extends SimulatedNetwork {
     worker.told = []
     const attempt = ++worker.attempt
     Object.assign(worker, { phase: 'computing', computed: false, team })
-    this.after(COMPUTE_MS * this.stride * (0.5 + this.rng.uniform()), () => {
+    const { shares, team: all } = this.machine.state
+    const units = (shares[all.indexOf(id)] ?? 1) / 2
+    const took = COMPUTE_MS * this.stride * (0.5 + this.rng.uniform()) * worker.slowness * units
+    worker.computeMs = took
+    this.after(took, () => {
       if (attempt !== worker.attempt) return
       worker.computed = true
       worker.phase = 'reducing'
       this.word(worker, { type: 'result', worker: id, epoch: epochOf(epoch), step: stepOf(step) })
-      worker.parts.add(id)
+      worker.parts.add(`${step} ${id}`)
       for (const other of team)
-        if (other !== id) this.send(id, other, () => this.hear(other, { type: 'part', epoch, step, from: id }))
+        if (other !== id) this.send(id, other, 'part', () => this.hear(other, { type: 'part', epoch, step, from: id }))
       this.vote(worker)
     })
   }
 
   private vote(worker: Worker): void {
-    if (!worker.computed || worker.voted || !worker.team.every((id) => worker.parts.has(id))) return
+    const here = (id: WorkerId): boolean => worker.parts.has(`${worker.held + this.stride} ${id}`)
+    if (!worker.computed || worker.voted || !worker.team.every(here)) return
     worker.voted = true
     worker.phase = 'voting'
     const step = worker.held + this.stride
     const vote = { finite: !this.chance(this.harm.notFinite), mean: `mean of step ${step}`, params: worker.hash }
     const { id, epoch } = worker
-    this.word(worker, { type: 'vote', worker: id, epoch: epochOf(epoch), step: stepOf(step), vote })
+    this.word(worker, {
+      type: 'vote',
+      worker: id,
+      epoch: epochOf(epoch),
+      step: stepOf(step),
+      vote,
+      computeMs: worker.computeMs,
+    })
   }
 
   private apply(worker: Worker): void {
@@ -386,6 +389,5 @@ export class Simulation extends SimulatedNetwork {
     if (worker.held > this.machine.state.step && this.restarts === 0)
       this.wrong.push(`${worker.id} applied step ${worker.held}, which was never committed`)
     Object.assign(worker, { voted: false, computed: false, phase: 'idle' })
-    worker.parts = new Set()
   }
 }

@@ -45,7 +45,7 @@ test('whatever happens on the way, nothing is lost or done twice, and the run en
     }
     const stride = rng.uniform() < 0.3 ? 5 : 1 // rounds of local steps
     const policy = { ...POLICY, stride, minWorkers: 1 + Math.floor(rng.uniform() * 2), deadAfter: millis(3000) }
-    const run = new Simulation(rng, policy, harm)
+    const run = new Simulation(rng, { ...policy, balance: rng.uniform() < 0.5 }, harm)
     run.run(policy.minWorkers + Math.floor(rng.uniform() * 3), LIMIT_MS)
     assert.deepEqual(run.wrong, [], `schedule ${i}: ${JSON.stringify(harm)}`)
     commits += run.commits
@@ -56,4 +56,54 @@ test('whatever happens on the way, nothing is lost or done twice, and the run en
     `${SCHEDULES} runs, ${commits} commits, ${restarts} restarts, ${(virtual / 3_600_000).toFixed(1)} virtual hours`,
   )
   assert.ok(commits > SCHEDULES * STEPS, 'restarts must make steps be done again')
+})
+
+const LOST_ONCE = [
+  'prepared',
+  'assign',
+  'ready',
+  'begin',
+  'result',
+  'vote',
+  'commit',
+  'snapshot',
+  'snapshotReady',
+] as const
+
+test('any one message lost: noticed within about 3 s, said again, and no step is replayed for it', (t) => {
+  for (const type of LOST_ONCE) {
+    let slowest = 0
+    // Of each of the first workers, at the start and later.
+    for (const nth of [0, 1, 2]) {
+      const run = new Simulation(rngFor(5, 'once', nth), POLICY, CALM, { type, nth })
+      run.run(3, 60_000)
+      const what = `${type}, number ${nth}`
+      assert.deepEqual(run.wrong, [], what)
+      assert.ok(run.lostAt !== undefined, `${what} was never sent`)
+      assert.deepEqual([run.over, run.commits, run.discards, run.restarts], [true, STEPS, 0, 0], what)
+      // An assignment, or the order to copy, tells of the commit before it too.
+      const toldAnyway = type === 'commit' ? run.lostAt : Infinity
+      slowest = Math.max(slowest, (run.noticedAt ?? toldAnyway) - run.lostAt)
+    }
+    // Of a commit the next step tells too late: its parts and rows are waited for first.
+    assert.ok(slowest < (type === 'commit' ? 3500 : 3000), `${type} is missed after ${slowest} ms`)
+    t.diagnostic(`${type}: noticed within ${Math.round(slowest)} ms`)
+  }
+})
+
+test('slots follow speed in virtual time: the run gets faster, and who is far too slow stands by', () => {
+  const slow = new Simulation(rngFor(11, 'speed'), { ...POLICY, steps: 120, units: 24 }, CALM)
+  slow.slownessOf = (born) => [1, 2, 40][born] ?? 1
+  slow.run(3, 4_000_000)
+  const fast = new Simulation(rngFor(11, 'speed'), { ...POLICY, steps: 120, units: 24, balance: true }, CALM)
+  fast.slownessOf = slow.slownessOf
+  fast.run(3, 4_000_000)
+  assert.deepEqual([slow.wrong, fast.wrong, fast.commits], [[], [], 120])
+  assert.ok(fast.now < slow.now / 3, `${fast.now} ms against ${slow.now}`)
+  const { members, team, shares } = fast.machine.state
+  const resting = [...members.values()].filter(({ restsUntil }) => restsUntil !== undefined)
+  assert.equal(resting.length, 1)
+  assert.equal(team.length, 2)
+  const ratio = shares[0]! / shares[1]!
+  assert.ok(ratio > 1.4 && ratio < 3.2, shares.join())
 })
