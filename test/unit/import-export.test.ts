@@ -120,6 +120,17 @@ test('models of the family: out under the official names, in again as the same b
       ['H_init', 'H_level.layers.0.mlp.down_proj.weight'],
       /--model\.states answer --model\.lCycles 0/,
     ],
+    [
+      'hybrid',
+      { 'model.mixer': 'hybrid', 'model.stateSize': '2', 'model.stateHead': '4' },
+      [
+        'L_level.layers.0.mamba_1.conv1d.weight',
+        'L_level.layers.0.mamba_2.A_log',
+        'L_level.layers.0.self_attn.o_proj.weight',
+      ],
+      /TRM-Mamba2Att[^]*--model\.mixer hybrid[^]*--model\.stateSize 2 --model\.stateHead 4/,
+    ],
+    ['conv', { 'model.swiglu': 'conv' }, ['L_level.layers.0.mlp.dwconv.bias'], /--model\.swiglu conv/],
   ]
   for (const [id, flags, named, remedy] of family) {
     const config = smallConfig(folder, id, flags)
