@@ -1,6 +1,6 @@
 // Opens the native engine on a GPU as the tfjs backend of this thread.
 import * as tf from '@tensorflow/tfjs-core'
-import { BackendUnavailable, describe } from '../../../../shared/errors.js'
+import { BackendUnavailable } from '../../../../shared/errors.js'
 import { startCudaEngine } from './addon.js'
 import { registerCuda } from './backend.js'
 import './embedding.js'
@@ -32,7 +32,7 @@ export async function openCuda(
     engine = startCudaEngine(library.path, gpu, chosen === 'bf16', library.products)
   } catch (error) {
     throw new BackendUnavailable(
-      `the native engine does not start on GPU ${gpu}: ${describe(error)}`,
+      `the native engine does not start on GPU ${gpu}: ${error instanceof Error ? error.message : String(error)}`,
       'see `nvidia-smi` for the GPUs and the driver of this machine, and `npx trmesh doctor`',
       { cause: error },
     )
