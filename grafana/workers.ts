@@ -78,6 +78,22 @@ export const WORKERS_DASHBOARD: DashboardSpec = {
       about: 'Workers that joined, left, died or were refused.',
       queries: [[`sum by (why) (increase(trmesh_membership_changes_total{${LEAD}}${WINDOW}))`, '{{why}}']],
     }),
+    series({
+      title: 'Slots of each worker',
+      unit: 'none',
+      size: { width: 12, height: 8 },
+      min: 0,
+      about: 'They follow the measured speed; 0 stands by.',
+      queries: [[`trmesh_worker_slots{${WORKERS}}`, '{{worker}}']],
+    }),
+    series({
+      title: 'Speed per slot, against the team',
+      unit: 'none',
+      size: { width: 12, height: 8 },
+      min: 0,
+      about: 'The score by which slots are shared out: 1 is the median of the team, 0.5 half as fast.',
+      queries: [[`trmesh_worker_speed_ratio{${WORKERS}}`, '{{worker}}']],
+    }),
     table({
       title: 'Workers',
       about: 'The newest numbers of each.',
@@ -85,6 +101,8 @@ export const WORKERS_DASHBOARD: DashboardSpec = {
       labels: { worker: 'Worker' },
       values: [
         { title: 'Step', unit: 'none', expr: `max by (worker) (trmesh_step{${WORKERS}})` },
+        { title: 'Slots', unit: 'none', expr: `max by (worker) (trmesh_worker_slots{${WORKERS}})` },
+        { title: 'Speed', unit: 'none', expr: `max by (worker) (trmesh_worker_speed_ratio{${WORKERS}})` },
         { title: 'Samples/s', unit: 'short', expr: `sum by (worker) (rate(trmesh_samples_total{${WORKERS}}[1m]))` },
         { title: 'Computing per sample', unit: 's', expr: computing.replaceAll(WINDOW, '[1m]') },
         { title: 'Peak FLOP/s', unit: 'flops', expr: `max by (worker) (trmesh_matmul_peak_flops{${WORKERS}})` },

@@ -84,7 +84,7 @@ const mistakes: [string[], RegExp][] = [
   [['start', 'now'], /too many arguments/],
   [['worker', '--backend', 'gpu'], /Allowed choices are auto, tensorflow, wasm, native/],
   [['worker', '--model.hidden', '8'], /unknown option '--model\.hidden'/],
-  [['data'], /data needs one of arc-agi-1, arc-agi-2, concept-arc, verify/],
+  [['data'], /data needs one of arc-agi-1, arc-agi-2, concept-arc, sudoku-extreme, maze-hard, verify/],
   [['adapt', '--checkpoint', 'x'], /required option '--challenges <FILE>' not specified/],
   [
     ['adapt', '--checkpoint', 'x', '--challenges', 'y', '--minutes', '-1'],
