@@ -16,7 +16,6 @@ import {
 import type { Subjects } from '../shared/protocol/subjects.js'
 import type { Bus } from '../shared/bus/bus.js'
 import { chunkBytes } from '../shared/bus/transfer.js'
-import type { Owner } from '../shared/gradients/buckets.js'
 import type { AllReduce } from './allreduce.js'
 import type { Arena } from './arena.js'
 import type { Compute } from './compute/client.js'

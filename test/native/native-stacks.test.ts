@@ -65,7 +65,7 @@ function compute(model: ModelConfig): Outputs {
     network().backward(saved, dy, stack, shape, gradients)
     const flat = new Float32Array(layout.elements)
     gradients.addTo(flat)
-    return { y, ySaving, dh, gradients: flat } as unknown as tf.TensorContainerObject
+    return { y, ySaving, dh, gradients: flat }
   }) as unknown as Outputs
   assert.equal(tf.memory().numTensors, alive, 'tensors left behind')
   parameters.dispose()
