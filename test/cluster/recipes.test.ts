@@ -26,7 +26,7 @@ const RECIPES: Readonly<Record<string, Flags>> = {
 for (const [name, recipe] of Object.entries(RECIPES))
   test(
     `${name}: stopped and resumed, the bits are those of an uninterrupted run`,
-    { skip: withoutNats, timeout: 60_000 },
+    { skip: withoutNats, timeout: 120_000 },
     async (t) => {
       const { url } = await natsFor(t)
       const flags = { ...recipe, 'reduce.wire': 'f32', 'run.dir': temporaryFolder(t), 'train.steps': 12 }
