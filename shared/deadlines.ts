@@ -1,6 +1,7 @@
-// Every deadline of the protocol in one place. What is short on a step of milliseconds is nothing on one of minutes, so they
-// grow with the rolling time of a step, between bounds. Asking again costs a few small messages, so it comes first; a replayed
-// step costs a step, so it waits longer; giving a worker up costs what only that worker has. Pure.
+// The deadlines of a step in one place; those of joining and of pulls stand where they are waited for. What is short on a step
+// of milliseconds is nothing on one of minutes, so they grow with the rolling time of a step, between bounds. Asking again
+// costs a few small messages, so it comes first; a replayed step costs a step, so it waits longer; giving a worker up costs
+// what only that worker has. Pure.
 import type { Millis } from './ids.js'
 
 /** How often a process looks whether something is overdue. */
@@ -35,14 +36,3 @@ export const deadlinesOf = (stepMs: number, deadAtLeast: number): Deadlines => (
 /** Weight of the last step in the rolling time. */
 const LAST = 0.2
 export const rolling = (before: number, last: number): number => (before === 0 ? last : before + LAST * (last - before))
-
-/** A hello that nobody answers is said again, by a new session. */
-export const HELLO_MS = 2_500
-/** Silence of the coordinator after which a worker says that it waits. */
-export const BEACON_SILENT_MS = 3_000
-
-/** Requests for ranges of state: how often one is made, and how long the first is waited for; then twice as long each time. */
-export const PULL_ATTEMPTS = 5
-export const PULL_MS = 2_000
-/** Later ones of the same transfer are waited for so many times as long as the slowest so far took. */
-export const PULL_MARGIN = 4
