@@ -52,12 +52,7 @@ class PendingFile {
       const tensor = this.plan.tensors.find(({ end }) => end > gap - this.plan.dataStart)
       throw new RangeError(`${this.name} is not complete: byte ${gap} (tensor '${tensor?.name}') was never written`)
     }
-    const buffer = new Uint8Array(Math.min(READ_BYTES, this.plan.bytes - this.hashed))
-    while (this.hashed < this.plan.bytes) {
-      const { bytesRead } = await this.handle.read(buffer, 0, buffer.length, this.hashed)
-      if (bytesRead === 0) throw new RangeError(`${this.name} ends at byte ${this.hashed} of ${this.plan.bytes}`)
-      this.absorb(buffer.subarray(0, bytesRead))
-    }
+    for await (const bytes of this.written(this.hashed)) this.absorb(bytes)
     await this.handle.sync()
     const sha256 = this.hash.digest('hex')
     await this.compare(sha256)
@@ -68,18 +63,23 @@ class PendingFile {
   /** Reads back what was written. @throws SystemRefused if the disk gives other bytes than it took */
   private async compare(sha256: string): Promise<void> {
     const hash = createHash('sha256')
-    const buffer = new Uint8Array(Math.min(READ_BYTES, this.plan.bytes))
-    for (let at = 0; at < this.plan.bytes;) {
-      const { bytesRead } = await this.handle.read(buffer, 0, buffer.length, at)
-      if (bytesRead === 0) break
-      hash.update(buffer.subarray(0, bytesRead))
-      at += bytesRead
-    }
+    for await (const bytes of this.written(0)) hash.update(bytes)
     if (hash.digest('hex') === sha256) return
     throw new SystemRefused(
       `${this.name} reads back otherwise than it was written`,
       'check the disk (and its free space); earlier checkpoints are untouched',
     )
+  }
+
+  /** What the disk holds, from byte `from` to the end; each piece is valid until the next. */
+  private async *written(from: number): AsyncGenerator<Uint8Array> {
+    const buffer = new Uint8Array(Math.min(READ_BYTES, this.plan.bytes - from))
+    for (let at = from; at < this.plan.bytes;) {
+      const { bytesRead } = await this.handle.read(buffer, 0, buffer.length, at)
+      if (bytesRead === 0) throw new RangeError(`${this.name} ends at byte ${at} of ${this.plan.bytes}`)
+      yield buffer.subarray(0, bytesRead)
+      at += bytesRead
+    }
   }
 
   async drop(): Promise<void> {
