@@ -1,8 +1,8 @@
 // What the coordinator tells Prometheus: the numbers of the run, put under the names of the table.
-import { tellBaselines } from '../shared/baselines/metrics.js'
+import { tellBaselines } from '../shared/baselines/tell.js'
 import type { RunConfig } from '../shared/config/run-config.js'
 import type { Comparison } from '../shared/language/comparison.js'
-import { tellComparison } from '../shared/language/metrics.js'
+import { tellComparison } from '../shared/language/tell.js'
 import { flopsOf } from '../shared/flops.js'
 import { learningRate } from '../shared/gradients/schedule.js'
 import { PASS_AT } from '../shared/metrics.js'

@@ -1,5 +1,5 @@
 // The cards of a worker's machine as metrics, as nvidia-smi tells them; a value that a card does not have is absent.
-import type { MetricSpec } from './metrics.js'
+import type { MetricSpec } from './metric-spec.js'
 
 const by = ['worker'] as const
 

@@ -3,23 +3,8 @@
 import { BASELINE_METRICS } from './baselines/metrics.js'
 import { GPU_METRICS } from './gpu-metrics.js'
 import { COMPARISON_METRICS } from './language/metrics.js'
+import type { MetricSpec } from './metric-spec.js'
 import { STEP_PHASES, WORKER_PHASES } from './protocol/messages.js'
-
-export type Role = 'coordinator' | 'worker'
-export type Unit = 'seconds' | 'bytes' | 'ratio' | 'flops' | 'count' | 'none'
-
-/** Values a label may take; `text` only where their number is small by nature. */
-export type LabelValues = readonly string[] | 'text'
-
-export interface MetricSpec {
-  readonly kind: 'counter' | 'gauge' | 'histogram'
-  readonly unit: Unit
-  readonly help: string
-  readonly by: readonly Role[]
-  readonly labels: Readonly<Record<string, LabelValues>>
-  /** Upper bounds of a histogram, in its unit. */
-  readonly buckets?: readonly number[]
-}
 
 export const DISCARD_REASONS = ['member-died', 'member-left', 'not-finite', 'stalled', 'bus-reconnected'] as const
 export const DROP_REASONS = ['stale', 'duplicate', 'damaged', 'garbage'] as const
@@ -389,4 +374,9 @@ export type LabelsOf<Name extends MetricName> = {
   readonly [
     Label in keyof (typeof METRICS)[Name]['labels']
   ]: (typeof METRICS)[Name]['labels'][Label] extends readonly (infer Value)[] ? Value : string
+}
+
+/** Whoever keeps gauges, seen by those who tell them. */
+export interface GaugeSetter {
+  set<Name extends GaugeName>(name: Name, labels: LabelsOf<Name>, value: number): void
 }

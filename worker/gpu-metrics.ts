@@ -1,5 +1,5 @@
 // The cards of a machine under the names of the table, looked at every few seconds while a worker lives.
-import type { GaugeSetter } from '../shared/baselines/metrics.js'
+import type { GaugeSetter } from '../shared/metrics.js'
 import { readGpus, type GpuReading } from './nvidia-smi.js'
 
 const LOOK_MS = 5000

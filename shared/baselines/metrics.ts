@@ -1,8 +1,8 @@
-// The published baselines as metrics, so that a dashboard shows them beside a run. One series per baseline that prints the
+// The metrics of the published baselines, so that a dashboard shows them beside a run. One series per baseline that prints the
 // figure; `trmesh_baseline_info` says of each what it is, where it was read, and how well it is known.
-import { BASELINE_IDS, BASELINES, baselinesWith } from '../baselines.js'
-import type { GaugeName, LabelsOf, MetricSpec } from '../metrics.js'
-import { bytesIn, countIn, numberIn, secondsIn, shareIn, TEST_SETS } from './baseline.js'
+import { baselinesWith } from '../baselines.js'
+import type { MetricSpec } from '../metric-spec.js'
+import { TEST_SETS } from './baseline.js'
 
 const by = ['coordinator'] as const
 
@@ -58,27 +58,3 @@ export const BASELINE_METRICS = {
     labels: { baseline: baselinesWith('accuracy'), test: TEST_SETS },
   },
 } as const satisfies Record<string, MetricSpec>
-
-export interface GaugeSetter {
-  set<Name extends GaugeName>(name: Name, labels: LabelsOf<Name>, value: number): void
-}
-
-/** Tells every published figure, once; they never change. */
-export function tellBaselines(recorder: GaugeSetter): void {
-  for (const baseline of BASELINE_IDS) {
-    const { model, setup, hardware, source, grade, ...figures } = BASELINES[baseline]
-    const { tokensPerSecond, samplesPerSecond, memory, training, parameters, accuracy } = figures
-    const of = { baseline }
-    recorder.set('trmesh_baseline_info', { baseline, model, setup, hardware, source, grade }, 1)
-    if (tokensPerSecond !== undefined) recorder.set('trmesh_baseline_tokens_per_second', of, numberIn(tokensPerSecond))
-    if (samplesPerSecond !== undefined)
-      recorder.set('trmesh_baseline_samples_per_second', of, numberIn(samplesPerSecond))
-    if (memory !== undefined) recorder.set('trmesh_baseline_memory_bytes', of, bytesIn(memory))
-    if (training !== undefined) recorder.set('trmesh_baseline_training_seconds', of, secondsIn(training))
-    if (parameters !== undefined) recorder.set('trmesh_baseline_parameters', of, countIn(parameters))
-    for (const test of TEST_SETS) {
-      const percent = accuracy?.[test]
-      if (percent !== undefined) recorder.set('trmesh_baseline_accuracy_ratio', { baseline, test }, shareIn(percent))
-    }
-  }
-}

@@ -1,8 +1,7 @@
-// A comparison as metrics, so that the dashboard of baselines shows what was measured here above what others published. One
+// The metrics of a comparison, so that the dashboard of baselines shows what was measured here above what others published. One
 // series per row that has the figure; `trmesh_compared_info` says of each what it is, and whether it was measured or modelled.
-import type { GaugeSetter } from '../baselines/metrics.js'
-import type { GaugeName, MetricSpec } from '../metrics.js'
-import { ROW_NAMES, type Comparison, type ComparisonRow } from './comparison.js'
+import type { MetricSpec } from '../metric-spec.js'
+import { ROW_NAMES } from './comparison.js'
 
 const by = ['coordinator'] as const
 const labels = { subject: ROW_NAMES } as const
@@ -80,30 +79,3 @@ export const COMPARISON_METRICS = {
     labels,
   },
 } as const satisfies Record<string, MetricSpec>
-
-const FIGURES = {
-  trmesh_compared_samples_per_second: 'samplesPerSecond',
-  trmesh_compared_train_tokens_per_second: 'trainTokensPerSecond',
-  trmesh_compared_tokens_per_second: 'tokensPerSecond',
-  trmesh_compared_answer_seconds: 'answerSeconds',
-  trmesh_compared_answer_joules: 'answerJoules',
-  trmesh_compared_memory_bytes: 'peakBytes',
-  trmesh_compared_task_cost: 'taskCost',
-} as const satisfies Partial<Record<GaugeName, keyof ComparisonRow>>
-
-/** Tells a comparison, once. */
-export function tellComparison(recorder: GaugeSetter, { rows, created, backend, device }: Comparison): void {
-  recorder.set('trmesh_compared_timestamp_seconds', {}, Date.parse(created) / 1000)
-  for (const row of rows) {
-    const { subject, title, kind, note, parameters } = row
-    recorder.set('trmesh_compared_info', { subject, model: title, kind, device: `${backend}: ${device}`, note }, 1)
-    recorder.set('trmesh_compared_parameters', { subject }, parameters)
-    for (const [name, field] of Object.entries(FIGURES) as [
-      keyof typeof FIGURES,
-      (typeof FIGURES)[keyof typeof FIGURES],
-    ][]) {
-      const value = row[field]
-      if (value !== null) recorder.set(name, { subject }, value)
-    }
-  }
-}

@@ -4,17 +4,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { SystemRefused } from '../errors.js'
+import type { MetricSpec, Role } from '../metric-spec.js'
 import { METRICS, WIRE_KINDS } from '../metrics.js'
-import type {
-  CounterName,
-  GaugeName,
-  HistogramName,
-  LabelsOf,
-  MetricName,
-  MetricSpec,
-  Role,
-  WireKind,
-} from '../metrics.js'
+import type { CounterName, GaugeName, HistogramName, LabelsOf, MetricName, WireKind } from '../metrics.js'
 
 type Instrument = Counter | Gauge | Histogram
 

@@ -12,7 +12,7 @@ import { Tally } from '../../coordinator/evaluate/tally.js'
 import { evaluationRecord, type EvaluationFacts, type EvaluationRecord } from '../../coordinator/evaluate/record.js'
 import { parseJournal } from '../../coordinator/report/curves.js'
 import { madeUpStudy } from './study.js'
-import type { RunReport } from '../../coordinator/report/html/page.js'
+import type { RunReport } from '../../coordinator/report/html/run-report.js'
 
 export const madeUpConfig = (): RunConfig => compileConfig({ preset: 'tiny', env: {}, flags: {} })
 

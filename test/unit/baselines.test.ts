@@ -5,7 +5,8 @@ import { resolve } from 'node:path'
 import test from 'node:test'
 import { BASELINE_IDS, BASELINES } from '../../shared/baselines.js'
 import { bytesIn, countIn, numberIn, secondsIn, shareIn } from '../../shared/baselines/baseline.js'
-import { BASELINE_METRICS, tellBaselines } from '../../shared/baselines/metrics.js'
+import { BASELINE_METRICS } from '../../shared/baselines/metrics.js'
+import { tellBaselines } from '../../shared/baselines/tell.js'
 import { Recorder } from '../../shared/observe/metrics.js'
 
 const STUDY = resolve(process.cwd(), '../shared/spec/figures.md')

@@ -9,7 +9,8 @@ import { runProgram } from '../../deploy/cli/program.js'
 import { DASHBOARDS } from '../../grafana/generate.js'
 import { compileConfig } from '../../shared/config/compile.js'
 import { SETTINGS } from '../../shared/config/schema.js'
-import { METRICS, type MetricName, type MetricSpec } from '../../shared/metrics.js'
+import type { MetricSpec } from '../../shared/metric-spec.js'
+import { METRICS, type MetricName } from '../../shared/metrics.js'
 import {
   at,
   COMPOSE,

@@ -5,7 +5,7 @@ import test from 'node:test'
 import type { TestContext } from 'node:test'
 import { SystemRefused } from '../../shared/errors.js'
 import { METRICS } from '../../shared/metrics.js'
-import type { MetricSpec } from '../../shared/metrics.js'
+import type { MetricSpec } from '../../shared/metric-spec.js'
 import { Recorder, recordWire, serveMetrics } from '../../shared/observe/metrics.js'
 import type { Health, MetricsServer } from '../../shared/observe/metrics.js'
 

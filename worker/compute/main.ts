@@ -6,7 +6,8 @@ import { describe, RunError } from '../../shared/errors.js'
 import { arenaOf } from '../arena.js'
 import { selectBackend } from '../backends/choose.js'
 import { matmulSpeed } from '../backends/probe.js'
-import { performCommand, type Performer } from './perform.js'
+import { performCommand } from './perform.js'
+import type { Performer } from './performer.js'
 import type { ComputeSetup, FromCompute, ToCompute } from './port.js'
 
 const setup = workerData as ComputeSetup

@@ -1,7 +1,7 @@
 // The commands that measure: build a contender, train it and let it answer for so long, let it go. A first training step is
 // not timed, unless it alone takes longer than all the time there is.
 import { contenderOf, type Contender } from '../baseline/contender.js'
-import type { Performer } from './perform.js'
+import type { Performer } from './performer.js'
 import type { Answered, Command, Reply, Trained } from './port.js'
 
 const COMMANDS = ['measure-open', 'measure-train', 'measure-answer', 'measure-close'] as const

@@ -1,13 +1,12 @@
 // The commands of the compute thread, performed on a replica. No network, no waiting; time only through the given clock.
 import { canvasOf, keptCells, type Box } from '../../shared/arc/trim.js'
 import { carryOf } from '../../shared/carry.js'
-import type { ModelConfig, RunConfig } from '../../shared/config/run-config.js'
+import type { ModelConfig } from '../../shared/config/run-config.js'
 import { firstNonFinite } from '../../shared/gradients/finite.js'
 import { GroupTree, groupsOf } from '../../shared/gradients/group-tree.js'
 import { ShareSums } from '../../shared/gradients/tree-sum.js'
 import { fingerprint } from '../../shared/gradients/fingerprint.js'
 import { learningRate } from '../../shared/gradients/schedule.js'
-import type { Layout } from '../../shared/gradients/layout.js'
 import { l2Norm } from '../../shared/gradients/norm.js'
 import type { StepPhase } from '../../shared/protocol/messages.js'
 import type { Arena } from '../arena.js'
@@ -17,25 +16,10 @@ import type { AskedRows } from '../train/evaluate.js'
 import { microBatchOf, microBatchOnGpu } from '../train/micro-batch.js'
 import { LocalRound } from '../train/local-round.js'
 import { Replica, type ReplicaOptions } from '../train/replica.js'
-import type { Contender } from '../baseline/contender.js'
 import { isMeasure, measure } from './measure.js'
+import type { Performer } from './performer.js'
 import { PuzzleRows } from './puzzle-rows.js'
 import type { Begin, Command, EmaDistance, PhaseTimes, Reply } from './port.js'
-
-export interface Performer {
-  /** What is being measured, between `measure-open` and `measure-close`. */
-  contender?: Contender | undefined
-  readonly config: RunConfig
-  readonly layout: Layout
-  readonly arena: Arena
-  readonly recompute: boolean
-  /** Our own kernels on a GPU: they take many slots at once. */
-  readonly onGpu: boolean
-  /** Made by the first `adopt`. */
-  replica: Replica | undefined
-  rows?: PuzzleRows
-  readonly clock: () => number
-}
 
 const exampleOf = ({ draw, puzzle, inputs, labels }: Begin): Example => ({ draw, puzzle, inputs, labels })
 

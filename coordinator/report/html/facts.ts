@@ -2,7 +2,7 @@
 import { modelName } from '../../../shared/config/model-name.js'
 import type { RunConfig } from '../../../shared/config/run-config.js'
 import { moment, plain } from './numbers.js'
-import type { RunReport } from './page.js'
+import type { RunReport } from './run-report.js'
 
 const modelOf = ({ model }: RunConfig, parameters: number | undefined): string =>
   `${modelName(model)}, ${model.hidden} wide, ${model.layers} layers${model.networks === 'two' ? ` each` : ''}, T = ${model.hCycles}, n = ${model.lCycles}, ` +

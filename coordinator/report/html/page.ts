@@ -4,8 +4,6 @@ import type { RunConfig } from '../../../shared/config/run-config.js'
 import { wilson } from '../../../shared/wilson.js'
 import type { EvaluationRecord, RecordedPair, WatchedPair } from '../../evaluate/record.js'
 import { PICTURE_STYLE } from '../../study/draw.js'
-import type { Reproduction } from '../../reproduce/record.js'
-import type { StudyRecord } from '../../study/record.js'
 import { smoothed, thinned, throughput, type Journal, type Point, type StepLine } from '../curves.js'
 import { chooseHalf, pairCard, solvedAtLast, watchedCard } from './cards.js'
 import { chart, type Series } from './chart.js'
@@ -15,25 +13,9 @@ import { DASH, moment, percent, plain, short } from './numbers.js'
 import { measuredText, publishedRows, publishedTable, type PublishedRow } from './published.js'
 import { reproductionSection } from './reproduction.js'
 import { results } from './results.js'
+import type { RunReport } from './run-report.js'
 import { studySections } from './studies.js'
 import { STYLE } from './style.js'
-
-export interface RunReport {
-  readonly name: string
-  readonly journal: Journal
-  readonly evaluation: EvaluationRecord | undefined
-  readonly studies: readonly StudyRecord[]
-  /** Of a run of `trmesh reproduce`. */
-  readonly reproduction?: Reproduction | undefined
-  /** undefined before the first checkpoint. */
-  readonly config: RunConfig | undefined
-  readonly checkpoint: { readonly dir: string; readonly step: number; readonly created: string } | undefined
-  /** Dense parameters. */
-  readonly parameters: number | undefined
-  /** Of the machine that writes the report. */
-  readonly machine: string
-  readonly date: string
-}
 
 const SMOOTHING = 20
 const MOST_POINTS = 300
