@@ -1,111 +1,29 @@
-// Sudokus without data: a random full board, cells taken away as long as the solution stays the only one.
+// Sudokus without data: a random full board, cells taken away as long as the solution stays the only one. Every symmetry of the
+// game (digits, bands, rows, stacks, columns, transpose) leaves the distribution as it is, so a board says nothing of where it
+// came from, and shuffled copies are boards as likely as any.
 import { range, shuffled, type Words } from '../rng/draws.js'
-import { SudokuSearch } from './sudoku-search.js'
-import { boxOf } from './sudoku.js'
+import type { SudokuSearch } from './sudoku-search.js'
+import { drawShuffle, shuffleInto } from './sudoku.js'
 
-/** A board under way: which digits its rows, columns and boxes have, a bit per digit. */
-class Board {
-  private readonly rows: number[]
-  private readonly cols: number[]
-  private readonly boxes: number[]
-  private readonly boxAt: readonly number[]
-  /** Bits of all digits. */
-  private readonly all: number
-  readonly digits: readonly number[]
-
-  /** @param cells side * side digits, 0 for empty; they are written to */
-  constructor(
-    readonly cells: Uint8Array,
-    private readonly side: number,
-  ) {
-    const [height, width] = boxOf(side)
-    const none = (): number[] => new Array<number>(side).fill(0)
-    this.rows = none()
-    this.cols = none()
-    this.boxes = none()
-    this.boxAt = Array.from(
-      cells,
-      (_, cell) => (side / width) * Math.floor(cell / (side * height)) + Math.floor((cell % side) / width),
-    )
-    this.digits = range(side).map((d) => d + 1)
-    this.all = (2 << side) - 2
-    cells.forEach((digit, cell) => {
-      if (digit !== 0) this.flip(cell, digit)
-    })
-  }
-
-  private flip(cell: number, digit: number): void {
-    const bit = 1 << digit
-    const [row, col, box] = [Math.floor(cell / this.side), cell % this.side, this.boxAt[cell] as number]
-    this.rows[row] = (this.rows[row] as number) ^ bit
-    this.cols[col] = (this.cols[col] as number) ^ bit
-    this.boxes[box] = (this.boxes[box] as number) ^ bit
-  }
-
-  private freeAt(cell: number): number {
-    const [row, col, box] = [Math.floor(cell / this.side), cell % this.side, this.boxAt[cell] as number]
-    return this.all & ~((this.rows[row] as number) | (this.cols[col] as number) | (this.boxes[box] as number))
-  }
-
-  /**
-   * Counts solutions, up to `most`; the board is left as the first solution found if `most` is 1.
-   * @param order in which digits are tried
-   */
-  solve(most: number, order: readonly number[]): number {
-    let cell = -1
-    let fewest = this.side + 1
-    for (let i = 0; i < this.cells.length && fewest > 1; i++) {
-      if (this.cells[i] !== 0) continue
-      const options = bitCount(this.freeAt(i))
-      if (options < fewest) {
-        fewest = options
-        cell = i
-      }
-    }
-    if (cell < 0) return 1
-    const free = this.freeAt(cell)
-    let found = 0
-    for (const digit of order) {
-      if ((free & (1 << digit)) === 0) continue
-      this.cells[cell] = digit
-      this.flip(cell, digit)
-      found += this.solve(most - found, order)
-      if (found >= most && most === 1) return found
-      this.flip(cell, digit)
-      this.cells[cell] = 0
-      if (found >= most) return found
-    }
-    return found
-  }
+/** A random full board. Which candidate a search tries where is random; which cells it comes to first is not: hence the shuffle. */
+export function fullBoard(rng: Words, search: SudokuSearch): Uint8Array {
+  const board = search.fill(rng)
+  const out = new Uint8Array(board.length)
+  const chance = { permutation: (n: number) => shuffled(rng, range(n)), uniform: () => rng.u32() / 2 ** 32 }
+  shuffleInto(out, 0, board, 0, drawShuffle(chance, search.side))
+  return out.map((token) => token - 1)
 }
 
-const bitCount = (bits: number): number => {
-  let count = 0
-  for (let rest = bits; rest !== 0; rest &= rest - 1) count++
-  return count
-}
-
-/** Solutions of a board, 2 meaning two or more. @param cells digits of a whole board, 0 for empty */
-export function countSolutions(cells: Uint8Array): number {
-  const board = new Board(cells.slice(), Math.sqrt(cells.length))
-  return board.solve(2, board.digits)
-}
-
-/** A Sudoku with exactly one solution. @param side 4, 6 or 9; @param empty cells taken away at most; @param search of that side */
+/** A Sudoku with exactly one solution. @param empty cells taken away, at most */
 export function generateSudoku(
   rng: Words,
   empty: number,
-  side: number,
-  search = new SudokuSearch(side),
+  search: SudokuSearch,
 ): { question: Uint8Array; answer: Uint8Array } {
-  const answer = new Uint8Array(side * side)
-  const { digits } = new Board(answer, side)
-  // A random first row makes every board possible; the rest is filled by trying digits in random order.
-  answer.set(shuffled(rng, digits))
-  new Board(answer, side).solve(1, shuffled(rng, digits))
+  const answer = fullBoard(rng, search)
   const question = answer.slice()
   let left = empty
-  for (const cell of shuffled(rng, range(side * side))) {
+  for (const cell of shuffled(rng, range(answer.length))) {
     if (left === 0) break
     question[cell] = 0
     if (search.forces(question, cell, answer[cell] as number)) left--

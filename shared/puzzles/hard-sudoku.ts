@@ -1,5 +1,6 @@
 // Hard Sudokus without data, in the style of the extreme set: no given can be spared, and the rating has a lower bound.
 import { range, sample, shuffled, type Words } from '../rng/draws.js'
+import { fullBoard } from './generate-sudoku.js'
 import { ratingOf, type SudokuSearch } from './sudoku-search.js'
 
 export interface RatedBoard {
@@ -28,7 +29,7 @@ function reduce(rng: Words, search: SudokuSearch, question: Uint8Array): void {
 
 /** A minimal Sudoku with exactly one solution, as hard as chance has it. */
 export function minimalSudoku(rng: Words, search: SudokuSearch): RatedBoard {
-  const answer = search.fill(rng)
+  const answer = fullBoard(rng, search)
   const question = answer.slice()
   reduce(rng, search, question)
   return { question, answer, rating: ratingOf(search, question) }

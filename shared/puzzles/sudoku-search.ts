@@ -90,7 +90,7 @@ export class SudokuSearch {
     return !this.restrict(0, cell, others) || this.search(0, 1) === 0
   }
 
-  /** A random full board: every branch begins with a random candidate. */
+  /** A full board: every branch begins with a random candidate. Where it branches first depends on where cells lie. */
   fill(rng: Words): Uint8Array {
     this.first.fill(0)
     this.load(new Uint8Array(this.cells))

@@ -25,12 +25,15 @@ export interface Shuffle {
   readonly cols: readonly number[]
 }
 
+/** What a shuffle is drawn from; the official build draws from NumPy's legacy stream. */
+type Chance = Pick<Mt19937, 'permutation' | 'uniform'>
+
 /** Bands in random order, the lines of each in random order. */
-const lines = (rng: Mt19937, bands: number, size: number): number[] =>
+const lines = (rng: Chance, bands: number, size: number): number[] =>
   rng.permutation(bands).flatMap((band) => rng.permutation(size).map((line) => size * band + line))
 
 /** Draws as the official build does, in its order. A board whose boxes are not square stays as it lies. */
-export function drawShuffle(rng: Mt19937, side: number): Shuffle {
+export function drawShuffle(rng: Chance, side: number): Shuffle {
   const [rows, cols] = boxOf(side)
   const digits = [0, ...rng.permutation(side).map((d) => d + 1)]
   const transpose = rng.uniform() < 0.5 && rows === cols

@@ -7,6 +7,7 @@ import { isSolvedSudoku } from '../../shared/puzzles/check-sudoku.js'
 import { generateMaze } from '../../shared/puzzles/generate-maze.js'
 import { generateSudoku } from '../../shared/puzzles/generate-sudoku.js'
 import { FREE, GOAL, mazeToken, PATH, START } from '../../shared/puzzles/maze.js'
+import { SudokuSearch } from '../../shared/puzzles/sudoku-search.js'
 import { rngFor } from '../../shared/rng/counter.js'
 
 const tokens = (rows: readonly string[]): Uint8Array => Uint8Array.from([...rows.join('')].map((c) => mazeToken(c) ?? NaN)) // prettier-ignore
@@ -52,7 +53,7 @@ describe('a maze', () => {
 })
 
 test('a Sudoku is solved if every unit has all digits and the givens stand', () => {
-  const { question, answer } = generateSudoku(rngFor(2, 'sudoku', 0), 40, 9)
+  const { question, answer } = generateSudoku(rngFor(2, 'sudoku', 0), 40, new SudokuSearch(9))
   const [asked, solved] = [question, answer].map((board) => board.map((digit) => digit + 1)) as [Uint8Array, Uint8Array]
   assert.ok(isSolvedSudoku(asked, solved, 9))
   assert.ok(!isSolvedSudoku(asked, asked, 9), 'empty cells')
@@ -90,7 +91,7 @@ describe('the evaluation of boards', () => {
   })
 
   test('counts valid boards beside exact ones', () => {
-    const made = [0, 1, 2].map((i) => generateSudoku(rngFor(2, 'sudoku', i), 40, 9))
+    const made = [0, 1, 2].map((i) => generateSudoku(rngFor(2, 'sudoku', i), 40, new SudokuSearch(9)))
     const boards = { kind: 'sudoku', side: 9, questions: Buffer.concat(made.map(({ question }) => question)), answers: Buffer.concat(made.map(({ answer }) => answer)) } as const // prettier-ignore
     const evaluation = new BoardEvaluation(boards, 3, { maxPairs: 2 })
     assert.equal(evaluation.rows, 2)

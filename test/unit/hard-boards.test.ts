@@ -6,7 +6,7 @@ import { BoardDataset } from '../../coordinator/data/board-dataset.js'
 import { generateBoardSplits, makeBoards } from '../../coordinator/data/generated-boards.js'
 import { compileConfig } from '../../shared/config/compile.js'
 import { DataError } from '../../shared/errors.js'
-import { countSolutions, generateSudoku } from '../../shared/puzzles/generate-sudoku.js'
+import { generateSudoku } from '../../shared/puzzles/generate-sudoku.js'
 import { hardMaze } from '../../shared/puzzles/hard-maze.js'
 import { hardSudoku, minimalSudoku } from '../../shared/puzzles/hard-sudoku.js'
 import { FREE, GOAL, mazeToken, PATH, START, WALL } from '../../shared/puzzles/maze.js'
@@ -14,6 +14,7 @@ import { PathCounter } from '../../shared/puzzles/shortest-paths.js'
 import { ratingOf, SudokuSearch } from '../../shared/puzzles/sudoku-search.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import { range, shuffled } from '../../shared/rng/draws.js'
+import { countSolutions } from '../helpers/sudoku.js'
 
 const digits = (text: string): Uint8Array => Uint8Array.from(text, (c) => (c === '.' ? 0 : Number(c)))
 const search = new SudokuSearch(9)
@@ -21,7 +22,7 @@ const search = new SudokuSearch(9)
 test('the search finds the solutions there are, of 4 x 4 all 288', () => {
   assert.equal(new SudokuSearch(4).solve(new Uint8Array(16), Infinity).solutions, 288)
   for (let i = 0; i < 20; i++) {
-    const { question, answer } = generateSudoku(rngFor(4, 'search', i), 50, 9)
+    const { question, answer } = generateSudoku(rngFor(4, 'search', i), 50, search)
     const { solutions, first } = search.solve(question, 2)
     assert.equal(solutions, 1)
     assert.deepEqual(first, answer)
@@ -40,7 +41,7 @@ test('the rating counts dead ends: none where singles are enough, the same whate
   // 4 x 4 with the two diagonal boxes full: two cells in a box can be swapped, so the search branches, and no branch fails.
   const small = new SudokuSearch(4)
   assert.deepEqual([small.solve(digits('12..34....21..43'), 9).deadEnds >= 0, small.solve(digits('1234341221434321'), 2).deadEnds], [true, 0]) // prettier-ignore
-  const easy = generateSudoku(rngFor(1, 'easy', 0), 20, 9)
+  const easy = generateSudoku(rngFor(1, 'easy', 0), 20, search)
   assert.equal(ratingOf(search, easy.question), 0)
   for (let i = 0; i < 10; i++) {
     const { question, rating } = hardSudoku(rngFor(1, 'renamed', i), search, 3)!

@@ -5,12 +5,14 @@ import { BoardDataset } from '../../coordinator/data/board-dataset.js'
 import { generateBoardSplits } from '../../coordinator/data/generated-boards.js'
 import { compileConfig } from '../../shared/config/compile.js'
 import { generateMaze } from '../../shared/puzzles/generate-maze.js'
-import { countSolutions, generateSudoku } from '../../shared/puzzles/generate-sudoku.js'
+import { generateSudoku } from '../../shared/puzzles/generate-sudoku.js'
 import { isSolvedSudoku } from '../../shared/puzzles/check-sudoku.js'
 import { FREE, GOAL, mazeToken, PATH, START, WALL } from '../../shared/puzzles/maze.js'
+import { SudokuSearch } from '../../shared/puzzles/sudoku-search.js'
 import { drawShuffle, shuffleInto } from '../../shared/puzzles/sudoku.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import { Mt19937 } from '../../shared/rng/mt19937.js'
+import { countSolutions } from '../helpers/sudoku.js'
 
 test('the Sudoku shuffle of legacy seed 0', () => {
   const shuffle = drawShuffle(new Mt19937(0), 9)
@@ -33,7 +35,8 @@ test('maze tokens', () => {
 })
 
 test('generated Sudokus are solved, unique, and another for another stream', () => {
-  const made = [0, 1, 2].map((i) => generateSudoku(rngFor(1, 'sudoku', i), 40, 9))
+  const search = new SudokuSearch(9)
+  const made = [0, 1, 2].map((i) => generateSudoku(rngFor(1, 'sudoku', i), 40, search))
   for (const { question, answer } of made) {
     assert.equal(countSolutions(question), 1)
     assert.ok(question.filter((digit) => digit === 0).length >= 30)
@@ -48,7 +51,7 @@ test('generated Sudokus are solved, unique, and another for another stream', () 
       )
     }
   }
-  assert.deepEqual(generateSudoku(rngFor(1, 'sudoku', 0), 40, 9), made[0])
+  assert.deepEqual(generateSudoku(rngFor(1, 'sudoku', 0), 40, search), made[0])
   assert.notDeepEqual(made[0], made[1])
   assert.equal(countSolutions(new Uint8Array(81)), 2, 'an empty board has more than one')
 })
@@ -78,8 +81,9 @@ for (const [side, height, width, boards] of [
   [6, 2, 3, 20],
 ] as const)
   test(`generated Sudokus of ${side} x ${side} have one solution, by trying everything, and shuffles keep it so`, () => {
+    const search = new SudokuSearch(side)
     for (let i = 0; i < boards; i++) {
-      const { question, answer } = generateSudoku(rngFor(3, 'small', i), Math.floor((side * side) / 2), side)
+      const { question, answer } = generateSudoku(rngFor(3, 'small', i), Math.floor((side * side) / 2), search)
       assert.ok(question.filter((digit) => digit === 0).length >= side)
       question.forEach((digit, cell) => assert.ok(digit === 0 || digit === answer[cell]))
       assert.equal(fillings(answer.slice(), side, height, width, 2), 1)
