@@ -57,6 +57,8 @@ export interface CheckpointPlace {
   /** The run's checkpoint before this one, which the table was last saved to or restored from. */
   readonly before: Saved | undefined
   readonly created: () => string
+  /** Whether the run is still ours: asked last, before the checkpoint takes its place. */
+  readonly holds: () => boolean
 }
 
 const DENSE_SEGMENTS = ['params', 'ema', 'm', 'v', 'hInit', 'lInit'] as const
@@ -80,7 +82,7 @@ export async function saveCheckpoint(
     if (local) await writeLocal(bus, subjects, place, state, writer)
     await writeCarries(bus, subjects, place, state, writer)
     await writePuzzles(config.model.puzzleEmbDim, place.before, state.table, writer)
-    const dir = await writer.finish({
+    const contents = {
       run: config.run.id,
       step: state.step,
       epoch: state.epoch,
@@ -92,7 +94,8 @@ export async function saveCheckpoint(
       puzzles: state.puzzles,
       base: place.base,
       thawed: state.thawed,
-    })
+    }
+    const dir = await writer.finish(contents, place.holds)
     state.table.saved()
     return dir
   } catch (error) {

@@ -53,6 +53,8 @@ export interface CoordinatorPorts {
   readonly evaluateOnly: boolean
   /** Star topology: a new membership for the buckets that the coordinator owns. */
   readonly assignOwned: (epoch: Epoch, step: Step, team: readonly WorkerId[], shares: readonly number[]) => void
+  /** Before an epoch begins. @returns false if another has taken the run over: then it is not ours to begin */
+  readonly advance: (epoch: Epoch) => boolean
   readonly save: (state: BoundaryState) => Promise<void>
   /** Saves the states of workers that differ. @returns what was found, in words */
   readonly examine: (step: Step, snapshot: SnapshotId, workers: readonly WorkerId[]) => Promise<string>
@@ -73,6 +75,7 @@ export class CoordinatorLoop {
   private readonly events: RunEvent[] = []
   private readonly traffic = new Traffic()
   private busy = false
+  private abandoned = false
   private settle: (outcome: Outcome) => void = () => undefined
   private reject: (error: unknown) => void = () => undefined
   readonly outcome: Promise<Outcome>
@@ -87,7 +90,9 @@ export class CoordinatorLoop {
     this.steps = new StepDesk({ ...ports, send, fail })
     this.copies = new BoundaryCopies({
       ...{ ...ports, send, fail },
-      onUnsaved: (error) => ports.observer.checkpointFailed(error),
+      onUnsaved: (error) => {
+        if (!this.abandoned) ports.observer.checkpointFailed(error)
+      },
     })
     this.outcome = new Promise((resolve, reject) => {
       this.settle = resolve
@@ -97,6 +102,7 @@ export class CoordinatorLoop {
 
   /** Events that come of performing effects wait their turn: one is done before the next is looked at. */
   dispatch(event: RunEvent): void {
+    if (this.abandoned) return
     this.events.push(event)
     if (this.busy) return
     this.busy = true
@@ -114,7 +120,7 @@ export class CoordinatorLoop {
     if (why !== '') this.ports.observer.decision(why)
     if (state.epoch !== before.epoch || state.members.size !== before.members.size)
       this.ports.observer.membership(state)
-    for (const effect of effects) this.perform(effect)
+    for (const effect of effects) if (!this.abandoned) this.perform(effect)
   }
 
   onHello(data: Uint8Array, subject: string, respond: ((reply: Uint8Array) => void) | undefined): void {
@@ -225,7 +231,7 @@ export class CoordinatorLoop {
   private perform(effect: Effect): void {
     switch (effect.type) {
       case 'assign':
-        return this.guard(this.assign(effect))
+        return this.ports.advance(effect.epoch) ? this.guard(this.assign(effect)) : undefined
       case 'begin':
         return this.guard(this.begin(effect.epoch, effect.step))
       case 'commit':
@@ -296,6 +302,7 @@ export class CoordinatorLoop {
 
   /** Another leads the run: the workers are its business, not ours. */
   abandon(error: unknown): void {
+    this.abandoned = true
     this.reject(error)
   }
 

@@ -14,8 +14,8 @@ import { sha256 } from '../shared/hash.js'
 import { epochOf, millis, runId, stepOf, type Millis } from '../shared/ids.js'
 import type { CoordinatorOptions } from '../shared/ports.js'
 import { connectBus, type Bus } from '../shared/bus/bus.js'
-import { chunkBytes, serveState } from '../shared/bus/transfer.js'
-import { decode, encode, ENVELOPE_BYTES } from '../shared/protocol/codec.js'
+import { chunkBytes, serveState, type StateRange } from '../shared/bus/transfer.js'
+import { encode, ENVELOPE_BYTES } from '../shared/protocol/codec.js'
 import type { SnapshotId } from '../shared/protocol/messages.js'
 import { subjectsOf } from '../shared/protocol/subjects.js'
 import type { Question } from '../shared/question.js'
@@ -27,6 +27,7 @@ import { openExampleSource, type OpenedSource } from './data/open.js'
 import { saveDiffering } from './differing.js'
 import { EvaluationDesk } from './evaluate/desk.js'
 import type { Inquiry } from './evaluate/inquiry.js'
+import { Leadership, refuseSecond } from './leadership.js'
 import { CoordinatorLoop, type Outcome } from './loop.js'
 import { tolerant } from './tolerant.js'
 import type { Observer } from './observer.js'
@@ -38,16 +39,18 @@ import { StarOwner } from './star-owner.js'
 import { checkpointState, freshState, type StateSource } from './state-source.js'
 import { writeReport } from './report/write-report.js'
 import { latestCheckpoint, readManifest } from './store/checkpoint-reader.js'
+import { Claim } from './store/claim.js'
 import type { Saved } from './store/puzzle-files.js'
 import { applyRetention } from './store/retention.js'
 import { watchersOf, type Watchers } from './watchers.js'
 
-const BEACON_MS = 250
 /** Lanes of an evaluation, none of which is worked on: as many workers may take part. */
 const EVALUATION_SLOTS = 64
 const TICK_MS = 250
 const now = (): Millis => millis(performance.now())
 const wallClock = (): string => new Date().toISOString()
+const unclaimed = (folder: string, error: unknown): string =>
+  `the epoch cannot be noted in ${folder} (${String(error)}); another coordinator is told of on the bus only`
 
 /**
  * Leads the run, or the evaluation of a checkpoint, to its end, or until asked to stop.
@@ -127,26 +130,11 @@ class Coordinator {
 
   async lead(): Promise<Outcome> {
     try {
-      await this.refuseSecond()
+      await refuseSecond(this.bus, this.options.config)
       return await this.run()
     } finally {
       for (const close of this.closers.reverse()) await close()
     }
-  }
-
-  /** Two coordinators of one run would tear it apart: the later one does not start. */
-  private async refuseSecond(): Promise<void> {
-    const { config } = this.options
-    let other: string | undefined
-    const listening = this.bus.subscribe(subjectsOf(runId(config.run.id)).beacon, (data) =>
-      tolerant(
-        () => (other = decode('beacon', data).coordinator),
-        () => undefined,
-      ),
-    )
-    await new Promise((resolve) => setTimeout(resolve, 3 * BEACON_MS))
-    listening.close()
-    if (other !== undefined) throw this.secondCoordinator(other)
   }
 
   private async run(): Promise<Outcome> {
@@ -158,6 +146,23 @@ class Coordinator {
       layoutHash: sha256(layoutText(layout)),
       dataHash: data.dataHash,
     }
+    // Fails late on purpose: the loop exists only after its parts do.
+    const failed = (error: unknown): void => loop.fail(error)
+    let lost = false
+    const garbage = (): void => observer.dropped('garbage')
+    const leadership = new Leadership({
+      ...{ bus, config, incarnation: this.incarnation, now, onGarbage: garbage },
+      claim:
+        evaluation === undefined
+          ? new Claim(this.folder, (error) => out.line(unclaimed(this.folder, error)))
+          : undefined,
+      at: () => loop.state,
+      onLost: (error) => {
+        lost = true
+        loop.abandon(error)
+      },
+    })
+    this.closers.push(() => leadership.close())
     const { checkpoint, base } = await originOf(this.options, this.folder, data, hashes, this.fresh)
     this.base = base?.hash ?? checkpoint?.manifest.base
     const table = new PuzzleTable(data.numPuzzles, config.model.puzzleEmbDim)
@@ -172,18 +177,16 @@ class Coordinator {
       ...{ coordinator: this.options, bus, data, folder: this.folder, now, wallClock, inquiry: this.inquiry },
       failed: (error) => failed(error),
     })
-    this.closers.push(() => watchers.close())
+    this.closers.push(() => watchers.close(lost))
     const { metrics, observer } = watchers
     const resumed = evaluation === undefined ? records : undefined
     const book = new SlotBook(led.train.slots, config.data.sampler, resumed, groupSize(led))
     const origin = {
       step: stepOf(checkpoint?.manifest.step ?? 0),
-      epoch: epochOf(checkpoint?.manifest.epoch ?? 0),
+      epoch: epochOf(leadership.beginAbove(epochOf(checkpoint?.manifest.epoch ?? 0)) - 1),
       snapshot: this.incarnation as SnapshotId,
       evaluated: evaluation === undefined && (checkpoint === undefined || checkpoint.manifest.evaluation !== undefined),
     }
-    // Fails late on purpose: the loop exists only after its parts do.
-    const failed = (error: unknown): void => loop.fail(error)
     const courier = new Courier(
       data,
       Math.max(1, Math.floor(chunkBytes(bus) / (2 * config.model.seqLen + 32))),
@@ -225,7 +228,8 @@ class Coordinator {
       observer,
       evaluateOnly: evaluation !== undefined,
       assignOwned: (epoch, exchange, team, shares) => star.assign(epoch, exchange, team, shares),
-      save: (state) => this.save(state, hashes, observer),
+      advance: (epoch) => leadership.advance(epoch),
+      save: (state) => this.save(state, hashes, observer, leadership),
       examine: (step, snapshot, workers) =>
         saveDiffering(bus, subjects, { model: config.model, layout, folder: this.folder }, { step, snapshot, workers }),
       now,
@@ -234,12 +238,12 @@ class Coordinator {
       `coordinator of run ${config.run.id} at ${config.bus.url}, metrics at ${metrics.url}/metrics; ` +
         `waiting for ${config.cluster.minWorkers} worker${config.cluster.minWorkers === 1 ? '' : 's'}`,
     )
-    this.listen(loop, observer, source)
+    this.listen(loop, observer, source, leadership)
     metrics.watch(
       () => loop.state,
       () => bus.stats(),
     )
-    this.options.signal.onStop(() => loop.dispatch({ type: 'stop', why: 'asked to stop' }))
+    this.options.signal.onStop(() => leadership.run(() => loop.dispatch({ type: 'stop', why: 'asked to stop' })))
     const outcome = await loop.outcome.catch(async (error: unknown) => {
       if (error instanceof RunHalted) {
         this.options.out.line(`${error.message}; the metrics stay up until they were scraped`)
@@ -259,68 +263,51 @@ class Coordinator {
       : (this.inquiry.question?.(model) ?? last)
   }
 
-  private listen(loop: CoordinatorLoop, observer: Observer, source: StateSource): void {
+  private listen(loop: CoordinatorLoop, observer: Observer, source: StateSource, leadership: Leadership): void {
     const { bus } = this
     const { config } = this.options
     const subjects = subjectsOf(runId(config.run.id))
     const garbage = (): void => observer.dropped('garbage')
-    const hello = bus.subscribe(subjects.anyHello, (data, subject, respond) =>
-      tolerant(() => loop.onHello(data, subject, respond), garbage),
-    )
-    const inbox = bus.subscribe(subjects.anyToCoordinator, (data, subject) =>
-      tolerant(() => loop.onWorkerMessage(data, subject), garbage),
-    )
-    const state = serveState(bus, subjects.state('coordinator'), (range) => source.provide(range), garbage)
-    const announce = (): void => {
-      const { epoch, step } = loop.state
-      const beacon = { type: 'beacon', run: config.run.id, coordinator: this.incarnation, epoch, step } as const
-      bus.publish(subjects.beacon, encode('beacon', beacon))
+    const hello = bus.subscribe(subjects.anyHello, (data, subject, respond) => {
+      const greeting = data.slice()
+      leadership.run(() => tolerant(() => loop.onHello(greeting, subject, respond), garbage))
+    })
+    const inbox = bus.subscribe(subjects.anyToCoordinator, (data, subject) => {
+      const message = leadership.isSure ? data : data.slice()
+      leadership.run(() => tolerant(() => loop.onWorkerMessage(message, subject), garbage))
+    })
+    const provide = async (range: StateRange): Promise<Uint8Array | string> => {
+      await new Promise<void>((resolve) => leadership.run(resolve))
+      return source.provide(range)
     }
-    announce()
-    const beacon = setInterval(announce, BEACON_MS)
+    const state = serveState(bus, subjects.state('coordinator'), provide, garbage)
+    leadership.announce()
     // After a pause of our own the heartbeats lie unread in the socket: read them before anyone is declared dead.
-    const tick = setInterval(() => setImmediate(() => loop.dispatch({ type: 'tick' })), TICK_MS)
+    const tick = setInterval(() => setImmediate(() => leadership.run(() => loop.dispatch({ type: 'tick' }))), TICK_MS)
     const status = bus.onStatus((change) => {
       if (change.type === 'error') return observer.decision(`the bus complains: ${change.why}`)
       if (change.type === 'refused') return loop.abandon(change.error)
       if (change.type === 'disconnected')
         observer.decision(`the NATS server at ${config.bus.url} is gone; waiting for it`)
-      loop.dispatch({ type: change.type })
+      const { type } = change
+      leadership.run(() => loop.dispatch({ type }))
     })
-    const others = bus.subscribe(subjects.beacon, (bytes) => tolerant(() => this.yieldTo(loop, bytes), garbage))
     this.closers.push(
       () => status.close(),
-      () => others.close(),
       () => hello.close(),
       () => inbox.close(),
       () => state.close(),
-      () => clearInterval(beacon),
       () => clearInterval(tick),
     )
   }
 
-  /** Two that started at the same time, or while the network was cut: the one that has seen fewer epochs gives up. */
-  private yieldTo(loop: CoordinatorLoop, bytes: Uint8Array): void {
-    const { coordinator, epoch } = decode('beacon', bytes)
-    const mine = loop.state.epoch
-    if (coordinator === this.incarnation || epoch < mine || (epoch === mine && coordinator > this.incarnation)) return
-    loop.abandon(this.secondCoordinator(coordinator))
-  }
-
-  private secondCoordinator(other: string): ConfigError {
-    const { run, bus } = this.options.config
-    return new ConfigError(
-      `run ${run.id} already has a coordinator (${other}) at ${bus.url}`,
-      'stop it first, or name another run with --run',
-    )
-  }
-
-  private async save(state: BoundaryState, hashes: Hashes, observer: Observer): Promise<void> {
+  private async save(state: BoundaryState, hashes: Hashes, observer: Observer, fence: Leadership): Promise<void> {
     const { config } = this.options
     const began = now()
     const { layout, folder, base, before } = this
-    const place = { config, layout, hashes, folder, base, before, created: wallClock }
+    const place = { config, layout, hashes, folder, base, before, created: wallClock, holds: () => fence.holds() }
     const dir = await saveCheckpoint(this.bus, subjectsOf(runId(config.run.id)), place, state)
+    if (!fence.holds()) return
     this.before = { dir, files: (await readManifest(dir)).files }
     await applyRetention(this.folder, config.checkpoint)
     observer.checkpointed(

@@ -24,7 +24,8 @@ export interface Watchers {
   readonly observer: Observer
   /** Files of the last evaluation. */
   written(): readonly string[]
-  close(): Promise<void>
+  /** @param lost the run is led by another coordinator: what it writes stays */
+  close(lost: boolean): Promise<void>
 }
 
 export interface WatchOptions {
@@ -95,8 +96,8 @@ export async function watchersOf({
     metrics,
     observer: all(watching),
     written: () => written,
-    close: async () => {
-      targets.close()
+    close: async (lost) => {
+      if (!lost) targets.close()
       await metrics.close()
     },
   }

@@ -29,6 +29,8 @@ import { usedGpu } from './nvidia-smi.js'
 type Ending = { readonly type: 'over'; readonly why: string } | { readonly type: 'again'; readonly why: string }
 
 const BEACON_SILENT_MS = 10_000
+/** Silence of our coordinator after which another leads, whatever epoch it is at. */
+const SUCCEEDED_MS = 3_000
 /** How often the I/O thread looks whether its event loop was held up. */
 const GAP_PERIOD_MS = 20
 const HELLO_TIMEOUT_MS = 5_000
@@ -70,7 +72,8 @@ async function findRun(bus: Bus, { runId: wanted, out, signal, busUrl }: WorkerO
   const subscription = bus.subscribe(subject, (data) => {
     try {
       const beacon = decode('beacon', data)
-      found.set(beacon.run, beacon)
+      // Of two the later epoch: the other one has been taken over from, and does not know it yet.
+      if (beacon.epoch >= (found.get(beacon.run)?.epoch ?? 0)) found.set(beacon.run, beacon)
     } catch (error) {
       if (!(error instanceof WireError)) throw error
     }
@@ -191,6 +194,10 @@ class Session {
       return undefined
     }
     const reply = decode('helloReply', answer)
+    if (reply.type === 'welcome' && reply.coordinator !== this.beacon.coordinator) {
+      this.end({ type: 'again', why: 'another coordinator answered' })
+      return undefined
+    }
     if (reply.type === 'welcome')
       return compileConfig({
         preset: 'tiny',
@@ -263,7 +270,7 @@ class Session {
       () => inbox.close(),
       () => state.close(),
     )
-    this.watchBeacon(loop)
+    this.watchBeacon(loop, metrics)
     const status = bus.onStatus((change) => {
       if (change.type === 'refused') this.fail(change.error)
     })
@@ -275,17 +282,20 @@ class Session {
   }
 
   /** Another coordinator means another run state: begin again. A silent one is waited for. */
-  private watchBeacon(loop: WorkerLoop): void {
+  private watchBeacon(loop: WorkerLoop, metrics: WorkerMetrics): void {
     let heard = now()
     let told = false
     const { out } = this.options
     const beacon = this.bus.subscribe(subjectsOf(this.run_).beacon, (data) => {
       try {
-        const { coordinator } = decode('beacon', data)
+        const { coordinator, epoch } = decode('beacon', data)
+        const ours = coordinator === this.beacon.coordinator
+        // One of an earlier epoch was taken over from, and does not know it yet; unless nobody else leads any more.
+        if (!ours && epoch < Math.max(this.beacon.epoch, loop.epoch) && now() - heard < SUCCEEDED_MS)
+          return metrics.dropped('stale')
         heard = now()
         told = false
-        if (coordinator !== this.beacon.coordinator)
-          this.end({ type: 'again', why: 'another coordinator leads the run' })
+        if (!ours) this.end({ type: 'again', why: 'another coordinator leads the run' })
       } catch (error) {
         if (!(error instanceof WireError)) throw error
       }

@@ -184,9 +184,10 @@ export class CheckpointWriter {
 
   /**
    * Makes the checkpoint visible. @returns its folder
+   * @param mayAppear asked when all is written: another may have taken the run over meanwhile
    * @throws RangeError when bytes are missing; SystemRefused; either way it is aborted and older ones are untouched
    */
-  async finish(input: ManifestInput): Promise<string> {
+  async finish(input: ManifestInput, mayAppear: () => boolean = () => true): Promise<string> {
     this.mustBeOpen()
     return this.guarded(async () => {
       const files: Manifest['files'] = [...this.linked]
@@ -195,6 +196,8 @@ export class CheckpointWriter {
       parseManifest(text, join(this.folder, MANIFEST_FILE)) // what cannot be read again must not be written
       await writeDurably(join(this.folder, MANIFEST_FILE), text)
       await syncFolder(this.folder)
+      if (!mayAppear())
+        throw new SystemRefused(`${this.name} is not ours to write: another coordinator leads the run`, 'leave it to that one') // prettier-ignore
       const dir = await publish(this.root, this.folder, this.name)
       this.state = 'finished'
       return dir

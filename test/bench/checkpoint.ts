@@ -85,6 +85,7 @@ export const run = ({ quick }: BenchOptions, report: Report): Promise<void> =>
             base: undefined,
             before: undefined,
             created: () => new Date().toISOString(),
+            holds: () => true,
           },
           {
             snapshot: SNAPSHOT,

@@ -59,10 +59,11 @@ export async function writeSmall(
   step: number,
   more: Partial<ManifestInput> = {},
   open?: OpenFile,
+  mayAppear?: () => boolean,
 ): Promise<string> {
   const writer = await CheckpointWriter.begin(root, step, PLANS, open)
   for (const { name, tensors } of PLANS) {
     for (const tensor of tensors) await writer.write(name, tensor.name, 0, bytesFor(step, tensor))
   }
-  return writer.finish({ ...manifestFor(step), ...more })
+  return writer.finish({ ...manifestFor(step), ...more }, mayAppear)
 }

@@ -30,8 +30,9 @@ export interface Once {
 
 export class SimulatedNetwork {
   now = 0
-  /** When the message that is to be lost was. */
+  /** When the message that is to be lost was, and between whom. */
   lostAt: number | undefined
+  protected lostBetween: readonly string[] = []
   private seen = 0
   protected readonly agenda = new Agenda()
   /** Time of the last delivery from one to another: a bus keeps their order. */
@@ -40,7 +41,7 @@ export class SimulatedNetwork {
   constructor(
     protected readonly rng: Rng,
     protected readonly harm: Harm,
-    private readonly once?: Once,
+    protected readonly once?: Once,
   ) {}
 
   protected chance(share: number): boolean {
@@ -54,7 +55,11 @@ export class SimulatedNetwork {
   /** A message on the bus; its order among those of the same pair is kept, unless it comes a second time, much later. */
   protected send(from: string, to: string, type: string, deliver: () => void): void {
     if (this.chance(this.harm.lose)) return
-    if (type === this.once?.type && this.seen++ === this.once.nth) return void (this.lostAt = this.now)
+    if (type === this.once?.type && this.seen++ === this.once.nth) {
+      this.lostAt = this.now
+      this.lostBetween = [from, to]
+      return
+    }
     const pair = `${from}>${to}`
     const at = Math.max(this.now + this.rng.uniform() * NETWORK_MS, this.delivered.get(pair) ?? 0)
     this.delivered.set(pair, at)

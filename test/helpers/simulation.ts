@@ -27,7 +27,7 @@ export class Simulation extends SimulatedNetwork {
   restarts = 0
   over = false
   discards = 0
-  /** When something was first asked for again after the message that is lost once. */
+  /** When whoever lacks the message that is lost once was told or asked again, or learned of it by another message. */
   noticedAt: number | undefined
   private readonly workers = new Map<WorkerId, Worker>()
   private readonly assigned = new Map<WorkerId, ToWorker>()
@@ -236,8 +236,12 @@ export class Simulation extends SimulatedNetwork {
     }
   }
 
+  private noticed(worker: WorkerId): void {
+    if (this.lostBetween.includes(worker)) this.noticedAt ??= this.now
+  }
+
   private remind({ worker, epoch, lack }: Extract<Effect, { type: 'remind' }>): void {
-    this.noticedAt ??= this.lostAt === undefined ? undefined : this.now
+    this.noticed(worker)
     const { step, team } = this.machine.state
     switch (lack) {
       case 'assign':
@@ -382,6 +386,7 @@ export class Simulation extends SimulatedNetwork {
   }
 
   private apply(worker: Worker): void {
+    if (this.once?.type === 'commit') this.noticed(worker.id)
     worker.held += this.stride
     worker.hash = replicaAfter(Number(worker.hash.slice(ORIGIN.length + 1)) + this.stride)
     if (worker.hash !== replicaAfter(worker.held))

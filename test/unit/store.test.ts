@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { amendManifest, latestCheckpoint, openCheckpoint } from '../../coordinator/store/checkpoint-reader.js'
@@ -90,6 +90,19 @@ test('missing bytes, bytes twice and foreign bytes are refused, and nothing is l
   await foreign.abort()
   await assert.rejects(foreign.finish(manifestFor(1)), /aborted/)
   assert.deepEqual(readdirSync(root), [])
+})
+
+test('what another coordinator would have to write does not appear, and nothing of it is left', async (t) => {
+  const root = folderOf(t)
+  const dir = await writeSmall(root, 1)
+  const before = readFileSync(join(dir, 'manifest.json'))
+  for (const step of [1, 2])
+    await assert.rejects(
+      writeSmall(root, step, { created: '2026-02-02T00:00:00Z' }, undefined, () => false),
+      /step-0000000\d is not ours to write/,
+    )
+  assert.deepEqual(readdirSync(root), [basename(dir)])
+  assert.deepEqual(readFileSync(join(dir, 'manifest.json')), before)
 })
 
 test('a manifest that could not be read again is not written', async (t) => {

@@ -1,0 +1,89 @@
+// A coordinator that was stopped past its lease and taken over from (real processes, SIGSTOP and SIGCONT): when it wakes up it
+// says so in one line and ends. It changes nothing, and the run has the bits of one to which nothing happened.
+import assert from 'node:assert/strict'
+import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import {
+  asArguments,
+  checkpointsOf,
+  contentsOf,
+  lastStep,
+  lossesOf,
+  natsFor,
+  SMALL,
+  temporaryFolder,
+  train,
+  trmesh,
+  until,
+  withoutNats,
+  work,
+  type Flags,
+  type Process,
+} from '../helpers/cluster.js'
+
+const STEPS = 90
+
+/** Names, times and contents of all files below. */
+function everythingIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .sort()
+    .flatMap((name) => {
+      const path = join(folder, name)
+      const { mtimeMs } = statSync(path)
+      return statSync(path).isFile() ? [`${name} ${mtimeMs} ${readFileSync(path).toString('base64')}`] : []
+    })
+}
+
+/** It ends by itself, in words. */
+async function fenced(stale: Process): Promise<void> {
+  const before = stale.said()
+  stale.kill('SIGCONT')
+  assert.equal(await stale.ended, 2, stale.said())
+  const lines = stale.said().slice(before.length).trim().split('\n')
+  // The live line, as it was, is left behind at the end.
+  const [line = '', remedy = '', ...more] = lines.filter((line) => !line.startsWith('step '))
+  assert.match(line, /run r at \S+ is led by (another coordinator|coordinator c-\w+), which took over/)
+  assert.match(remedy, /-> nothing is lost/)
+  assert.deepEqual(more, [])
+}
+
+for (const topology of ['sharded', 'star'] as const)
+  test(
+    `${topology}: a stopped coordinator is taken over from, and stops when it wakes up, changing nothing`,
+    { skip: withoutNats, timeout: 120_000 },
+    async (t) => {
+      const { url } = await natsFor(t)
+      const dir = temporaryFolder(t)
+      const flags: Flags = {
+        ...{ 'run.dir': dir, 'run.id': 'r', 'train.steps': STEPS, 'checkpoint.everySteps': 10, 'bus.url': url },
+        ...{ 'cluster.minWorkers': 2, 'reduce.wire': 'f32', 'reduce.topology': topology },
+      }
+      const folder = join(dir, 'r')
+      const lead = (): Process => trmesh(t, ['coordinator', ...asArguments({ ...SMALL, ...flags })])
+      const asleep = lead()
+      const crew = [work(t, url, 'r', 'a'), work(t, url, 'r', 'b')]
+      await until('step 25', () => lastStep(folder) >= 25 && checkpointsOf(folder).length > 0)
+      asleep.kill('SIGSTOP')
+
+      // Taken over twice: one of the two wakes up while its successor leads, the other when the run is over.
+      const second = lead()
+      await until(
+        'the second to train',
+        () => /epoch \d+: 2 workers are here/.test(second.said()) && lastStep(folder) >= 40,
+      )
+      await fenced(asleep)
+      await until('the second to go on', () => lastStep(folder) >= 50)
+      second.kill('SIGSTOP')
+      const third = lead()
+      assert.equal(await third.ended, 0, third.said())
+      await Promise.all(crew.map(({ done }) => done))
+      const before = everythingIn(dir)
+      await fenced(second)
+      assert.deepEqual(everythingIn(dir), before)
+
+      const whole = await train(t, url, 2, { ...flags, 'run.id': 'whole' })
+      assert.deepEqual([...lossesOf(folder)], [...lossesOf(whole.folder)])
+      assert.deepEqual(contentsOf(folder, STEPS), contentsOf(whole.folder, STEPS))
+    },
+  )
