@@ -48,7 +48,8 @@ export function makeBoards({ kind, side, seed, split, least, from, to }: BoardOr
     const rng = rngFor(seed, `${kind}-${least > 0 ? 'hard-' : ''}${split}`, i)
     if (least > 0)
       return search instanceof SudokuSearch ? hardSudoku(rng, search, least) : hardMaze(rng, search, side, least)
-    const board = search instanceof SudokuSearch ? generateSudoku(rng, emptyOf(side), search) : generateMaze(rng, side)
+    const board =
+      search instanceof SudokuSearch ? generateSudoku(rng, emptyOf(side), search) : generateMaze(rng, side, 'any')
     const rating =
       search instanceof SudokuSearch ? ratingOf(search, board.question) : (search.count(board.question)?.steps ?? 0)
     return { ...board, rating }

@@ -132,6 +132,25 @@ test('mazes are spread as turned and mirrored ones are', () => {
     (board) => `${board.indexOf(GOAL)}`,
     (board) => [...board.subarray(side, 3 * side)].map((cell) => (cell === WALL ? '#' : ' ')).join(''),
   ]
-  const boards = range(6000).map((i) => generateMaze(rngFor(4, 'maze', i), side).question)
-  for (const feature of features) assert.ok(againstCopies(boards, feature, turned) < 4)
+  for (const trees of ['long', 'any'] as const) {
+    const boards = range(6000).map((i) => generateMaze(rngFor(4, 'maze', i), side, trees).question)
+    for (const feature of features) assert.ok(againstCopies(boards, feature, turned) < 4)
+  }
+})
+
+test('of mazes of any tree, the 192 trees of 3 x 3 rooms are as likely as each other; of those with long corridors many are none', () => {
+  const counts = (trees: 'long' | 'any'): number[] => {
+    const found = new Map<string, number>()
+    for (let i = 0; i < 192 * 100; i++) {
+      const { question } = generateMaze(rngFor(6, 'trees', i), 5, trees)
+      const name = question.map((cell) => (cell === WALL ? 1 : 0)).join('')
+      found.set(name, (found.get(name) ?? 0) + 1)
+    }
+    return [...found.values()]
+  }
+  const any = counts('any')
+  assert.equal(any.length, 192)
+  const chi = any.reduce((sum, count) => sum + (count - 100) ** 2 / 100, 0)
+  assert.ok(chi < 191 + 4 * Math.sqrt(2 * 191))
+  assert.ok(counts('long').length < 192)
 })
