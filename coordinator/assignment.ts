@@ -3,6 +3,7 @@
 import type { RunConfig } from '../shared/config/run-config.js'
 import type { Epoch, Step, WorkerId } from '../shared/ids.js'
 import type { CoordinatorMessage, SnapshotId } from '../shared/protocol/messages.js'
+import { joinCopy } from '../shared/protocol/snapshot-id.js'
 import type { Courier } from './courier.js'
 import type { Member } from './run-state.js'
 import type { SlotBook, Take } from './slots.js'
@@ -42,7 +43,7 @@ export class Assignments {
     const holdsState = (id: WorkerId): boolean => members.get(id)?.holdsState ?? false
     const lead = team.find(holdsState)
     const joining = lead !== undefined && !team.every(holdsState) ? lead : undefined
-    const copy = `join-${epoch}` as SnapshotId
+    const copy = joinCopy(epoch)
     const deals = book.deal(team, copy, units)
     const givers = [...deals.values()].flatMap(({ holders, copies }) =>
       holders.filter((holder, i) => holder !== 'coordinator' && copies[i] === copy),

@@ -3,6 +3,7 @@
 import type { RunConfig } from '../shared/config/run-config.js'
 import type { Epoch, SlotId, Step, WorkerId } from '../shared/ids.js'
 import type { CoordinatorMessage, SnapshotId } from '../shared/protocol/messages.js'
+import { boundaryCopy } from '../shared/protocol/snapshot-id.js'
 import type { BoundaryState } from './checkpointing.js'
 import type { Courier } from './courier.js'
 import type { DenseFreeze } from './dense-freeze.js'
@@ -39,7 +40,7 @@ export class BoundaryCopies {
     const { book, courier, table, desk, freeze, fail } = this.ports
     // The boundary before was never saved if a worker died over it.
     if (this.boundary !== undefined) this.release(this.boundary)
-    const snapshot = `step-${step}-${epoch}` as SnapshotId
+    const snapshot = boundaryCopy(step, epoch)
     const slots = book.saved()
     const holders = new Map(team.map((worker): [WorkerId, readonly SlotId[]] => [worker, book.ownedBy(worker)]))
     const working = slots.map(({ slot, draw }) => (draw === null ? null : { slot, draw }))

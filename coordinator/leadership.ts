@@ -2,6 +2,7 @@
 // One that was silent too long is taken over from, under a later epoch (store/claim.ts), and finds out before it does anything:
 // from the folder, from the beacon of its successor, or because an epoch, or a checkpoint, is not its own to write any more.
 import { ConfigError } from '../shared/errors.js'
+import { BEACON_MS, TAKEN_OVER_MS } from '../shared/deadlines.js'
 import { runId, type Epoch, type Millis, type Step } from '../shared/ids.js'
 import type { RunConfig } from '../shared/config/run-config.js'
 import type { Bus } from '../shared/bus/bus.js'
@@ -10,10 +11,6 @@ import { subjectsOf } from '../shared/protocol/subjects.js'
 import { Lease } from './lease.js'
 import type { Claim } from './store/claim.js'
 import { tolerant } from './tolerant.js'
-
-const BEACON_MS = 250
-/** Silence after which a run is taken over. */
-const TAKEN_OVER_MS = 3 * BEACON_MS
 
 const remedy = 'stop it first, or name another run with --run'
 

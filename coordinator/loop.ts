@@ -7,6 +7,7 @@ import type { Epoch, Millis, SlotId, Step, WorkerId } from '../shared/ids.js'
 import { decode, encode } from '../shared/protocol/codec.js'
 import type { CoordinatorMessage, SnapshotId, WorkerMessage } from '../shared/protocol/messages.js'
 import { STEP_PHASES } from '../shared/protocol/messages.js'
+import { differingCopy } from '../shared/protocol/snapshot-id.js'
 import { helloFrom, senderOf, type Subjects } from '../shared/protocol/subjects.js'
 import type { Bus } from '../shared/bus/bus.js'
 import { Assignments } from './assignment.js'
@@ -14,6 +15,7 @@ import { BoundaryCopies } from './boundary-copies.js'
 import type { Courier } from './courier.js'
 import type { DenseFreeze } from './dense-freeze.js'
 import type { EvaluationDesk } from './evaluate/desk.js'
+import { Farewell } from './farewell.js'
 import type { PuzzleTable } from './puzzle-table.js'
 import type { Observer } from './observer.js'
 import type { SlotBook } from './slots.js'
@@ -71,6 +73,7 @@ export class CoordinatorLoop {
   private readonly steps: StepDesk
   private readonly assignments: Assignments
   private readonly copies: BoundaryCopies
+  private readonly farewell = new Farewell((worker, message) => this.send(worker, message))
   private saving: Promise<void> = Promise.resolve()
   private readonly events: RunEvent[] = []
   private readonly traffic = new Traffic()
@@ -136,6 +139,7 @@ export class CoordinatorLoop {
   onWorkerMessage(data: Uint8Array, subject: string): void {
     const worker = senderOf(subject)
     const message = decode('worker', data)
+    if (this.farewell.hear(worker, message)) return
     if (!this.state.members.has(worker)) {
       if (message.type === 'beat' && this.state.phase !== 'finished' && this.state.phase !== 'halted')
         this.send(worker, { type: 'rejoin', why: 'I had given you up' })
@@ -281,7 +285,7 @@ export class CoordinatorLoop {
   /** Nobody computes any more; what those who differ hold is looked at before they go. */
   private async halt({ why, remedy, suspects }: Extract<Effect, { type: 'halt' }>): Promise<void> {
     const { epoch, step } = this.state
-    const snapshot = `differs-${step}-${epoch}` as SnapshotId
+    const snapshot = differingCopy(step, epoch)
     for (const worker of suspects) this.send(worker, { type: 'snapshot', snapshot, step, dense: true })
     const found =
       suspects.length === 0
@@ -295,9 +299,14 @@ export class CoordinatorLoop {
   }
 
   private close(why: string, outcome?: Outcome): void {
-    for (const worker of this.state.members.keys())
-      this.send(worker, { type: 'stop', why, finished: outcome?.type === 'finished' && outcome.finished })
+    const finished = outcome?.type === 'finished' && outcome.finished
+    this.farewell.begin(this.state.members.keys(), { type: 'stop', why, finished })
     if (outcome !== undefined) this.settle(outcome)
+  }
+
+  /** Resolves when every worker has said goodbye. */
+  get parted(): Promise<void> {
+    return this.farewell.over
   }
 
   /** Another leads the run: the workers are its business, not ours. */

@@ -11,6 +11,7 @@ import { ConfigError, describe, RunHalted } from '../shared/errors.js'
 import { planBuckets } from '../shared/gradients/buckets.js'
 import { layoutOf, layoutText, type Layout } from '../shared/gradients/layout.js'
 import { sha256 } from '../shared/hash.js'
+import { farewellWithin, LOOK_MS } from '../shared/deadlines.js'
 import { epochOf, millis, runId, stepOf, type Millis } from '../shared/ids.js'
 import type { CoordinatorOptions } from '../shared/ports.js'
 import { connectBus, type Bus } from '../shared/bus/bus.js'
@@ -46,8 +47,8 @@ import { watchersOf, type Watchers } from './watchers.js'
 
 /** Lanes of an evaluation, none of which is worked on: as many workers may take part. */
 const EVALUATION_SLOTS = 64
-const TICK_MS = 250
 const now = (): Millis => millis(performance.now())
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const wallClock = (): string => new Date().toISOString()
 const unclaimed = (folder: string, error: unknown): string =>
   `the epoch cannot be noted in ${folder} (${String(error)}); another coordinator is told of on the bus only`
@@ -206,8 +207,10 @@ class Coordinator {
       onResult: (step, result) => observer.evaluated(step, result),
     })
     const freeze = new DenseFreeze(config.train, now, checkpoint?.manifest.thawed)
-    const star = new StarOwner(bus, subjects, planBuckets(layout.elements, config.reduce), config.reduce, (why) =>
-      observer.dropped(why),
+    const star = new StarOwner(
+      ...([bus, subjects, planBuckets(layout.elements, config.reduce), config.reduce] as const),
+      (why) => observer.dropped(why),
+      () => observer.reminded(),
     )
     this.closers.push(() => star.close())
     const loop: CoordinatorLoop = new CoordinatorLoop({
@@ -252,7 +255,10 @@ class Coordinator {
       throw error
     })
     await bus.flush()
-    if (outcome.type === 'finished') await this.conclude(outcome, watchers, data)
+    if (outcome.type === 'finished') {
+      await this.conclude(outcome, watchers, data)
+      await Promise.race([loop.parted, pause(farewellWithin(config.cluster.heartbeatMs))])
+    }
     return outcome
   }
 
@@ -283,7 +289,7 @@ class Coordinator {
     const state = serveState(bus, subjects.state('coordinator'), provide, garbage)
     leadership.announce()
     // After a pause of our own the heartbeats lie unread in the socket: read them before anyone is declared dead.
-    const tick = setInterval(() => setImmediate(() => leadership.run(() => loop.dispatch({ type: 'tick' }))), TICK_MS)
+    const tick = setInterval(() => setImmediate(() => leadership.run(() => loop.dispatch({ type: 'tick' }))), LOOK_MS)
     const status = bus.onStatus((change) => {
       if (change.type === 'error') return observer.decision(`the bus complains: ${change.why}`)
       if (change.type === 'refused') return loop.abandon(change.error)

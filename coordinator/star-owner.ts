@@ -27,6 +27,7 @@ export class StarOwner {
     buckets: readonly Bucket[],
     private readonly reduce: ReduceConfig,
     onDropped: (why: DroppedWhy) => void,
+    private readonly onAsked: () => void,
   ) {
     this.owned = new OwnedBuckets('coordinator', buckets, reduce, ({ index }, data) => this.publish(index, data))
     if (reduce.topology !== 'star') return
@@ -63,6 +64,7 @@ export class StarOwner {
     if (!this.patience.isOver(`${this.owned.at.epoch} ${this.owned.at.step}`, lacking.length)) return
     for (const lack of lacksOf(this.owned.at, lacking))
       this.bus.publish(this.subjects.mean('coordinator'), encode('gradients', lack))
+    this.onAsked()
   }
 
   /** @param shares slots of each member, in order */

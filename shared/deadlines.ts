@@ -1,11 +1,30 @@
-// The deadlines of a step in one place; those of joining and of pulls stand where they are waited for. What is short on a step
-// of milliseconds is nothing on one of minutes, so they grow with the rolling time of a step, between bounds. Asking again
+// All deadlines in one place: those of a step, of joining and pulling, of leading and parting. What is short on a step of
+// milliseconds is nothing on one of minutes, so those of a step grow with its rolling time, between bounds. Asking again
 // costs a few small messages, so it comes first; a replayed step costs a step, so it waits longer; giving a worker up costs
 // what only that worker has. Pure.
 import type { Millis } from './ids.js'
 
 /** How often a process looks whether something is overdue. */
 export const LOOK_MS = 250
+
+/** How often a coordinator says that it leads. */
+export const BEACON_MS = 250
+/** Silence after which its run may be taken over. */
+export const TAKEN_OVER_MS = 3 * BEACON_MS
+/** Silence of a coordinator after which a worker says so, and follows whoever leads, whatever epoch that one is at. */
+export const SILENT_MS = 3_000
+
+/** How long a greeting is waited for; whoever was to answer it has died, or the server has. */
+export const HELLO_MS = 3_000
+
+/** A pull of which nothing has come for so long is asked for again, beside what was asked before: slow is not lost. */
+export const pullAgainAfter = (asked: number): Millis => (2_000 * 2 ** asked) as Millis
+/** How often at most, and when whoever was asked is given up. */
+export const PULLS = 4
+export const PULL_MS = 40_000
+
+/** How long the end of a run waits for goodbyes: who beats meanwhile is told again. */
+export const farewellWithin = (heartbeatMs: number): Millis => Math.max(500, 3 * heartbeatMs) as Millis
 
 export interface Deadlines {
   /** Who waits for us, or we for its word, this long without a byte moving, is asked, or told, again. */

@@ -253,6 +253,7 @@ export class WorkerLoop {
     // A step that is replayed is of another epoch: this one came twice.
     if (this.began?.epoch === epoch && this.began.step === step) return this.ports.onStale()
     this.began = { epoch, step }
+    this.snapshots.settled()
     this.told = []
     const { compute, allreduce, config, now } = this.ports
     const attempt = ++this.attempt

@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { randomUUID } from 'node:crypto'
 import { compileConfig } from '../shared/config/compile.js'
 import type { RunConfig } from '../shared/config/run-config.js'
+import { HELLO_MS, SILENT_MS } from '../shared/deadlines.js'
 import { ConfigError, describe, JoinRefused, RunError, RunHalted, WireError } from '../shared/errors.js'
 import { layoutOf, layoutText } from '../shared/gradients/layout.js'
 import { epochOf, millis, runId, stepOf, workerId, type Millis, type RunId, type WorkerId } from '../shared/ids.js'
@@ -28,12 +29,8 @@ import { usedGpu } from './nvidia-smi.js'
 /** How a session ended: for good, or to be begun again. */
 type Ending = { readonly type: 'over'; readonly why: string } | { readonly type: 'again'; readonly why: string }
 
-const BEACON_SILENT_MS = 10_000
-/** Silence of our coordinator after which another leads, whatever epoch it is at. */
-const SUCCEEDED_MS = 3_000
 /** How often the I/O thread looks whether its event loop was held up. */
 const GAP_PERIOD_MS = 20
-const HELLO_TIMEOUT_MS = 5_000
 
 const now = (): Millis => millis(performance.now())
 
@@ -186,7 +183,7 @@ class Session {
     })
     const answer = await this.bus
 
-      .request(subjectsOf(this.run_).hello(this.me), request, HELLO_TIMEOUT_MS)
+      .request(subjectsOf(this.run_).hello(this.me), request, HELLO_MS)
       .catch((error: unknown) => error)
     if (!(answer instanceof Uint8Array)) {
       // It led the run a moment ago: it died, or the bus did. Look again.
@@ -246,7 +243,11 @@ class Session {
       },
       onStale: () => metrics.dropped('stale'),
       onRejoin: (why) => this.end({ type: 'again', why }),
-      onStop: (why, finished) => this.end({ type: 'over', why: finished ? `the run is finished: ${why}` : why }),
+      onStop: (why, finished) => {
+        // Without this goodbye it is told again.
+        loop.send({ type: 'leaving', why: 'told to stop' })
+        this.end({ type: 'over', why: finished ? `the run is finished: ${why}` : why })
+      },
       onTrouble: (error) =>
         this.fail(error instanceof RunError ? error : new RunHalted(describe(error), 'this is a bug')),
     })
@@ -291,7 +292,7 @@ class Session {
         const { coordinator, epoch } = decode('beacon', data)
         const ours = coordinator === this.beacon.coordinator
         // One of an earlier epoch was taken over from, and does not know it yet; unless nobody else leads any more.
-        if (!ours && epoch < Math.max(this.beacon.epoch, loop.epoch) && now() - heard < SUCCEEDED_MS)
+        if (!ours && epoch < Math.max(this.beacon.epoch, loop.epoch) && now() - heard < SILENT_MS)
           return metrics.dropped('stale')
         heard = now()
         told = false
@@ -301,7 +302,7 @@ class Session {
       }
     })
     const timer = setInterval(() => {
-      if (now() - heard < BEACON_SILENT_MS || told) return
+      if (now() - heard < SILENT_MS || told) return
       told = true
       out.line(`worker ${this.label}: the coordinator is silent; waiting with the state of step ${loop.step}`)
     }, 1000)

@@ -2,6 +2,7 @@
 // while training goes on. A pull that comes before the copy is made waits for it.
 import type { SlotId } from '../shared/ids.js'
 import type { SnapshotId } from '../shared/protocol/messages.js'
+import { isBoundaryCopy, isJoinCopy } from '../shared/protocol/snapshot-id.js'
 import type { StateRange } from '../shared/bus/transfer.js'
 
 export interface Snapshot {
@@ -24,6 +25,8 @@ export class Snapshots {
   private readonly kept = new Map<SnapshotId, Promise<Snapshot>>()
 
   add(id: SnapshotId, copy: Promise<Snapshot>): void {
+    // Whoever should have told us to let go of the one before may not have been heard.
+    if (isBoundaryCopy(id)) this.releaseAll(isBoundaryCopy)
     this.kept.set(id, copy)
   }
 
@@ -40,8 +43,17 @@ export class Snapshots {
     this.kept.delete(id)
   }
 
-  clear(): void {
-    this.kept.clear()
+  /** A step begins: nobody takes over anything any more. */
+  settled(): void {
+    this.releaseAll(isJoinCopy)
+  }
+
+  get size(): number {
+    return this.kept.size
+  }
+
+  private releaseAll(such: (id: SnapshotId) => boolean): void {
+    for (const id of this.kept.keys()) if (such(id)) this.kept.delete(id)
   }
 
   /** The bytes of a range, or the reason why there are none. */

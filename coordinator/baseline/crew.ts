@@ -1,5 +1,6 @@
 // The one worker of a comparison, led over the bus as a run leads its workers: beacon, hello, configuration, heartbeats. It
 // takes one measurement at a time. A worker that dies under one (memory) is told apart from one that answers late.
+import { BEACON_MS } from '../../shared/deadlines.js'
 import { randomUUID } from 'node:crypto'
 import type { Bus } from '../../shared/bus/bus.js'
 import { printConfig } from '../../shared/config/compile.js'
@@ -9,8 +10,6 @@ import { decode, encode } from '../../shared/protocol/codec.js'
 import { PROTOCOL_VERSION, type CoordinatorMessage, type WorkerMessage } from '../../shared/protocol/messages.js'
 import { helloFrom, senderOf, subjectsOf } from '../../shared/protocol/subjects.js'
 import { tolerant } from '../tolerant.js'
-
-const BEACON_MS = 250
 
 export interface ReadyWorker {
   readonly id: WorkerId

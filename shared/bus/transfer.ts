@@ -1,7 +1,8 @@
 // State over the bus: whoever needs it pulls byte ranges by request and reply, a few at a time, each with its checksum. The
 // puller sets the pace, a lost reply is asked for again, and nobody sends what was not asked for. Used by joining workers
 // (dense state, carries) and by the coordinator (checkpoints).
-import { BusUnreachable, WireError } from '../errors.js'
+import { PULL_MS, pullAgainAfter, PULLS } from '../deadlines.js'
+import { WireError } from '../errors.js'
 import type { SlotId } from '../ids.js'
 import { decode, encode, ENVELOPE_BYTES } from '../protocol/codec.js'
 import { crc32 } from '../protocol/crc32.js'
@@ -19,32 +20,56 @@ export interface StateRange {
 }
 
 const WINDOW = 6
-const ATTEMPTS = 4
-const TIMEOUT_MS = 10_000
 /** Bytes per request at most, whatever the server allows. */
 const CHUNK_BYTES = 512 * 1024
 
 export const chunkBytes = (bus: Bus): number => Math.min(CHUNK_BYTES, bus.maxPayload - ENVELOPE_BYTES) & ~7
 
-/** @throws WireError if the source does not serve it; BusUnreachable if it does not answer. */
-async function pullChunk(bus: Bus, subject: string, range: StateRange): Promise<Uint8Array> {
+/** Of one pull: ranges that have come so far. */
+interface Progress {
+  arrived: number
+}
+
+const STALLED = Symbol('nothing has come for a while')
+
+/** Resolves when nothing of the pull has come for so long. */
+async function stalled(progress: Progress, ms: number): Promise<typeof STALLED> {
+  for (let seen = -1; seen !== progress.arrived;) {
+    seen = progress.arrived
+    await new Promise((resolve) => void setTimeout(resolve, ms).unref())
+  }
+  return STALLED
+}
+
+/** @throws WireError if it arrives damaged; BusUnreachable if nobody answers */
+async function ask(bus: Bus, subject: string, range: StateRange): Promise<{ bytes: Uint8Array } | { gone: string }> {
+  const reply = decode('pullReply', await bus.request(subject, encode('pull', { type: 'pull', ...range }), PULL_MS))
+  if (reply.type === 'gone') return { gone: reply.why }
+  if (reply.data.length === range.length && crc32(reply.data) === reply.crc) return { bytes: reply.data }
+  throw new WireError(`a range of ${range.segment} arrived damaged`, 'check the network')
+}
+
+/** Whichever answer comes first is taken. @throws WireError if the source does not serve it; BusUnreachable if it does not answer. */
+async function pullChunk(bus: Bus, subject: string, range: StateRange, progress: Progress): Promise<Uint8Array> {
   let failure: unknown
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  const asked: ReturnType<typeof ask>[] = []
+  for (let attempt = 0; attempt < PULLS; attempt++) {
+    asked.push(ask(bus, subject, range))
+    const last = attempt === PULLS - 1
     try {
-      const reply = decode(
-        'pullReply',
-        await bus.request(subject, encode('pull', { type: 'pull', ...range }), TIMEOUT_MS),
-      )
-      if (reply.type === 'gone')
+      const answers = Promise.any(asked)
+      const answer = await (last ? answers : Promise.race([answers, stalled(progress, pullAgainAfter(attempt))]))
+      if (answer === STALLED) continue
+      if ('gone' in answer)
         throw new WireError(
-          `${range.segment} of snapshot ${range.snapshot} is gone: ${reply.why}`,
+          `${range.segment} of snapshot ${range.snapshot} is gone: ${answer.gone}`,
           'it will be asked for anew',
         )
-      if (reply.data.length === range.length && crc32(reply.data) === reply.crc) return reply.data
-      failure = new WireError(`a range of ${range.segment} arrived damaged`, 'check the network')
+      progress.arrived++
+      return answer.bytes
     } catch (error) {
-      if (!(error instanceof BusUnreachable)) throw error
-      failure = error
+      if (!(error instanceof AggregateError)) throw error
+      failure = error.errors.at(-1)
     }
   }
   throw failure
@@ -55,11 +80,12 @@ export async function pull(bus: Bus, subject: string, range: StateRange, into: U
   const size = chunkBytes(bus)
   const chunks = Math.ceil(range.length / size)
   let next = 0
+  const progress: Progress = { arrived: 0 }
   const puller = async (): Promise<void> => {
     while (next < chunks) {
       const at = next++ * size
       const length = Math.min(size, range.length - at)
-      into.set(await pullChunk(bus, subject, { ...range, offset: range.offset + at, length }), at)
+      into.set(await pullChunk(bus, subject, { ...range, offset: range.offset + at, length }, progress), at)
     }
   }
   await Promise.all(Array.from({ length: Math.min(WINDOW, chunks) }, puller))

@@ -44,7 +44,7 @@ export const ZONES: readonly Zone[] = [
     ambient: ['setTimeout'],
     async: true,
   },
-  { name: 'state over the bus', files: /^shared\/bus\//, imports: SHARED, async: true },
+  { name: 'state over the bus', files: /^shared\/bus\//, imports: SHARED, ambient: ['setTimeout'], async: true },
   {
     name: 'the one that knows prom-client',
     files: /^shared\/observe\/metrics\.ts$/,

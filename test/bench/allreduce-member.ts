@@ -90,7 +90,14 @@ type Act = (round: Round) => Promise<(() => string) | undefined>
 
 function coordinator(setup: Setup, bus: Bus, onDropped: () => void): Act {
   const reduce = reduceOf(setup, 'star')
-  const star = new StarOwner(bus, subjects('star'), planBuckets(setup.elements, reduce), reduce, onDropped)
+  const star = new StarOwner(
+    bus,
+    subjects('star'),
+    planBuckets(setup.elements, reduce),
+    reduce,
+    onDropped,
+    () => undefined,
+  )
   star.assign(EPOCH, stepOf(0), teamOf(setup))
   return () => Promise.resolve(undefined)
 }

@@ -75,7 +75,11 @@ async function ring(
     members.push({ allreduce, bus, ...buffers })
   }
   const central = await busOf(t, url)
-  const star = new StarOwner(central, subjects, planBuckets(ELEMENTS, reduce), reduce, () => undefined)
+  const star = new StarOwner(
+    ...([central, subjects, planBuckets(ELEMENTS, reduce), reduce] as const),
+    () => undefined,
+    () => undefined,
+  )
   star.assign(epochOf(1), stepOf(0), team)
   afterwards(t, () => star.close())
   for (const { bus } of [...members, { bus: central }]) await bus.flush()

@@ -59,7 +59,14 @@ for (const topology of ['sharded', 'star'] as const)
             return faulty ? lossy(bus, seed, fates) : bus
           }
           const central = await open(99)
-          const star = new StarOwner(central, subjects, planBuckets(ELEMENTS, reduce), reduce, () => undefined)
+          const star = new StarOwner(
+            central,
+            subjects,
+            planBuckets(ELEMENTS, reduce),
+            reduce,
+            () => undefined,
+            () => asked++,
+          )
           const members = []
           for (const [i, me] of team.entries()) {
             const bus = await open(i)
