@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { availableParallelism } from 'node:os'
+import { adviceOn } from '../shared/config/advice.js'
 import { modelName } from '../shared/config/model-name.js'
 import { printConfig } from '../shared/config/compile.js'
 import { identityHash } from '../shared/config/identity.js'
@@ -69,6 +70,7 @@ export async function serveCoordinator(options: CoordinatorOptions, inquiry?: In
   try {
     const data = inquiry === undefined ? opened : { ...opened, evaluation: inquiry.ask(opened) }
     out.line(`run ${config.run.id} (preset ${config.preset}); data: ${data.description}`)
+    if (options.evaluation === undefined) for (const advice of adviceOn(config)) out.line(advice)
     const bus = await connectBus({
       url: config.bus.url,
       credentials: config.bus.credentials,

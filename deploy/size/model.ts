@@ -86,6 +86,7 @@ export interface Size {
   /** Slots of the worker that has most. */
   readonly slots: number
   readonly computeSeconds: number
+  /** Of one exchange: a step's, or a round's with local steps. */
   readonly reduce: Reduce
   readonly stepSeconds: number
   /** Of a step, what is compute. */
@@ -110,12 +111,14 @@ export function sizeOf(config: RunConfig, workers: number, ground: Ground): Size
   const most = Math.ceil(slots / workers)
   const computeSeconds = (most * flopsOf(config.model).train) / ground.flops
   const reduce = reduceAcross(elements, workers, config.reduce, ground)
-  const stepSeconds = computeSeconds + reduce.seconds
+  // With local steps all exchange once a round; rows and examples travel every step as before.
+  const { localSteps } = config.reduce
+  const stepSeconds = computeSeconds + reduce.seconds / localSteps
   const gradient = elements * wireBytes(config.reduce.wire)
   const traffic = trafficOf(gradient, workers, config.reduce.topology)
   const other = otherBytes(config)
-  const brokerIn = traffic.brokerIn + other
-  const brokerOut = traffic.brokerOut + other
+  const brokerIn = traffic.brokerIn / localSteps + other
+  const brokerOut = traffic.brokerOut / localSteps + other
   const runHours = (steps * stepSeconds) / 3600
   return {
     workers,
@@ -134,13 +137,15 @@ export function sizeOf(config: RunConfig, workers: number, ground: Ground): Size
 }
 
 export interface Storage {
-  /** Weights, their average, two moments: what a joiner receives. */
+  /** Weights, their average, two moments, and with local steps the outer momentum: what a joiner receives. */
   readonly state: number
+  /** With local steps, at each worker beside the state: weights and moments of its own round; carries of its slots come once more. */
+  readonly round: number
   /** z_H and z_L of one slot. */
   readonly carryPerSlot: number
   /** Of all puzzle rows; undefined where their number depends on the data. */
   readonly puzzles: number | undefined
-  /** A checkpoint, when all rows were touched. */
+  /** A checkpoint, when all rows were touched; with local steps everybody's moments are in it. */
   readonly checkpoint: number
   /** All that are kept, and one being written. */
   readonly disk: number
@@ -148,16 +153,20 @@ export interface Storage {
 
 const F32 = 4
 
-export function storageOf(config: RunConfig): Storage {
-  const { model, train, checkpoint } = config
-  const state = 4 * F32 * layoutOf(model).elements
+export function storageOf(config: RunConfig, workers = 1): Storage {
+  const { model, train, checkpoint, reduce } = config
+  const copy = F32 * layoutOf(model).elements
+  const local = reduce.localSteps > 1
+  const state = (local ? 5 : 4) * copy
   const { zH, zL } = carryOf(model)
   const carryPerSlot = F32 * (zH + zL)
   const rows = (PUZZLE_ROWS as Readonly<Record<string, number | undefined>>)[config.preset]
   const puzzles = rows === undefined ? undefined : rows * model.puzzleEmbDim * F32
-  const whole = state + train.slots * (carryPerSlot + 2 * model.seqLen) + (puzzles ?? 0)
+  const moments = local ? 2 * (workers - 1) * copy : 0
+  const whole = state + moments + train.slots * (carryPerSlot + 2 * model.seqLen) + (puzzles ?? 0)
   return {
     state,
+    round: local ? 3 * copy : 0,
     carryPerSlot,
     puzzles,
     checkpoint: whole,

@@ -89,7 +89,7 @@ export function sizeText(options: SizeOptions): string {
     return [
       String(workers),
       short(size.computeSeconds),
-      size.reduce.bound === 'nothing' ? '0' : short(size.reduce.seconds),
+      size.reduce.bound === 'nothing' ? '0' : short(size.reduce.seconds / reduce.localSteps),
       `${short(100 * size.efficiency)} %`,
       short(size.runHours),
       short(size.deviceHours),
@@ -116,14 +116,16 @@ export function sizeText(options: SizeOptions): string {
     'its cores',
     'reduce waits for',
   ]
-  const storage = storageOf(config)
+  const most = Math.min(train.slots, Math.max(...options.workers))
+  const storage = storageOf(config, most)
+  const local = reduce.localSteps > 1
   const puzzles =
     storage.puzzles === undefined
       ? 'puzzle rows as the data has them'
       : `puzzle table ${bytesText(storage.puzzles)} when all rows were touched`
   return [
     `Preset ${config.preset}: ${grouped(train.steps, 0)} steps of ${grouped(train.slots, 0)} slots, ${grouped(layoutOf(model).elements, 0)} dense parameters, ` +
-      `${short(flops / 1e9)} GFLOP a sample (modelled), ${reduce.topology} ${reduce.wire}.`,
+      `${short(flops / 1e9)} GFLOP a sample (modelled), ${reduce.topology} ${reduce.wire}${local ? `, exchanged every ${reduce.localSteps} steps` : ''}.`,
     `Speed: ${device}, ${short(speed.value / flops)} samples/s = ${short(speed.value / 1e12)} TFLOP/s (${speed.source}).`,
     '',
     table(head, rows),
@@ -139,8 +141,25 @@ export function sizeText(options: SizeOptions): string {
     table(
       ['memory and disk', 'size', 'what it is'],
       [
-        ['joiner receives', bytesText(storage.state), 'weights, average, two moments (exact)'],
-        ['carry of a slot', bytesText(storage.carryPerSlot), 'z_H and z_L in f32, at its worker (exact)'],
+        [
+          'joiner receives',
+          bytesText(storage.state),
+          `weights, average, two moments${local ? ', outer momentum' : ''} (exact)`,
+        ],
+        ...(local
+          ? [
+              [
+                'round of a worker',
+                bytesText(storage.round),
+                'weights and moments of its own until the exchange (exact)',
+              ],
+            ]
+          : []),
+        [
+          'carry of a slot',
+          bytesText(storage.carryPerSlot * (local ? 2 : 1)),
+          `z_H and z_L in f32, at its worker${local ? ', before the round and in it' : ''} (exact)`,
+        ],
         ['worker', bytesText(MEMORY.worker.value), MEMORY.worker.source],
         [
           'coordinator',
@@ -152,7 +171,11 @@ export function sizeText(options: SizeOptions): string {
           bytesText(MEMORY.broker.value),
           `${MEMORY.broker.source}; up to max_pending more for each slow client`,
         ],
-        ['checkpoint', bytesText(storage.checkpoint), `${puzzles}, all carries (modelled)`],
+        [
+          'checkpoint',
+          bytesText(storage.checkpoint),
+          `${puzzles}, all carries${local ? `, the moments of ${most} workers` : ''} (modelled)`,
+        ],
         ['disk', bytesText(storage.disk), 'checkpoint.keepLast + keepBest, and one being written (modelled)'],
       ],
     ),
@@ -214,7 +237,8 @@ A step is compute, then reduce. **Compute**: the slots of the busiest worker tim
 takes in (W + 1) G and gives out 2 W G. It takes as long as the slowest of: a worker's I/O thread, a worker's line, the server's cores, the server's line;
 and ${1000 * 2 * LATENCY} ms for two ways through the server (assumed). Processor time for each MB through the server, all processes together:
 ${ALLREDUCE_CPU.bf16.value} ms in bf16, ${ALLREDUCE_CPU.f32.value} ms in f32 (${ALLREDUCE_CPU.bf16.source}); of it the server's: ${BROKER_CPU.value} ms (${BROKER_CPU.source}).
-Examples, puzzle rows and their gradients are in the traffic at their most. One encoder thread of the coordinator feeds ${grouped(ENCODER.value, 0)} samples/s (${ENCODER.source}).
+Examples, puzzle rows and their gradients are in the traffic at their most. With \`reduce.localSteps\` H the gradient's bytes and the time of the reduce are spread over the H steps
+of a round (the server sees them in bursts), rows and examples travel every step as before. One encoder thread of the coordinator feeds ${grouped(ENCODER.value, 0)} samples/s (${ENCODER.source}).
 
 Not in it: unequal workers (the slowest sets the pace), lost steps, evaluation, and anything beyond one nats-server. It was checked where everything shares two cores of one
 machine, the only place where it was measured; what it says of many machines is an extrapolation:

@@ -5,11 +5,13 @@ import test from 'node:test'
 import { ALLREDUCE_POINTS, DEVICES, POINT_CORES, POINT_ELEMENTS } from '../../deploy/size/figures.js'
 import { reduceAcross, reduceOnOneMachine, sizeOf, storageOf, trafficOf, type Ground } from '../../deploy/size/model.js'
 import { bytesText, sizeText, sizingPage, DEFAULT_GROUND } from '../../deploy/size/page.js'
+import { adviceOn } from '../../shared/config/advice.js'
 import { compileConfig } from '../../shared/config/compile.js'
 import type { ReduceConfig, RunConfig } from '../../shared/config/run-config.js'
 import type { PresetName } from '../../shared/config/schema.js'
 import { flopsOf } from '../../shared/flops.js'
 import { ownerOf, planBuckets, wireBytes } from '../../shared/gradients/buckets.js'
+import { layoutOf } from '../../shared/gradients/layout.js'
 import { workerId } from '../../shared/ids.js'
 
 const presetOf = (preset: PresetName, flags: Record<string, string> = {}): RunConfig =>
@@ -94,6 +96,42 @@ test('storage: the state is what the log measured, the table what 876,406 rows t
   assert.equal(carryPerSlot, 2 * 916 * 512 * 4)
   assert.ok(checkpoint > state + 768 * carryPerSlot + (puzzles ?? 0) && disk === 5 * checkpoint)
   assert.equal(storageOf(presetOf('tiny')).puzzles, undefined)
+})
+
+test('local steps: the gradient travels once a round, everybody keeps a round of its own, and a checkpoint all moments', () => {
+  const every = presetOf('arc1')
+  const local = presetOf('arc1', { 'reduce.localSteps': '16', 'train.steps': '518080' })
+  const [one, sixteenth] = [sizeOf(every, 8, GROUND), sizeOf(local, 8, GROUND)]
+  assert.ok(Math.abs(sixteenth.stepSeconds - (one.computeSeconds + one.reduce.seconds / 16)) < 1e-12)
+  const gradient = layoutOf(every.model).elements * wireBytes(every.reduce.wire)
+  const { brokerIn } = trafficOf(gradient, 8, 'sharded')
+  const rowsOf = ({ brokerIn, stepSeconds }: typeof one): number => brokerIn * stepSeconds
+  assert.ok(Math.abs(rowsOf(one) - rowsOf(sixteenth) - brokerIn * (15 / 16)) < 1)
+  const copy = 4 * layoutOf(every.model).elements
+  const [plain, rounds] = [storageOf(every, 8), storageOf(local, 8)]
+  assert.deepEqual([plain.round, rounds.round, rounds.state - plain.state], [0, 3 * copy, copy])
+  assert.equal(rounds.checkpoint - plain.checkpoint, copy + 7 * 2 * copy)
+  const text = sizeText({
+    config: local,
+    workers: [1, 8],
+    device: 'h100',
+    rate: undefined,
+    price: undefined,
+    ...DEFAULT_GROUND,
+  })
+  for (const words of ['exchanged every 16 steps', 'round of a worker', 'the moments of 8 workers'])
+    assert.ok(text.includes(words), words)
+})
+
+test('short rounds with the outer step of long ones are told of in one line, others are not', () => {
+  const notes = (flags: Record<string, string>): string[] =>
+    adviceOn(presetOf('tiny', { 'train.steps': '160', ...flags }))
+  const [line = '', ...more] = notes({ 'reduce.localSteps': '4' })
+  assert.match(line, /^note: reduce\.localSteps 4 .* one of three seeds, measured.*--reduce\.outerMomentum 0/)
+  assert.deepEqual([more, line.includes('\n')], [[], false])
+  for (const flags of [{}, { 'reduce.localSteps': '16' }, { 'reduce.localSteps': '8' }])
+    assert.deepEqual(notes(flags), [])
+  assert.deepEqual(notes({ 'reduce.localSteps': '4', 'reduce.outerLr': '1', 'reduce.outerMomentum': '0' }), [])
 })
 
 test('what is printed says where it is from, and a price makes a cost', () => {
