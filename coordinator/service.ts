@@ -26,6 +26,7 @@ import { saveCheckpoint, restore, type BoundaryState } from './checkpointing.js'
 import { Courier } from './courier.js'
 import { DenseFreeze } from './dense-freeze.js'
 import { openExampleSource, type OpenedSource } from './data/open.js'
+import { withRollouts } from './data/rollouts.js'
 import { saveDiffering } from './differing.js'
 import { EvaluationDesk } from './evaluate/desk.js'
 import type { Inquiry } from './evaluate/inquiry.js'
@@ -68,7 +69,8 @@ export async function serveCoordinator(options: CoordinatorOptions, inquiry?: In
     evaluate: config.evaluate,
   })
   try {
-    const data = inquiry === undefined ? opened : { ...opened, evaluation: inquiry.ask(opened) }
+    const asked = inquiry?.ask(opened) ?? withRollouts(opened.evaluation, config)
+    const data = { ...opened, evaluation: asked }
     out.line(`run ${config.run.id} (preset ${config.preset}); data: ${data.description}`)
     if (options.evaluation === undefined) for (const advice of adviceOn(config)) out.line(advice)
     const bus = await connectBus({
@@ -264,11 +266,12 @@ class Coordinator {
     return outcome
   }
 
-  private question({ model, evaluate }: RunConfig): Question {
+  private question({ run, model, evaluate }: RunConfig): Question {
     const last = { steps: [model.haltMaxSteps], early: false }
-    return this.inquiry === undefined
-      ? { ...last, early: evaluate.early === 'on' }
-      : (this.inquiry.question?.(model) ?? last)
+    if (this.inquiry !== undefined) return this.inquiry.question?.(model) ?? last
+    const { rollouts, sigma, noiseOn: states, choose } = evaluate
+    const early = evaluate.early === 'on' || (rollouts > 0 && choose === 'first-to-halt')
+    return { ...last, early, ...(rollouts > 0 && sigma > 0 ? { noise: { seed: run.seed, sigma, states } } : {}) }
   }
 
   private listen(loop: CoordinatorLoop, observer: Observer, source: StateSource, leadership: Leadership): void {

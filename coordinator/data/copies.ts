@@ -8,10 +8,12 @@ import { rngFor } from '../../shared/rng/counter.js'
 import { Mt19937 } from '../../shared/rng/mt19937.js'
 import { ArcEvaluation } from './arc-evaluation.js'
 import { BoardEvaluation } from './board-evaluation.js'
-import { boardSide, encodeReferences } from './encode.js'
+import { boardSide, encodeReferences, squareInto } from './encode.js'
 import type { EvaluationSet, TestRow } from './example-source.js'
 
 export interface Copies {
+  /** An answer to a copy of a board, as one to the board itself, u8 tokens [S0]; ARC has none: its votes are mapped back when counted. */
+  readonly back?: (question: number, copy: number, preds: Uint8Array) => Uint8Array
   readonly questions: number
   /** Of question q, itself among them as copy 0. */
   count(question: number): number
@@ -29,8 +31,8 @@ export function copiesOf(set: EvaluationSet, most: number, seed: number): Copies
   throw new Error('test rows of neither ARC nor boards')
 }
 
-const keyOf = (cells: ArrayLike<number>): string => String.fromCharCode(...Array.from(cells))
-const gridKey = ({ rows, cols, cells }: Grid): string => keyOf([rows, cols, ...cells])
+export const keyOf = (cells: ArrayLike<number>): string => String.fromCharCode(...Array.from(cells))
+export const gridKey = ({ rows, cols, cells }: Grid): string => keyOf([rows, cols, ...cells])
 
 function arcCopies(set: ArcEvaluation, most: number): Copies {
   const asked = set.parts.flatMap((part) => part.pairs.map((_, place) => ({ part, place })))
@@ -65,6 +67,11 @@ function boardCopies(set: BoardEvaluation, most: number, seed: number): Copies {
     return dihedral({ rows: side, cols: side, cells }, inverseDihedral(copy)).cells
   }
   return {
+    back: (question, copy, preds) => {
+      const out = preds.slice()
+      squareInto(out, 0, set.boards.side, back(question, copy, preds), boardSide(set.boards, question))
+      return out
+    },
     questions: set.rows,
     count: () => (kind === 'maze' ? Math.min(most, DIHEDRALS) : most),
     row: (question, copy) => {

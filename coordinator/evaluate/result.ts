@@ -41,9 +41,11 @@ export interface EvaluationResult extends Score {
 }
 
 export interface Scorer {
-  /** @param preds u8 tokens [S0] @param q halting logit */
-  add(row: number, preds: Uint8Array, q: number): void
+  /** @param preds u8 tokens [S0] @param q halting logit @param step the supervision step that the answer was read after, for those who choose by it */
+  add(row: number, preds: Uint8Array, q: number, step?: number): void
   finish(): Score
+  /** Supervision steps a row took, where it ends when another row halts; absent: its own. */
+  meanSteps?(): number
 }
 
 export interface AskedRow {

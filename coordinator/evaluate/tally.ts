@@ -28,11 +28,11 @@ export class Tally {
     this.watched?.add(row, answers)
     for (const { step, scorer } of this.scorers) {
       const answer = answers.after.find((candidate) => candidate.step === step)
-      if (answer !== undefined) scorer.add(row, answer.preds, answer.q)
+      if (answer !== undefined) scorer.add(row, answer.preds, answer.q, step)
     }
     if (this.early === undefined || answers.early === undefined) return
     const { step, preds, q } = answers.early
-    this.early.scorer.add(row, preds, q)
+    this.early.scorer.add(row, preds, q, step)
     this.early.steps += step
     this.early.rows++
   }
@@ -48,7 +48,7 @@ export class Tally {
       ...(after.length > 1 ? { after } : {}),
       ...(early === undefined
         ? {}
-        : { early: { ...early.scorer.finish(), meanSteps: early.steps / Math.max(1, early.rows), fullSteps } }),
+        : { early: { ...early.scorer.finish(), meanSteps: early.scorer.meanSteps?.() ?? early.steps / Math.max(1, early.rows), fullSteps } }), // prettier-ignore
     }
   }
 }

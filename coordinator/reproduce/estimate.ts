@@ -41,8 +41,9 @@ export function rowsOf({ data, evaluate }: RunConfig): number | undefined {
       : kind === 'arc'
         ? tasks * generatedTestPairs * copies
         : generatedTestBoards || Math.max(1, Math.ceil(tasks / 4))
-  if (evaluate.maxPairs === 0) return pairs
-  return Math.min(pairs ?? Infinity, evaluate.maxPairs * copies)
+  const attempts = Math.max(1, evaluate.rollouts)
+  if (evaluate.maxPairs === 0) return pairs === undefined ? undefined : pairs * attempts
+  return Math.min(pairs ?? Infinity, evaluate.maxPairs * copies) * attempts
 }
 
 /**

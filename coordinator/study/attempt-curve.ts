@@ -1,7 +1,7 @@
 // Accuracy and cost against the number of attempts: each number is tried on as many disjoint blocks of the attempts as there are,
 // so that a question counts by the mean of its blocks. Pure.
-import type { Attempted, AttemptKind, CopyAnswer } from './attempts.js'
-import { bestQ, firstToHalt, majority, type Choice } from './choices.js'
+import { bestQ, firstToHalt, majority, type Choice, type CopyAnswer } from '../evaluate/choices.js'
+import type { Attempted, AttemptKind } from './attempts.js'
 import type { Measured } from './record.js'
 import { bootstrapMean, meanOf, share } from './statistics.js'
 

@@ -4,18 +4,12 @@ import type { Noise } from '../../shared/question.js'
 import { copiesOf, type Copies } from '../data/copies.js'
 import type { EvaluationSet } from '../data/example-source.js'
 import type { RowAnswer } from '../evaluate/answers.js'
+import type { CopyAnswer } from '../evaluate/choices.js'
 import type { Inquiry } from '../evaluate/inquiry.js'
 import { quietObserver } from '../quiet-observer.js'
 
 export const ATTEMPTS = ['rollouts', 'copies', 'chains'] as const
 export type AttemptKind = (typeof ATTEMPTS)[number]
-
-/** One attempt at a question: its answer after the last step, and the one at the step at which it first says halt. */
-export interface CopyAnswer {
-  readonly key: string
-  readonly q: number
-  readonly early: { readonly key: string; readonly q: number; readonly step: number }
-}
 
 export interface Attempted {
   /** undefined: the right answer is not known. */

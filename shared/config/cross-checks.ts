@@ -1,4 +1,5 @@
 // Checks that need more than one setting. Each says which settings disagree and what would make them agree.
+import { DIHEDRALS } from '../arc/grid.js'
 import { SUDOKU_SIDES } from '../puzzles/sudoku.js'
 import type { RunConfig } from './run-config.js'
 import { groupsOf } from '../gradients/group-tree.js'
@@ -54,6 +55,22 @@ export function crossProblems({ model, data, train, reduce, cluster, evaluate }:
     evaluate.canvas === 'shown' &&
       model.trim === 0 &&
       'evaluate.canvas must be whole with model.trim 0: such a model has learned with all of the canvas there',
+    evaluate.relabel === 'on' &&
+      evaluate.rollouts === 0 &&
+      'evaluate.relabel has no effect with evaluate.rollouts 0: set it to the number of copies',
+    evaluate.relabel === 'on' &&
+      data.kind === 'arc' &&
+      'evaluate.relabel must be off for data.kind arc, whose copies vote: see evaluate.augmentations',
+    evaluate.rollouts > 1 &&
+      evaluate.sigma === 0 &&
+      evaluate.relabel === 'off' &&
+      model.start === 'fixed' &&
+      `evaluate.rollouts (${evaluate.rollouts}) must be 0 with evaluate.sigma 0 and evaluate.relabel off: all would answer alike`,
+    evaluate.rollouts > DIHEDRALS &&
+      evaluate.sigma === 0 &&
+      evaluate.relabel === 'on' &&
+      data.kind === 'maze' &&
+      `evaluate.rollouts (${evaluate.rollouts}) must be at most ${DIHEDRALS} with evaluate.sigma 0: a maze has no more views`,
     model.networks === 'shared' &&
       model.hLayers !== 0 &&
       `model.hLayers (${model.hLayers}) must be 0 with model.networks shared, which has no H of its own`,

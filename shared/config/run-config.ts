@@ -194,6 +194,15 @@ export interface EvaluateConfig {
   readonly canvas: 'whole' | 'shown'
   /** `kept`: votes of earlier evaluations count too, as in the official code (spec 9.1, B5). */
   readonly votes: 'fresh' | 'kept'
+  /** Attempts at every test row, of which one answers (0: one pass, plainly). */
+  readonly rollouts: number
+  /** Standard deviation of the noise that a rollout gets before each supervision step, on z_H (`answer`) or on every state. */
+  readonly sigma: number
+  readonly noiseOn: 'answer' | 'all'
+  /** Whether each rollout of a Sudoku or maze is asked another relabeled or turned copy; the first is asked the board itself. */
+  readonly relabel: 'off' | 'on'
+  /** Which of the answers of its rollouts answers a row (coordinator/evaluate/choices.ts). */
+  readonly choose: 'best-q' | 'majority' | 'first-to-halt'
 }
 
 export interface RunConfig {

@@ -1,5 +1,5 @@
 // Settings of evaluation: when, how many votes, and how they are scored.
-import { MANY, choice, integer } from './leaf.js'
+import { MANY, choice, integer, real } from './leaf.js'
 
 /** Section `evaluate` of RunConfig. */
 export const EVALUATE_SETTINGS = {
@@ -21,5 +21,26 @@ export const EVALUATE_SETTINGS = {
     'Votes of ARC: those of this evaluation alone (fresh), or of the ones before it too, as the official code (kept).',
     'fresh',
     ['fresh', 'kept'],
+  ),
+  rollouts: integer(
+    'Attempts at every test row, of which one answers (PTRM, arXiv:2605.19943); 0: one pass.',
+    0,
+    0,
+    65536,
+    { alias: 'rollouts' },
+  ),
+  sigma: real('Noise of every rollout before each supervision step, a standard deviation; 0: none.', 0.3, 0, 100),
+  noiseOn: choice('States that the noise of rollouts is added to: z_H alone (answer), or all.', 'answer', [
+    'answer',
+    'all',
+  ]),
+  relabel: choice('Ask every rollout of a Sudoku or maze another relabeled or turned copy (arXiv:2601.19085).', 'off', [
+    'off',
+    'on',
+  ]),
+  choose: choice(
+    'Which rollout answers: the highest q_halt (best-q), the most frequent answer (majority), or the first that says halt.',
+    'best-q',
+    ['best-q', 'majority', 'first-to-halt'],
   ),
 }

@@ -111,6 +111,14 @@ const disagreements: [string, Record<string, string>, RegExp][] = [
     { 'model.trim': '5', 'model.mixer': 'mlp', 'model.positions': 'none' },
     /takes samples of any length/,
   ],
+  ['relabeled nothing', { preset: 'sudoku-6x6', 'evaluate.relabel': 'on' }, /evaluate\.relabel has no effect with evaluate\.rollouts 0/], // prettier-ignore
+  ['relabeled ARC', { 'evaluate.relabel': 'on', 'evaluate.rollouts': '2' }, /must be off for data\.kind arc/],
+  ['equal rollouts', { 'evaluate.sigma': '0', 'evaluate.rollouts': '2' }, /all would answer alike/],
+  [
+    'more views than there are',
+    { preset: 'maze-7x7', 'evaluate.sigma': '0', 'evaluate.rollouts': '9', 'evaluate.relabel': 'on' },
+    /must be at most 8 with evaluate\.sigma 0/,
+  ],
   ['trimmed learned positions', { 'model.trim': '5', 'model.positions': 'learned' }, /takes samples of any length/],
   ['mazes for ARC', { 'data.source': 'maze-hard' }, /holds no arc tasks/],
 ]
@@ -226,7 +234,7 @@ test('canonical JSON does not depend on the order of keys', () => {
 })
 
 test('adding a setting is a decision: keys, variables and short flags', () => {
-  assert.equal(SETTINGS.length, 103)
+  assert.equal(SETTINGS.length, 108)
   assert.equal(new Set(SETTINGS.map((setting) => setting.env)).size, SETTINGS.length)
   assert.deepEqual(
     SETTINGS.filter((setting) => setting.alias !== undefined).map((setting) => `--${setting.alias} ${setting.env}`),
@@ -238,6 +246,7 @@ test('adding a setting is a decision: keys, variables and short flags', () => {
       '--canvas TRMESH_DATA_CANVAS',
       '--slots TRMESH_TRAIN_SLOTS',
       '--steps TRMESH_TRAIN_STEPS',
+      '--rollouts TRMESH_EVALUATE_ROLLOUTS',
       '--nats TRMESH_BUS_URL',
       '--credentials TRMESH_BUS_CREDENTIALS',
       '--ca TRMESH_BUS_CA',

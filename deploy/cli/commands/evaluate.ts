@@ -13,7 +13,13 @@ Examples:
   npx trmesh evaluate --checkpoint .trmesh/runs/tiny
   npx trmesh evaluate --checkpoint .trmesh/runs/arc1/step-00518071 --augmentations 100 --max-pairs 50
   npx trmesh evaluate --checkpoint RUN --early                 what halting early would cost and save
+  npx trmesh evaluate --checkpoint RUN --rollouts 16           noisy attempts at every row, of which the most confident answers
+  npx trmesh evaluate --checkpoint RUN --rollouts 8 --evaluate.relabel on --evaluate.sigma 0 --evaluate.choose first-to-halt
   npx trmesh evaluate --checkpoint RUN --nats nats://10.0.0.1:4222 --cluster.minWorkers 4   with workers elsewhere`
+
+const EVALUATION_SETTINGS = ['batch', 'early', 'rollouts', 'sigma', 'noiseOn', 'relabel', 'choose'].map(
+  (key) => `evaluate.${key}`,
+)
 
 /** Those that do not change what is evaluated. --augmentations and --max-pairs have short names of their own. */
 const isEvaluationSetting = ({ key, section }: Setting): boolean =>
@@ -21,8 +27,7 @@ const isEvaluationSetting = ({ key, section }: Setting): boolean =>
   section === 'metrics' ||
   section === 'cluster' ||
   key === 'data.source' ||
-  key === 'evaluate.batch' ||
-  key === 'evaluate.early'
+  EVALUATION_SETTINGS.includes(key)
 
 interface EvaluateFlags {
   checkpoint: string

@@ -1,5 +1,11 @@
 // Several attempts at one question, and how one answer is chosen of them. Pure.
-import type { CopyAnswer } from './attempts.js'
+
+/** One attempt at a question: its answer after the last step, and the one at the step at which it first says halt. */
+export interface CopyAnswer {
+  readonly key: string
+  readonly q: number
+  readonly early: { readonly key: string; readonly q: number; readonly step: number }
+}
 
 /** `keys` of the answers, and what the choice cost, in supervision steps of all attempts together. */
 export interface Choice {
