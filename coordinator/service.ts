@@ -299,7 +299,9 @@ class Coordinator {
       if (change.type === 'error') return observer.decision(`the bus complains: ${change.why}`)
       if (change.type === 'refused') return loop.abandon(change.error)
       if (change.type === 'disconnected')
-        observer.decision(`the NATS server at ${config.bus.url} is gone; waiting for it`)
+        observer.decision(
+          `the NATS server at ${config.bus.url} is gone; waiting for it (or it cut us off for reading too slowly: its log says)`,
+        )
       const { type } = change
       leadership.run(() => loop.dispatch({ type }))
     })

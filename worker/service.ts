@@ -273,7 +273,13 @@ class Session {
     )
     this.watchBeacon(loop, metrics)
     const status = bus.onStatus((change) => {
+      const { out, busUrl } = this.options
       if (change.type === 'refused') this.fail(change.error)
+      if (change.type === 'disconnected')
+        out.line(
+          `worker ${this.label}: the NATS server at ${busUrl} is gone; waiting for it (or it cut us off for reading too slowly: its log says)`,
+        )
+      if (change.type === 'reconnected') out.line(`worker ${this.label}: connected to the NATS server again`)
     })
     this.closers.push(() => status.close())
     options.signal.onStop(() => {

@@ -106,18 +106,19 @@ export class Targets {
   }
 
   private write(text: string): void {
-    if (text === this.text) return
+    // What could not be written is tried again: a full disk may have room by now.
+    if (text === this.text && !this.broken) return
     this.text = text
-    if (this.broken) return
     const { file, onFailure } = this.options
     try {
       mkdirSync(dirname(file), { recursive: true })
       // Prometheus may read at any time: it sees the old file or the new one.
       writeFileSync(`${file}.new`, text)
       renameSync(`${file}.new`, file)
+      this.broken = false
     } catch (error) {
+      if (!this.broken) onFailure(error)
       this.broken = true
-      onFailure(error)
     }
   }
 }

@@ -88,7 +88,7 @@ test('the file follows who comes and goes, and is empty at the end', (context) =
   assert.ok(!existsSync(`${file}.new`))
 })
 
-test('a file that cannot be written is said once, and /sd goes on', (context) => {
+test('a file that cannot be written is said once, /sd goes on, and the file too once it can be written', (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'trmesh-targets-'))
   context.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'runs'), 'a file, no folder')
@@ -99,6 +99,10 @@ test('a file that cannot be written is said once, and /sd goes on', (context) =>
   targets.observer.introduced(hello('a', 1))
   assert.equal(failures.length, 1)
   assert.match(targets.json, /beta:1/)
+  rmSync(join(folder, 'runs'))
+  targets.observer.introduced(hello('a', 1))
+  assert.equal(readFileSync(file, 'utf8'), targets.json)
+  assert.equal(failures.length, 1)
 })
 
 test('/sd answers with the targets where they are known, and nowhere else', async (context) => {
