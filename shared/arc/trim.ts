@@ -4,6 +4,7 @@
 // in the whole canvas (spec 1.5). What changes against the official code: PAD cells that are not kept neither attend nor are
 // attended to.
 import type { ModelConfig } from '../config/run-config.js'
+import { below, type Words } from '../rng/draws.js'
 import { PAD } from './tokens.js'
 
 /** Rows and columns of the canvas that something takes up. */
@@ -28,6 +29,18 @@ export function boxAround(canvas: number, ...grids: readonly Uint8Array[]): Box 
       }
   if (bottom < 0) return { row: 0, col: 0, rows: 1, cols: 1 }
   return { row: top, col: left, rows: bottom - top + 1, cols: right - left + 1 }
+}
+
+/**
+ * The box with 0 to `margin` more rows or columns at each of its four sides, as far as the canvas goes: so that what is kept says
+ * less of how large a solution is. At test time the solution's size is not known, and what is kept is a guess.
+ */
+export function withMargins({ row, col, rows, cols }: Box, canvas: number, margin: number, rng: Words): Box {
+  if (margin === 0) return { row, col, rows, cols }
+  const [up, down, left, right] = [0, 0, 0, 0].map(() => below(rng, margin + 1)) as [number, number, number, number]
+  const [top, start] = [Math.max(0, row - up), Math.max(0, col - left)]
+  const [bottom, end] = [Math.min(canvas, row + rows + down), Math.min(canvas, col + cols + right)]
+  return { row: top, col: start, rows: bottom - top, cols: end - start }
 }
 
 /** How many cells of the canvas are kept for a box: a multiple of `trim`, or all of them. */

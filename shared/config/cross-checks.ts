@@ -55,6 +55,9 @@ export function crossProblems({ model, data, train, reduce, cluster, evaluate }:
     evaluate.canvas === 'shown' &&
       model.trim === 0 &&
       'evaluate.canvas must be whole with model.trim 0: such a model has learned with all of the canvas there',
+    model.trim === 0 &&
+      model.trimMargin > 0 &&
+      `model.trimMargin (${model.trimMargin}) must be 0 with model.trim 0, where all of the canvas is computed`,
     evaluate.relabel === 'on' &&
       evaluate.rollouts === 0 &&
       'evaluate.relabel has no effect with evaluate.rollouts 0: set it to the number of copies',

@@ -18,6 +18,7 @@ const NEWER = {
   stepNoise: 0,
   chains: 1,
   trim: 0,
+  trimMargin: 0,
   swiglu: 'plain',
   scan: 'causal',
   stateSize: 128,

@@ -51,6 +51,8 @@ export interface ModelConfig {
   readonly positions: 'rope' | 'learned' | 'none'
   /** ARC: cells kept of an example are rounded up to a multiple of this (shared/arc/trim.ts); 0: the whole canvas. */
   readonly trim: number
+  /** With trim: rows and columns, at most, that are kept beyond each side of the box, drawn anew for every example. */
+  readonly trimMargin: number
   /** Puzzle positions P prepended to the grid; only the first carries the learned vector. */
   readonly puzzleEmbLen: number
   /** Width of a puzzle row; 0 disables puzzle embeddings (then puzzleEmbLen is 0 too). */

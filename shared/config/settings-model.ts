@@ -76,6 +76,12 @@ export const MODEL_SETTINGS = {
     0,
     900,
   ),
+  trimMargin: integer(
+    'With model.trim: up to so many rows and columns more on each side, drawn for every example, so that its size does not tell the solution.',
+    0,
+    0,
+    30,
+  ),
   puzzleEmbLen: integer('Puzzle positions put before the grid; only the first carries the learned vector.', 16, 0, 256),
   puzzleEmbDim: integer('Width of a puzzle row; 0 (and puzzleEmbLen 0) for no puzzle embedding.', 512, 0, 65536),
   haltMaxSteps: integer("The paper's N_sup: supervision steps per example, at most.", 16, 1, 1024),

@@ -23,6 +23,7 @@ export const MODEL: ModelConfig = {
   gradient: 'cycle',
   gradedCycles: 1,
   trim: 0,
+  trimMargin: 0,
   gradedCalls: 0,
   halting: 'halt',
   start: 'fixed',

@@ -4,23 +4,25 @@ import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { gridOf } from '../../shared/arc/grid.js'
 import { encode } from '../../shared/arc/tokens.js'
-import { boxAround, keptCells } from '../../shared/arc/trim.js'
 import { layoutOf } from '../../shared/gradients/layout.js'
-import { drawOf, stepOf, type SlotId } from '../../shared/ids.js'
+import { drawOf, slotId, stepOf, type SlotId } from '../../shared/ids.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import { registerGradients } from '../../worker/backends/gradients.js'
 import type { AttentionKernel, AttentionShape } from '../../worker/ops/attention.js'
 import type { Weight } from '../../worker/ops/linear.js'
 import { registerKernel } from '../../worker/ops/registry.js'
 import type { Example } from '../../worker/train/carry.js'
+import { keptOf as keptCellsOf } from '../../worker/train/kept.js'
 import { MODEL, Run, SEED } from './replica.js'
 
 export const CANVAS = 5
 /** ARC on a small canvas; a gradient that reaches everything. */
 export const WHOLE = { ...MODEL, vocab: 12, seqLen: CANVAS * CANVAS, lCycles: 1, gradedCycles: 2 }
 export const TRIMMED = { ...WHOLE, trim: 4 }
+/** With random margins. */
+export const WIDER = { ...TRIMMED, trimMargin: 2 }
 
-const SLOTS = [0, 1, 2, 3, 4]
+const SLOTS = [0, 1, 2, 3, 4].map(slotId)
 
 /** A pair of grids of 1 to 4 rows and columns, somewhere on the canvas. */
 export function smallExample(slot: SlotId, step: number): Example {
@@ -37,8 +39,9 @@ export function smallExample(slot: SlotId, step: number): Example {
   return { draw: drawOf(step), puzzle: slot, inputs: tokens(input), labels: tokens(output) }
 }
 
-export const keptOf = ({ inputs, labels }: Example): Int32Array =>
-  keptCells(boxAround(CANVAS, inputs, labels), CANVAS, TRIMMED.trim)
+/** What the slot keeps of an example; TRIMMED keeps something of each. */
+export const keptOf = (slot: SlotId, example: Example, model = TRIMMED): Int32Array =>
+  keptCellsOf(model, SEED, slot, example)!
 
 /** Attention in which every sample attends only to the positions that `mask` (B, S) leaves: 0, or minus much. */
 export function registerMasked(mask: () => Float32Array): void {
@@ -86,11 +89,15 @@ export interface TrimmedStep {
   readonly states: Float32Array
 }
 
-/** Some steps of the slots of `model`, every one committed. `before` is told the examples that a step works on. */
+/**
+ * Some steps of the slots of `model`, every one committed. `before` is told the examples that a step works on.
+ * @param as the model that trims, whose cells are looked at
+ */
 export function stepsOf(
   model: typeof WHOLE,
   steps: number,
   before: (examples: readonly Example[]) => void = () => undefined,
+  as = TRIMMED,
 ): TrimmedStep[] {
   const run = new Run(SLOTS, model, {}, undefined, smallExample)
   const { hidden: D, puzzleEmbLen: P } = model
@@ -108,8 +115,8 @@ export function stepsOf(
     const { sums, halted, rowGrads } = run.replica.step(stepOf(i + 1), rows, takes)
     const grad = run.arena.grad.slice()
     run.commit(i + 1)
-    const states = run.replica.carries().flatMap(({ zH, zL }, place) => {
-      const positions = [...Array(P).keys(), ...keptOf(examples[place] as Example).map((cell) => P + cell)]
+    const states = run.replica.carries().flatMap(({ slot, zH, zL }, place) => {
+      const positions = [...Array(P).keys(), ...keptOf(slot, examples[place] as Example, as).map((cell) => P + cell)]
       return [zH, zL].flatMap((state) => positions.flatMap((s) => [...state.subarray(s * D, (s + 1) * D)]))
     })
     return { loss: sums.lossTotal, halted, grad, rowGrads, states: Float32Array.from(states) }
@@ -118,22 +125,22 @@ export function stepsOf(
   return results
 }
 
-/** The same steps on the whole canvas, with the other cells masked. */
-export async function maskedSteps(steps: number): Promise<TrimmedStep[]> {
+/** The same steps on the whole canvas, with the cells masked that `as` does not keep. */
+export async function maskedSteps(steps: number, as = TRIMMED): Promise<TrimmedStep[]> {
   let examples: readonly Example[] = []
   const { puzzleEmbLen: P, seqLen } = WHOLE
   registerMasked(() => {
     const mask = new Float32Array(examples.length * (P + seqLen)).fill(-1e9)
     examples.forEach((example, i) => {
       mask.fill(0, i * (P + seqLen), i * (P + seqLen) + P)
-      for (const cell of keptOf(example)) mask[i * (P + seqLen) + P + cell] = 0
+      for (const cell of keptOf(SLOTS[i] as SlotId, example, as)) mask[i * (P + seqLen) + P + cell] = 0
     })
     return mask
   })
   registerGradients()
   await tf.setBackend('cpu')
   await tf.ready()
-  return stepsOf(WHOLE, steps, (now) => (examples = now))
+  return stepsOf(WHOLE, steps, (now) => (examples = now), as)
 }
 
 /** Root mean square of the difference over that of the expected values. */

@@ -164,6 +164,7 @@ export function configOf(golden: ModelGolden): { model: ModelConfig; train: Trai
       gradient: isHrm ? 'last' : 'cycle',
       gradedCycles: 1,
       trim: 0,
+      trimMargin: 0,
       gradedCalls: 0,
       halting: isHrm ? 'continue' : 'halt',
       start: 'fixed',

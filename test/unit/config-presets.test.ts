@@ -21,6 +21,7 @@ const MODEL = {
   gradient: 'cycle',
   gradedCycles: 1,
   trim: 0,
+  trimMargin: 0,
   gradedCalls: 0,
   halting: 'halt',
   start: 'fixed',

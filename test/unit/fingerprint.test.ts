@@ -73,6 +73,7 @@ test('the tensor that differs is named', () => {
     gradient: 'cycle',
     gradedCycles: 1,
     trim: 0,
+    trimMargin: 0,
     gradedCalls: 0,
     halting: 'halt',
     start: 'fixed',

@@ -114,6 +114,7 @@ test('each copy of the layout is one contiguous range of the dense file', () => 
     gradient: 'cycle',
     gradedCycles: 1,
     trim: 0,
+    trimMargin: 0,
     gradedCalls: 0,
     halting: 'halt',
     start: 'fixed',

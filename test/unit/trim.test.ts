@@ -6,12 +6,13 @@ import * as tf from '@tensorflow/tfjs-core'
 import fc from 'fast-check'
 import { encode } from '../../shared/arc/tokens.js'
 import { gridOf } from '../../shared/arc/grid.js'
-import { boxAround, keptCells, keptCount } from '../../shared/arc/trim.js'
-import { slotId } from '../../shared/ids.js'
+import { boxAround, keptCells, keptCount, withMargins } from '../../shared/arc/trim.js'
+import { drawOf, slotId } from '../../shared/ids.js'
+import { rngFor } from '../../shared/rng/counter.js'
 import { selectBackend } from '../../worker/backends/choose.js'
 import { planChunks } from '../../worker/train/chunks.js'
 import { Run } from '../helpers/replica.js'
-import { keptOf, maskedSteps, offBy, smallExample, stepsOf, TRIMMED, WHOLE } from '../helpers/trimmed.js'
+import { keptOf, maskedSteps, offBy, smallExample, stepsOf, TRIMMED, WHOLE, WIDER } from '../helpers/trimmed.js'
 
 const eight = [0, 1, 2, 3, 4, 5, 6, 7]
 
@@ -55,6 +56,31 @@ describe('the cells that are kept', () => {
   })
 })
 
+describe('random margins', () => {
+  it('lie within the canvas, all sizes occur, and without any the box is as it was', () => {
+    const box = { row: 2, col: 1, rows: 3, cols: 2 }
+    assert.deepEqual(withMargins(box, 8, 0, rngFor(1, 'none')), box)
+    const drawn = Array.from({ length: 400 }, (_, i) => withMargins(box, 8, 2, rngFor(1, 'margins', i)))
+    for (const { row, col, rows, cols } of drawn) {
+      assert.ok(row >= 0 && row <= box.row && row + rows >= 5 && row + rows <= 7)
+      assert.ok(col >= 0 && col <= box.col && col + cols >= 3 && col + cols <= 5)
+    }
+    // 3 x 3 tops and bottoms, 2 x 3 lefts and rights: the canvas ends one column left of the box.
+    assert.equal(new Set(drawn.map((one) => JSON.stringify(one))).size, 54)
+  })
+
+  it('are drawn anew for every example, and are the same for a slot and a draw on every worker', () => {
+    const one = smallExample(slotId(0), 1)
+    const lengths = (seedSlot: number): string =>
+      Array.from({ length: 20 }, (_, draw) =>
+        keptOf(slotId(seedSlot), { ...one, draw: drawOf(draw) }, WIDER).join(),
+      ).join('|')
+    assert.equal(lengths(0), lengths(0))
+    assert.notEqual(lengths(0), lengths(1))
+    assert.ok(new Set(lengths(0).split('|')).size > 2)
+  })
+})
+
 describe('the chunks of a step', () => {
   it('hold every slot once, equal lengths together, none over the end of a group', () => {
     const lengths = fc.array(fc.constantFrom(4, 8, 36), { minLength: 1, maxLength: 30 })
@@ -87,26 +113,30 @@ describe('a trimmed replica', () => {
   })
   const trimmed = (slots: readonly number[] = eight): Run => new Run(slots, TRIMMED, {}, undefined, smallExample)
 
-  it('computes what the whole canvas would with the other cells masked, forward and back, over steps and halts', async () => {
-    const expected = await maskedSteps(4)
-    await selectBackend('wasm', { root: process.cwd() })
-    const lengths = new Set(eight.map((slot) => keptOf(smallExample(slotId(slot), 1)).length))
-    assert.ok(lengths.size > 2, `${lengths.size} lengths`)
-    const actual = stepsOf(TRIMMED, 4)
-    assert.ok(expected.some(({ halted }) => halted.includes(true) && halted.includes(false)))
-    expected.forEach((theirs, i) => {
-      const ours = actual[i]!
-      assert.deepEqual(ours.halted, theirs.halted)
-      assert.ok(Math.abs(ours.loss / theirs.loss - 1) < 1e-5, `loss ${ours.loss}, ${theirs.loss}`)
-      for (const what of ['grad', 'rowGrads', 'states'] as const) {
-        const error = offBy(ours[what], theirs[what])
-        assert.ok(error < 1e-4, `step ${i + 1}: ${what} is off by ${error}`)
-      }
+  for (const [what, model] of [
+    ['the box', TRIMMED],
+    ['the box and random margins', WIDER],
+  ] as const)
+    it(`keeps ${what} and computes what the whole canvas would with the other cells masked, forward and back, over steps and halts`, async () => {
+      const expected = await maskedSteps(4, model)
+      await selectBackend('wasm', { root: process.cwd() })
+      const lengths = new Set(eight.map((slot) => keptOf(slotId(slot), smallExample(slotId(slot), 1), model).length))
+      assert.ok(lengths.size > 2, `${lengths.size} lengths`)
+      const actual = stepsOf(model, 4, undefined, model)
+      assert.ok(expected.some(({ halted }) => halted.includes(true) && halted.includes(false)))
+      expected.forEach((theirs, i) => {
+        const ours = actual[i]!
+        assert.deepEqual(ours.halted, theirs.halted)
+        assert.ok(Math.abs(ours.loss / theirs.loss - 1) < 1e-5, `loss ${ours.loss}, ${theirs.loss}`)
+        for (const what of ['grad', 'rowGrads', 'states'] as const) {
+          const error = offBy(ours[what], theirs[what])
+          assert.ok(error < 1e-4, `step ${i + 1}: ${what} is off by ${error}`)
+        }
+      })
+      // And not what the whole canvas computes without a mask.
+      const [unmasked] = stepsOf(WHOLE, 1)
+      assert.ok(offBy(unmasked!.grad, expected[0]!.grad) > 1e-2)
     })
-    // And not what the whole canvas computes without a mask.
-    const [unmasked] = stepsOf(WHOLE, 1)
-    assert.ok(offBy(unmasked!.grad, expected[0]!.grad) > 1e-2)
-  })
 
   it('gives the same bits again, after a discard, and with carries that went to the host and back', () => {
     const [one, other] = [trimmed(), trimmed()]
@@ -150,7 +180,7 @@ describe('a trimmed replica', () => {
     from.replica.setSlots([{ slot: carry.slot, carry: 'keep' }])
     assert.deepEqual(to.replica.carries(), from.replica.carries())
     const { hidden, puzzleEmbLen } = TRIMMED
-    const kept = new Set(keptOf(carry.example!))
+    const kept = new Set(keptOf(carry.slot, carry.example!))
     for (let cell = 0; cell < TRIMMED.seqLen; cell++) {
       const at = (puzzleEmbLen + cell) * hidden
       assert.equal(

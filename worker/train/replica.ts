@@ -1,7 +1,6 @@
 // One worker's copy of the training state: parameters, moments and average in the arena, the carries of its slots on the
 // device. A step only proposes (a gradient, a candidate carry); commit adopts it, discard forgets it. Nothing here waits.
 import * as tf from '@tensorflow/tfjs-core'
-import { boxAround, canvasOf, keptCells } from '../../shared/arc/trim.js'
 import { carryOf } from '../../shared/carry.js'
 import { modelAt } from '../../shared/curriculum.js'
 import type { ModelConfig, TrainConfig } from '../../shared/config/run-config.js'
@@ -29,6 +28,7 @@ import { planChunks, statesOf } from './chunks.js'
 import { answersOf, type AskedRows } from './evaluate.js'
 import type { LocalRound } from './local-round.js'
 import { Optimizer } from './optimizer.js'
+import { keptOf } from './kept.js'
 import { groundOf } from './noise.js'
 
 /** Flat buffers of layout.elements each; the caller owns their memory. */
@@ -161,17 +161,9 @@ export class Replica {
       steps,
       halted,
       example,
-      kept: example === null ? null : this.keptOf(example),
+      kept: example === null ? null : keptOf(this.model, this.config.seed, slot, example),
     }))
     this.chunks = uploadCarries(this.model, this.plan(this.lanes).flat(), this.lanes, carries)
-  }
-
-  /** The cells that an example keeps; null: the whole canvas. */
-  private keptOf({ inputs, labels }: Example): Int32Array | null {
-    const { trim } = this.model
-    if (trim === 0) return null
-    const canvas = canvasOf(this.model)
-    return keptCells(boxAround(canvas, inputs, labels), canvas, trim)
   }
 
   /** The chunks of a step: in mode exact group by group, of which the first slot begins one. */
@@ -190,7 +182,11 @@ export class Replica {
     return this.latest.lanes.map((lane) => {
       const example = lane.halted ? (takes.get(lane.slot) ?? null) : lane.example
       if (example === null) throw new Error(`slot ${lane.slot} has halted and no example was given for it`)
-      return { ...lane, example, kept: lane.halted ? this.keptOf(example) : lane.kept }
+      return {
+        ...lane,
+        example,
+        kept: lane.halted ? keptOf(this.model, this.config.seed, lane.slot, example) : lane.kept,
+      }
     })
   }
 
