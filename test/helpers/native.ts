@@ -31,10 +31,22 @@ export interface Problem {
   readonly inner: number
   readonly mixerInner: number
   readonly layers: number
+  /** SwiGLU has a norm inside. */
+  readonly normed?: boolean
 }
 
-export const titleOf = ({ batch, positions, hidden, heads, mixer, rope, inner, layers }: Problem): string =>
-  `${mixer} ${batch} x ${positions} x ${hidden}, ${heads} heads${rope === false ? '' : ` with rope ${rope}`}, inner ${inner}, ${layers} layers`
+export const titleOf = ({
+  batch,
+  positions,
+  hidden,
+  heads,
+  mixer,
+  rope,
+  inner,
+  layers,
+  normed = false,
+}: Problem): string =>
+  `${mixer} ${batch} x ${positions} x ${hidden}, ${heads} heads${rope === false ? '' : ` with rope ${rope}`}, inner ${inner}${normed ? ', normed' : ''}, ${layers} layers`
 
 /** The same numbers for the same problem, on any backend. */
 export interface Inputs {
@@ -108,7 +120,15 @@ export function setUp(
       batch,
     )
   const tables = rope === 'own' ? own() : rope ? ropeTables(positions, size, 10_000) : null
-  const shape = { batch, positions, heads, rope: tables, eps: 1e-5, scan: 'causal' as const }
+  const shape = {
+    batch,
+    positions,
+    heads,
+    rope: tables,
+    eps: 1e-5,
+    scan: 'causal' as const,
+    normed: problem.normed === true,
+  }
   return { h: matrix(inputs.h), injection: matrix(inputs.injection), dy: matrix(inputs.dy), stack, shape }
 }
 

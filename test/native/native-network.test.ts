@@ -31,6 +31,22 @@ const PROBLEMS: readonly Problem[] = [
   { ...base, batch: 4, positions: 97, hidden: 96, heads: 1, mixer: 'mlp', rope: false },
   { ...base, batch: 7, positions: 6, hidden: 32, heads: 1, mixer: 'mlp', rope: false, inner: 128, layers: 3 },
   { ...base, batch: 2, positions: 24, hidden: 72, heads: 1, mixer: 'mlp', rope: false, inner: 64, mixerInner: 64 },
+  { ...base, batch: 3, positions: 37, hidden: 64, heads: 2, mixer: 'attention', normed: true },
+  { ...base, batch: 1, positions: 101, hidden: 40, heads: 5, mixer: 'attention', inner: 96, normed: true },
+  { ...base, batch: 5, positions: 1, hidden: 32, heads: 4, mixer: 'attention', inner: 64, layers: 3, normed: true },
+  { ...base, batch: 3, positions: 97, hidden: 96, heads: 1, mixer: 'mlp', rope: false, normed: true },
+  {
+    ...base,
+    batch: 2,
+    positions: 23,
+    hidden: 72,
+    heads: 1,
+    mixer: 'mlp',
+    rope: false,
+    inner: 64,
+    mixerInner: 64,
+    normed: true,
+  },
 ]
 
 const on = (isa: Isa, precision: 'f32' | 'bf16', threads = 2): Promise<unknown> =>
@@ -82,7 +98,7 @@ describe('the native network pass', { skip }, () => {
     for (const isa of sets)
       for (const precision of ['f32', 'bf16'] as const) {
         await on(isa, precision)
-        for (const problem of [PROBLEMS[0], PROBLEMS[5]] as Problem[])
+        for (const problem of [PROBLEMS[0], PROBLEMS[5], PROBLEMS[10], PROBLEMS[13]] as Problem[])
           for (const bad of [NaN, Infinity, -Infinity]) {
             const where = `${titleOf(problem)}, ${isa.name}, ${precision}, ${bad}`
             const atInput = inputsOf(problem)
@@ -143,22 +159,24 @@ describe('the native network pass', { skip }, () => {
 
   it('gives the same gradients whether it keeps its passes or computes them again', async () => {
     await on(sets[0] as Isa, 'bf16')
-    const { model, train } = compileConfig({ preset: 'tiny', env: {}, flags: {} })
-    const layout = layoutOf(model)
-    const gradients = [false, true].map((recompute) => {
-      const zeros = (): Float32Array => new Float32Array(layout.elements)
-      const params = initialParams(layout, 1)
-      const arena = { params, ema: params.slice(), m: zeros(), v: zeros(), grad: zeros(), mean: zeros() }
-      const replica = new Replica({ model, train, seed: 0 }, layout, arena, initialStates(model, 1), { recompute })
-      replica.setSlots([{ slot: slotId(0), carry: 'reset' }])
-      const inputs = Uint8Array.from({ length: model.seqLen }, (_, i) => 1 + (i % (model.vocab - 1)))
-      const example = { draw: drawOf(0), puzzle: 0, inputs, labels: inputs.toReversed() }
-      replica.step(stepOf(1), new Float32Array(model.puzzleEmbDim).fill(0.1), new Map([[slotId(0), example]]))
-      replica.dispose()
-      return arena.grad
-    })
-    assert.ok(gradients[0]?.some((value) => value !== 0))
-    assert.deepEqual(gradients[1], gradients[0])
+    for (const swiglu of ['plain', 'normed'] as const) {
+      const { model, train } = compileConfig({ preset: 'tiny', env: {}, flags: { 'model.swiglu': swiglu } })
+      const layout = layoutOf(model)
+      const gradients = [false, true].map((recompute) => {
+        const zeros = (): Float32Array => new Float32Array(layout.elements)
+        const params = initialParams(layout, 1)
+        const arena = { params, ema: params.slice(), m: zeros(), v: zeros(), grad: zeros(), mean: zeros() }
+        const replica = new Replica({ model, train, seed: 0 }, layout, arena, initialStates(model, 1), { recompute })
+        replica.setSlots([{ slot: slotId(0), carry: 'reset' }])
+        const inputs = Uint8Array.from({ length: model.seqLen }, (_, i) => 1 + (i % (model.vocab - 1)))
+        const example = { draw: drawOf(0), puzzle: 0, inputs, labels: inputs.toReversed() }
+        replica.step(stepOf(1), new Float32Array(model.puzzleEmbDim).fill(0.1), new Map([[slotId(0), example]]))
+        replica.dispose()
+        return arena.grad
+      })
+      assert.ok(gradients[0]?.some((value) => value !== 0))
+      assert.deepEqual(gradients[1], gradients[0])
+    }
   })
 
   it('refuses arrays that do not fit its network', async () => {

@@ -29,6 +29,11 @@ const MODELS: readonly [string, ModelConfig][] = [
     'odd Mamba-2',
     { ...WIDE, hidden: 36, stateSize: 5, stateHead: 9, mixer: 'mamba', positions: 'none', layers: 2, seqLen: 1 },
   ],
+  ['a norm inside SwiGLU, behind Mamba-2 too', { ...WIDE, swiglu: 'normed', mixer: 'hybrid', seqLen: 19 }],
+  [
+    'a norm inside SwiGLU, behind Mamba-2 alone',
+    { ...WIDE, swiglu: 'normed', mixer: 'mamba', positions: 'none', seqLen: 13 },
+  ],
   ['ConvSwiGLU', { ...WIDE, swiglu: 'conv', layers: 2, seqLen: 21 }],
   ['ConvSwiGLU behind an MLP mixer', { ...WIDE, swiglu: 'conv', mixer: 'mlp', positions: 'none', seqLen: 11 }],
 ]
@@ -55,7 +60,15 @@ function compute(model: ModelConfig): Outputs {
   const outputs = tf.tidy(() => {
     const [h, injection, dy] = [draw(), draw(), draw()]
     const rope = model.positions === 'rope' ? ropeTables(positions, model.hidden / model.heads, 10_000) : null
-    const shape = { batch: BATCH, positions, heads: model.heads, rope, eps: 1e-5, scan: model.scan }
+    const shape = {
+      batch: BATCH,
+      positions,
+      heads: model.heads,
+      rope,
+      eps: 1e-5,
+      scan: model.scan,
+      normed: model.swiglu === 'normed',
+    }
     const stack = parameters.networks.L
     const values = (t: tf.Tensor): Float32Array => t.dataSync<'float32'>().slice()
     const y = values(network().forward(h, injection, stack, shape))

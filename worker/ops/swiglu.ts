@@ -35,7 +35,8 @@ export interface SwigluKernel {
   backward(saved: SwigluSaved, dy: tf.Tensor2D, weights: SwigluWeights, gradients: Gradients): tf.Tensor2D
 }
 
-const reference: SwigluKernel = {
+/** The composition of the smaller ops. */
+export const composedSwiglu: SwigluKernel = {
   forward: (x, { gate, up, down }, normEps) =>
     tf.tidy(() => {
       const { addReal, mean, mul, rsqrt, sigmoid, square } = primitives()
@@ -70,4 +71,4 @@ const reference: SwigluKernel = {
     }),
 }
 
-export const swiglu = (): SwigluKernel => kernelFor('swiglu', reference)
+export const swiglu = (): SwigluKernel => kernelFor('swiglu', composedSwiglu)

@@ -18,7 +18,8 @@ export type ShapeNumbers = readonly [number, number, number, number, number, num
 /** Every function throws an Error on a length that does not fit. */
 export interface Addon {
   createEngine(threads: number, bf16: boolean): EngineHandle
-  reserve(engine: EngineHandle, shape: ShapeNumbers): NetworkHandle
+  /** @param normed a norm inside SwiGLU */
+  reserve(engine: EngineHandle, shape: ShapeNumbers, normed: boolean): NetworkHandle
   pack(engine: EngineHandle, network: NetworkHandle, weights: readonly Float32Array[]): void
   /** f32 elements that a pass over `batch` samples keeps for backward. */
   savedFloats(engine: EngineHandle, network: NetworkHandle, batch: number, positions: number): number

@@ -100,13 +100,14 @@ class PackedWeights {
     const { addon, handle } = this.backend.engine
     const parts = partsOf(stack)
     const numbers = parts.map((part) => (part.fused ? numbersOf(part.stack, width, shape) : null))
-    const key = JSON.stringify(numbers)
+    const normed = shape.normed === true
+    const key = JSON.stringify([numbers, normed])
     const oldest = this.entries.length >= KEPT ? this.entries.shift() : undefined
     const packed = parts.map((part, i): PackedPart => {
       const sizes = numbers[i] ?? null
       if (sizes === null) return { ...part, network: null }
       const kept = oldest?.key === key ? oldest.parts[i]?.network : undefined
-      const network = kept ?? addon.reserve(handle, sizes)
+      const network = kept ?? addon.reserve(handle, sizes, normed)
       addon.pack(handle, network, part.stack.flatMap(weightsOf).map(({ w }) => this.backend.memoryOf(w))) // prettier-ignore
       return { ...part, network }
     })
@@ -198,20 +199,14 @@ function partBack(
   return asTensor(dh.info)
 }
 
-/** What the engine does not fuse is computed op by op. */
-const fuses = ({ normed }: NetworkShape): boolean => normed !== true
-
 const kernel: NetworkKernel = {
-  forward: (h, injection, stack, shape) =>
-    fuses(shape) ? pass(h, injection, stack, shape, false).y : composed.forward(h, injection, stack, shape),
+  forward: (h, injection, stack, shape) => pass(h, injection, stack, shape, false).y,
   forwardSaving: (h, injection, stack, shape) => {
-    if (!fuses(shape)) return composed.forwardSaving(h, injection, stack, shape)
     const { y, saved } = pass(h, injection, stack, shape, true)
     if (saved === null) throw new Error('a saving pass kept nothing')
     return { y, saved }
   },
   backward: (saved, dy, stack, shape, gradients: Gradients) => {
-    if (!fuses(shape)) return composed.backward(saved, dy, stack, shape, gradients)
     const parts = packed(nativeBackend()).of(stack, dy.shape[1], shape)
     const kept = 'parts' in saved ? saved.parts : [saved]
     return parts.reduceRight((flow, part, i) => {

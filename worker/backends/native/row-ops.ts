@@ -11,7 +11,7 @@ import { linear } from '../../ops/linear.js'
 import { registerKernel } from '../../ops/registry.js'
 import type { ScanInputs, ScanWeights, SelectiveScanKernel } from '../../ops/selective-scan.js'
 import type { SiluGateKernel } from '../../ops/silu-gate.js'
-import type { SwigluKernel } from '../../ops/swiglu.js'
+import { composedSwiglu, type SwigluKernel } from '../../ops/swiglu.js'
 import { nativeBackend } from './backend.js'
 import { NATIVE } from './name.js'
 
@@ -153,9 +153,11 @@ const projection: LinearKernel = {
   gradWeight: (dy, x) => product(dy, x, true, false),
 }
 
-/** SwiGLU where it follows no mixer that the fused pass knows. */
+/** SwiGLU where it follows no mixer that the fused pass knows; with a norm inside, of plain ops. */
 const swiglu: SwigluKernel = {
-  forward: (x, { gate, up, down }) => {
+  forward: (x, weights, normEps) => {
+    if (normEps !== undefined) return composedSwiglu.forward(x, weights, normEps)
+    const { gate, up, down } = weights
     const a = projection.forward(x, gate)
     const b = projection.forward(x, up)
     const inner = siluGate.forward(a, b)
@@ -163,14 +165,18 @@ const swiglu: SwigluKernel = {
     inner.dispose()
     return { y, saved: { x, a, b } }
   },
-  backward: ({ x, a, b }, dy, { gate, up, down }, gradients) =>
-    tf.tidy(() => {
+  backward: (saved, dy, weights, gradients) => {
+    if (saved.r !== undefined) return composedSwiglu.backward(saved, dy, weights, gradients)
+    const { x, a, b } = saved
+    const { gate, up, down } = weights
+    return tf.tidy(() => {
       gradients.add(down.offset, projection.gradWeight(dy, siluGate.forward(a, b)))
       const { da, db } = siluGate.backward(a, b, projection.gradInput(dy, down))
       gradients.add(gate.offset, projection.gradWeight(da, x))
       gradients.add(up.offset, projection.gradWeight(db, x))
       return tf.add(projection.gradInput(da, gate), projection.gradInput(db, up))
-    }),
+    })
+  },
 }
 
 registerKernel('swiglu', NATIVE, swiglu)

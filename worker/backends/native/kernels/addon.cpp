@@ -24,12 +24,13 @@ napi_value createEngine(napi_env env, const Arguments &given) {
   return external(env, holder.release());
 }
 
-/** (engine, [hidden, heads, positions, layers, attention, inner, mixerInner, eps]) -> network */
+/** (engine, [hidden, heads, positions, layers, attention, inner, mixerInner, eps], normed) -> network */
 napi_value reserve(napi_env env, const Arguments &given) {
   const std::vector<double> n = given.numbers(1);
   if (n.size() != 8) throw std::invalid_argument("a shape has eight numbers");
   const NetworkShape shape{static_cast<long>(n[0]), static_cast<long>(n[1]), static_cast<long>(n[2]), static_cast<long>(n[3]),
-                           n[4] != 0,               static_cast<long>(n[5]), static_cast<long>(n[6]), static_cast<float>(n[7])};
+                           n[4] != 0,               static_cast<long>(n[5]), static_cast<long>(n[6]), static_cast<float>(n[7]),
+                           given.flag(2)};
   return external(env, given.handle<Holder>(0).engine->reserve(shape).release());
 }
 

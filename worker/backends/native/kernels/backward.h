@@ -49,6 +49,7 @@ private:
       ds_ = carver.take<Elem>((block + kSpareRows) * stride);
       dGateUp_ = carver.take<Elem>((block + kSpareRows) * 2 * F);
       act_ = carver.take<Elem>((block + kSpareRows) * F);
+      sums_ = shape.normed ? carver.take<float>(block * P::NR) : nullptr;
     };
     carve(measure);
     Carver carver(block_.take<char>(measure.used()));
@@ -58,18 +59,38 @@ private:
       stages_.overRange(here, [&](long r, long count, int) {
         const long row = first + r;
         Elem *ds = ds_ + r * stride, *dGateUp = dGateUp_ + r * 2 * F, *act = act_ + r * F;
-        normRowsBack<P>(y + row * stride, at.scales + row, flow + row * stride, count, D, ds);
+        Elem *residual = shape.normed ? flow + row * stride : ds;
+        float *sums = shape.normed ? sums_ + r * P::NR : nullptr;
+        normRowsBack<P>(y + row * stride, at.scales + row, flow + row * stride, count, D, residual);
+        if (shape.normed) {
+          scaleRows<P>(residual, at.innerScales + row, count, stride, ds);
+          std::fill_n(sums, count * P::NR, 0.0f);
+        }
         multiply<P>(ds, stride, count, layer.downBack, 0, layer.downBack.panels, [&](long i, int tileRows, long p, const float *c) {
           for (int t = 0; t < tileRows; t++) {
             const Elem *gates = at.gateUp + (row + i + t) * 2 * F + p * P::NR;
             Elem *to = dGateUp + (i + t) * 2 * F + p * P::NR;
             Activation<P>::backward(c + t * P::NR, gates, gates + F, to, to + F, act + (i + t) * F + p * P::NR);
+            if (shape.normed) InnerNorm<P>::addProducts(c + t * P::NR, act + (i + t) * F + p * P::NR, sums + (i + t) * P::NR);
           }
         });
-        projectOnto<P>(dGateUp, 2 * F, count, layer.gateUpBack, ds, flow + row * stride, stride);
+        if (shape.normed) throughInnerNorm(at.gateUp + row * 2 * F, at.innerScales + row, sums, count, F, dGateUp);
+        projectOnto<P>(dGateUp, 2 * F, count, layer.gateUpBack, residual, flow + row * stride, stride);
       });
       weightGradient_.add(ds_, stride, act_, here, F, {{gradients.down, D}});
       weightGradient_.add(dGateUp_, 2 * F, at.mixed + first * stride, here, D, {{gradients.gate, F}, {gradients.up, F}});
+    }
+  }
+
+  /** Rows of gates and ups side by side, and of their gradients; sums [rows][NR] of d(act) act, overwritten. */
+  static void throughInnerNorm(const Elem *gateUp, const float *scales, float *sums, long rows, long F, Elem *dGateUp) {
+    for (long r = 0; r < rows; r++) {
+      float *slide = sums + r * P::NR;
+      const VF<P::W> all = InnerNorm<P>::slide(splat<P::W>(InnerNorm<P>::total(slide)), splat<P::W>(scales[r]), F);
+      for (int l = 0; l < P::NR; l += P::W) storeAs(slide + l, all);
+      const Elem *gates = gateUp + r * 2 * F;
+      Elem *to = dGateUp + r * 2 * F;
+      for (long c = 0; c < F; c += P::NR) InnerNorm<P>::addSlide(gates + c, gates + F + c, slide, to + c, to + F + c);
     }
   }
 
@@ -138,6 +159,7 @@ private:
         const long n = i / panels, channel = i % panels * P::NR, sample = first + n, from = sample * S * stride + channel;
         auto own = stages_.template scratch<MixerScratch<P>>(thread, shape);
         mixPanelBack<P>(layer, shape, own, at.mixed + from, at.mixerScales + sample * stride + channel,
+                        shape.normed ? at.mixerInnerScales + sample * stride + channel : nullptr,
                         at.mixerGateUp + sample * 2 * G * stride + channel, stride, flow + from,
                         ds_ + n * S * stride + channel, dGateUp_ + n * 2 * G * stride + channel,
                         act_ + n * G * stride + channel);
@@ -177,6 +199,7 @@ private:
   WeightGradient<P> weightGradient_;
   Memory flow_, block_, dContext_, dQkv_;
   Elem *ds_ = nullptr, *dGateUp_ = nullptr, *act_ = nullptr;
+  float *sums_ = nullptr;
   uint32_t *actLanes_ = nullptr, *xLanes_ = nullptr;
 };
 

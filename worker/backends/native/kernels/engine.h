@@ -19,6 +19,8 @@ struct NetworkShape {
   long inner;
   long mixerInner;
   float eps;
+  /** A norm inside SwiGLU, over channels and over positions. */
+  bool normed;
 };
 
 /**

@@ -6,6 +6,18 @@
 
 namespace trmesh {
 
+/** Scratch of one thread for some rows of SwiGLU over channels. */
+template <class P> struct FeedForwardScratch {
+  typename P::Elem *act;
+  /** [rows][NR]; only with a norm inside. */
+  float *squares;
+
+  FeedForwardScratch(Carver &carver, const NetworkShape &shape) {
+    act = carver.take<typename P::Elem>((P::rowChunk + kSpareRows) * shape.inner);
+    squares = shape.normed ? carver.take<float>(P::rowChunk * P::NR) : nullptr;
+  }
+};
+
 template <class P> class Forward {
   typedef typename P::Elem Elem;
 
@@ -73,18 +85,23 @@ private:
       auto own = stages_.template scratch<MixerScratch<P>>(thread, shape);
       Elem *gateUp = saving ? at.mixerGateUp + sample * 2 * shape.mixerInner * stride + channel : nullptr;
       mixPanel<P>(layer, shape, own, at.x + from, stride, at.mixed + from, gateUp,
-                  at.mixerScales + sample * stride + channel);
+                  at.mixerScales + sample * stride + channel,
+                  shape.normed ? at.mixerInnerScales + sample * stride + channel : nullptr);
     });
   }
 
   void feedForward(const NetworkShape &shape, const PackedLayer<P> &layer, SavedLayer<P> &at, long batch, Elem *next, bool saving) {
     const long stride = padded<P>(shape.hidden), F = shape.inner;
     stages_.overRows(shape, batch, [&](long r, long count, int thread) {
-      Elem *act = stages_.own[thread].template take<Elem>((P::rowChunk + kSpareRows) * F);
+      auto own = stages_.template scratch<FeedForwardScratch<P>>(thread, shape);
+      float *innerScales = shape.normed ? at.innerScales + r : nullptr;
       Elem *gates = saving ? at.gateUp + r * 2 * F : nullptr;
       const Elem *x = at.mixed + r * stride;
-      gateUpRows<P>(x, stride, count, layer.gateUp, act, F, gates, saving ? gates + F : nullptr, 2 * F);
-      projectOnto<P>(act, F, count, layer.down, x, next + r * stride, stride);
+      gateUpRows<P>(x, stride, count, layer.gateUp, own.act, F, gates, saving ? gates + F : nullptr, 2 * F, own.squares);
+      if (shape.normed)
+        for (long i = 0; i < count; i++)
+          innerScales[i] = InnerNorm<P>::scaleOf(InnerNorm<P>::total(own.squares + i * P::NR), F, shape.eps);
+      projectOnto<P>(own.act, F, count, layer.down, x, next + r * stride, stride, innerScales);
       normRows<P>(next + r * stride, count, shape.hidden, shape.eps, saving ? at.scales + r : nullptr);
     });
   }

@@ -73,6 +73,8 @@ template <class P> struct SavedLayer {
   typedef typename P::Elem Elem;
   Elem *x, *qkv, *context, *mixed, *gateUp, *mixerGateUp;
   float *logSums, *mixerScales, *scales;
+  /** Of the norm inside SwiGLU: a row, or (MLP mixer) a lane. */
+  float *innerScales, *mixerInnerScales;
 };
 template <class P> struct SavedPass {
   std::vector<SavedLayer<P>> layers;
@@ -100,6 +102,8 @@ template <class P> struct SavedPass {
       layer.mixed = shape.inner > 0 ? carver.take<Elem>(spare * D) : nullptr;
       layer.gateUp = saving ? carver.take<Elem>(rows * 2 * shape.inner) : nullptr;
       layer.scales = carver.take<float>(rows);
+      layer.innerScales = shape.normed ? carver.take<float>(rows) : nullptr;
+      layer.mixerInnerScales = shape.normed && !shape.attention ? carver.take<float>(batch * D) : nullptr;
     }
     y = carver.take<Elem>(spare * D);
     // What the mixer gives is the layer's result already; a pass that keeps nothing works in place.
