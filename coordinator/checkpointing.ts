@@ -9,6 +9,8 @@ import {
   DENSE_FILE,
   denseRange,
   denseTensors,
+  GATHERED_FILE,
+  gatheredTensors,
   LOCAL_FILE,
   localTensors,
   momentsOf,
@@ -72,14 +74,17 @@ export async function saveCheckpoint(
 ): Promise<string> {
   const { config, layout } = place
   const local = config.reduce.localSteps > 1
+  const gathers = config.train.moveEvery > 1
   const writer = await CheckpointWriter.begin(place.folder, state.step, [
     ...(local ? [{ name: LOCAL_FILE, tensors: localTensors(layout, state.holders.size) }] : []),
+    ...(gathers ? [{ name: GATHERED_FILE, tensors: gatheredTensors(layout) }] : []),
     { name: DENSE_FILE, tensors: denseTensors(layout, config.model) },
     { name: CARRY_FILE, tensors: carryTensors(config.model, config.train.slots) },
   ])
   try {
     await writeDense(bus, subjects, place, state, writer)
     if (local) await writeLocal(bus, subjects, place, state, writer)
+    if (gathers) await writeGathered(bus, subjects, place, state, writer)
     await writeCarries(bus, subjects, place, state, writer)
     await writePuzzles(config.model.puzzleEmbDim, place.before, state.table, writer)
     const contents = {
@@ -155,6 +160,22 @@ async function writeLocal(
   }
 }
 
+/** Equal on all replicas, so any of them will do. */
+async function writeGathered(
+  bus: Bus,
+  subjects: Subjects,
+  { layout }: CheckpointPlace,
+  { snapshot, holders }: BoundaryState,
+  writer: CheckpointWriter,
+): Promise<void> {
+  const [lead] = holders.keys()
+  if (lead === undefined) throw new RangeError('a checkpoint needs a worker to pull from')
+  const length = layout.elements * Float32Array.BYTES_PER_ELEMENT
+  await copy(bus, subjects.state(lead), snapshot, 'gathered', length, (offset, bytes) =>
+    writer.write(GATHERED_FILE, 'gathered', offset, bytes),
+  )
+}
+
 async function writeCarries(
   bus: Bus,
   subjects: Subjects,
@@ -199,6 +220,7 @@ export async function restore(
   checkpoint.expect(CARRY_FILE, carryTensors(config.model, config.train.slots))
   if (checkpoint.has(LOCAL_FILE))
     checkpoint.expect(LOCAL_FILE, localTensors(layout, workersOf(checkpoint.tensors(LOCAL_FILE).length)))
+  if (checkpoint.has(GATHERED_FILE)) checkpoint.expect(GATHERED_FILE, gatheredTensors(layout))
   const trained = await TrainedRows.of(checkpoint, dim)
   for await (const { ids, rows } of trained.pieces()) table.restore(ids, rows)
   return checkpoint.manifest.slots.map(

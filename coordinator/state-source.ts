@@ -7,6 +7,7 @@ import {
   CARRY_FILE,
   DENSE_FILE,
   denseRange,
+  GATHERED_FILE,
   LOCAL_FILE,
   momentsOf,
   workersOf,
@@ -37,8 +38,11 @@ export function heldState(segments: Readonly<Record<DenseSegment, Float32Array>>
   return {
     provide({ segment, offset, length }) {
       if (segment === 'carry' || segment === 'mean') return Promise.resolve(`a fresh run has no ${segment}`)
-      // No outer step has been taken yet.
-      const bytes = segment === 'outer' ? new Uint8Array(segments.params.byteLength) : bytesOf(segments[segment])
+      // No outer step has been taken yet, no gradient gathered.
+      const bytes =
+        segment === 'outer' || segment === 'gathered'
+          ? new Uint8Array(segments.params.byteLength)
+          : bytesOf(segments[segment])
       const fits = offset + length <= bytes.length
       return Promise.resolve(fits ? bytes.subarray(offset, offset + length) : `it ends at byte ${bytes.length}`)
     },
@@ -54,6 +58,7 @@ export function checkpointState(checkpoint: Checkpoint, config: RunConfig, layou
       if (local > 0) return checkpoint.readRange(LOCAL_FILE, 'outer', range.offset, range.length)
       return Promise.resolve(new Uint8Array(range.length)) // no outer step has been taken yet
     }
+    if (range.segment === 'gathered') return checkpoint.readRange(GATHERED_FILE, 'gathered', range.offset, range.length)
     // More workers than before: the others begin with the moments of the first ones.
     const place = local > 0 ? range.slot % local : 0
     if ((range.segment === 'm' || range.segment === 'v') && place > 0)

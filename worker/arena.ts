@@ -15,6 +15,8 @@ export interface Arena {
   readonly mean: Float32Array
   /** Momentum of the outer step, f32 [layout.elements]; empty without local steps. */
   readonly outer: Float32Array
+  /** Gradients since the weights last moved, f32 [layout.elements]; empty unless train.moveEvery is above 1. Local steps exclude it. */
+  readonly gathered: Float32Array
   /** Puzzle rows, f32 [puzzles of a round, puzzleDim], as `begin` lists them; room for all slots of the run. */
   readonly rows: Float32Array
   /** Gradients of the rows that a step used, f32 [owned slots, puzzleDim], in slot order. */
@@ -30,8 +32,9 @@ export function arenaOf(
   buffer?: SharedArrayBuffer,
 ): Arena {
   const outer = reduce.localSteps > 1 ? layout.elements : 0
+  const gathered = train.moveEvery > 1 ? layout.elements : 0
   const rows = train.slots * model.puzzleEmbDim
-  const floats = layout.elements * DENSE.length + outer + rows * (reduce.localSteps + 1)
+  const floats = layout.elements * DENSE.length + outer + gathered + rows * (reduce.localSteps + 1)
   const shared = buffer ?? new SharedArrayBuffer(floats * Float32Array.BYTES_PER_ELEMENT)
   let at = 0
   const take = (length: number): Float32Array => {
@@ -56,6 +59,7 @@ export function arenaOf(
     grad,
     mean,
     outer: take(outer),
+    gathered: take(gathered),
     rows: take(rows * reduce.localSteps),
     rowGradients: take(rows),
   }

@@ -6,7 +6,7 @@ import { isBoundaryCopy, isJoinCopy } from '../shared/protocol/snapshot-id.js'
 import type { StateRange } from '../shared/bus/transfer.js'
 
 export interface Snapshot {
-  /** params, ema, m, v, and with local steps outer, one after the other, f32; null in a snapshot of carries only. */
+  /** params, ema, m, v, and outer (local steps) or gathered (moves at every N-th step only), one after the other, f32; null in a snapshot of carries only. */
   readonly dense: Float32Array | null
   /** f32 numbers of each of these. */
   readonly elements: number
@@ -19,7 +19,7 @@ export interface Snapshot {
   readonly mean: Float32Array
 }
 
-const DENSE = ['params', 'ema', 'm', 'v', 'outer'] as const
+const DENSE = ['params', 'ema', 'm', 'v', 'outer', 'gathered'] as const
 
 export class Snapshots {
   private readonly kept = new Map<SnapshotId, Promise<Snapshot>>()
@@ -77,7 +77,8 @@ export class Snapshots {
     }
     if (snapshot.dense === null) return undefined
     const { elements } = snapshot
-    const index = DENSE.indexOf(segment)
+    // No run has both of the last two.
+    const index = Math.min(DENSE.indexOf(segment), DENSE.length - 2)
     return snapshot.dense.subarray(index * elements, (index + 1) * elements)
   }
 }

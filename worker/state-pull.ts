@@ -31,8 +31,8 @@ export async function pullDense(
   const subject = subjects.state(source as Owner)
   // With local steps a resumed worker takes up the moments of its place in the team; a newcomer those of whom it asks.
   const range = { snapshot, slot: members.indexOf(me) as SlotId, offset: 0 }
-  const outer = arena.outer.length > 0 ? (['outer'] as const) : []
-  for (const segment of ['params', 'ema', 'm', 'v', ...outer] as const)
+  const more = (['outer', 'gathered'] as const).filter((segment) => arena[segment].length > 0)
+  for (const segment of ['params', 'ema', 'm', 'v', ...more] as const)
     await pull(bus, subject, { ...range, segment, length: arena[segment].byteLength }, bytesOf(arena[segment]))
   const states = {
     hInit: new Float32Array(config.model.hidden),

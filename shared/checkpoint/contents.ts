@@ -14,6 +14,8 @@ export const puzzleFile = (n: number): string => `puzzles-${n}.safetensors`
 export const isPuzzleFile = (name: string): boolean => /^puzzles(-\d+)?\.safetensors$/.test(name)
 /** Only of runs with local steps. */
 export const LOCAL_FILE = 'local.safetensors'
+/** Only of runs whose weights do not move at every step. */
+export const GATHERED_FILE = 'gathered.safetensors'
 
 /** Copies of the layout, in the order of the file: [segment, prefix of the tensor names]. */
 export const DENSE_COPIES = [
@@ -63,6 +65,11 @@ export function localTensors(layout: Layout, workers: number): TensorSpec[] {
   const names = Array.from({ length: workers - 1 }, (_, i) => [momentsOf('m', i + 1), momentsOf('v', i + 1)])
   return ['outer', ...names.flat()].map((name) => ({ name, dtype: 'F32', shape: [layout.elements] }))
 }
+
+/** gathered.safetensors: the sum of the gradients since the weights last moved (train.moveEvery), flat, as the layout; F32. */
+export const gatheredTensors = (layout: Layout): TensorSpec[] => [
+  { name: 'gathered', dtype: 'F32', shape: [layout.elements] },
+]
 
 /** Name in local.safetensors of a moment of the worker at place `place` of the team, from 1 on. */
 export const momentsOf = (segment: 'm' | 'v', place: number): string => `adam.${segment}.${place}`

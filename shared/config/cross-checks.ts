@@ -97,6 +97,9 @@ export function crossProblems({ model, data, train, reduce, cluster, evaluate }:
     model.chains > 1 &&
       (model.states === 'one' || model.states === 'answer') &&
       `model.chains (${model.chains}) must be 1 with model.states ${model.states}: chains differ in their thoughts`,
+    model.chainStarts === 'aligned' &&
+      (model.chains === 1 || model.start === 'random') &&
+      'model.chainStarts must be drawn with a single chain or with model.start random, which has no fixed starts to align',
     (model.puzzleEmbDim === 0) !== (model.puzzleEmbLen === 0) &&
       `model.puzzleEmbDim (${model.puzzleEmbDim}) and model.puzzleEmbLen (${model.puzzleEmbLen}) must both be 0, or neither`,
     model.puzzleEmbLen > 0 &&

@@ -17,6 +17,7 @@ const NEWER = {
   startStd: 1,
   stepNoise: 0,
   chains: 1,
+  chainStarts: 'drawn',
   trim: 0,
   trimMargin: 0,
   swiglu: 'plain',
@@ -82,6 +83,8 @@ export interface RunIdentity {
   readonly wire: RunConfig['reduce']['wire']
   /** Slots of a group in mode exact; absent in mode fast. */
   readonly exact?: number
+  /** What moves the weights where not every step does; runs from when gradients gathered in the moments lack it. */
+  readonly moves?: 'mean'
   /** Absent where every gradient is exchanged. */
   readonly local?: LocalConfig
 }
@@ -103,6 +106,7 @@ export function identityOf({ run, model, data, train, reduce }: RunConfig): RunI
     },
     wire: reduce.wire,
     ...(reduce.mode === 'exact' ? { exact: reduce.group } : {}),
+    ...(train.moveEvery === 1 ? {} : { moves: 'mean' as const }),
     ...(reduce.localSteps === 1 ? {} : { local: { localSteps, outerLr, outerMomentum } }),
   }
 }

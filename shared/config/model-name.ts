@@ -20,11 +20,11 @@ const ofLayers = ({ swiglu, scan, gradedCalls }: ModelConfig): Notes => [
 ]
 
 /** How states begin and go on, and of which cells. */
-const ofStates = ({ start, stepNoise, chains, trim, trimMargin }: ModelConfig): Notes => [
+const ofStates = ({ start, stepNoise, chains, chainStarts, trim, trimMargin }: ModelConfig): Notes => [
   start === 'around' && 'starts around the fixed ones',
   start === 'random' && 'random starts',
   stepNoise > 0 && 'noise between steps',
-  chains > 1 && `the best of ${chains} chains learns`,
+  chains > 1 && `the best of ${chains}${chainStarts === 'aligned' ? ' aligned' : ''} chains learns`,
   trim > 0 && (trimMargin > 0 ? 'trimmed, with random margins' : 'trimmed'),
 ]
 

@@ -32,6 +32,8 @@ export interface ModelConfig {
   readonly stepNoise: number
   /** Latent chains per example in training, of which the best learns (worker/train/chains.ts); 1: TRM. */
   readonly chains: number
+  /** How the chains' starts are drawn: each by itself, or such that all reach as far into what the first layer passes on best. */
+  readonly chainStarts: 'drawn' | 'aligned'
   /** Paper's T: H cycles per supervision step. */
   readonly hCycles: number
   /** Paper's n: L cycles per H cycle. */
@@ -127,7 +129,7 @@ export interface TrainConfig {
   readonly muonLr: number
   readonly muonMomentum: number
   readonly muonWeightDecay: number
-  /** Weights move at every so-manyth supervision step; the gradients of the steps between gather in the moments. */
+  /** Weights move at every so-manyth supervision step, by the mean gradient of the steps since the last move. */
   readonly moveEvery: number
   /** Longest mean gradient of the dense weights, L2; 0: as long as it is. */
   readonly clipNorm: number

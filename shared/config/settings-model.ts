@@ -51,6 +51,11 @@ export const MODEL_SETTINGS = {
     1,
     64,
   ),
+  chainStarts: choice(
+    "Starts of the chains: drawn; or aligned, all with as large a share in the strongest directions of the first layer's SwiGLU (arXiv:2601.19085).",
+    'drawn',
+    ['drawn', 'aligned'],
+  ),
   hCycles: integer("The paper's T: H cycles per supervision step.", 3, 1, 64),
   lCycles: integer("The paper's n: L cycles per H cycle; 0 with states answer only.", 6, 0, 64),
   mixer: choice(

@@ -32,7 +32,7 @@ export const TRAIN_SETTINGS = {
   muonMomentum: real('Muon: decay of the momentum.', 0.95, 0, 1, true),
   muonWeightDecay: real('Muon: weight decay of those matrices (published: 0.005).', 0.005, 0, 100),
   moveEvery: integer(
-    'Dense weights move at every so-manyth supervision step; gradients gather in the moments meanwhile (pull 41 of the official code: every 2nd, by the sum).',
+    'Supervision steps whose gradients are one: dense weights move at every so-manyth, by the mean of those since the last move (pull 41 of the official code: 2). Puzzle rows move at every step.',
     1,
     1,
     1024,

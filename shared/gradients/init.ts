@@ -5,7 +5,8 @@ import { latentsOf } from '../recursion.js'
 import type { Rng } from '../rng/counter.js'
 import { rngFor } from '../rng/counter.js'
 import type { Init } from '../sub-layers.js'
-import type { Layout } from './layout.js'
+import { alignStarts } from './aligned-starts.js'
+import { layoutOf, type Layout } from './layout.js'
 
 /** erf(sqrt 2): the mass of a normal within two standard deviations. */
 const MASS = 0.9544997361036416
@@ -59,15 +60,30 @@ export function roundToBf16(x: number): number {
 /** The flat buffer of dense parameters at step 0. */
 export function initialParams(layout: Layout, seed: number): Float32Array {
   const flat = new Float32Array(layout.elements)
-  layout.entries.forEach(({ offset, elements, init }, index) => {
-    if ('constant' in init) {
-      flat.fill(init.constant, offset, offset + elements)
-      return
-    }
-    const rng = rngFor(seed, 'init', index)
-    for (let i = offset; i < offset + elements; i++) flat[i] = drawn(init, rng)
-  })
+  layout.entries.forEach(({ offset, elements }, index) =>
+    initial(layout, index, seed, flat.subarray(offset, offset + elements)),
+  )
   return flat
+}
+
+/** One tensor of it. */
+function initial({ entries }: Layout, index: number, seed: number, into: Float32Array): void {
+  const { init } = entries[index]!
+  if ('constant' in init) {
+    into.fill(init.constant)
+    return
+  }
+  const rng = rngFor(seed, 'init', index)
+  for (let i = 0; i < into.length; i++) into[i] = drawn(init, rng)
+}
+
+/** (2F, hidden): gate and up of SwiGLU over channels, of the first layer that thoughts go through. */
+function firstGateUp(model: ModelConfig, seed: number): Float32Array {
+  const layout = layoutOf(model)
+  const index = layout.entries.findIndex(({ name }) => name === 'L_level.layers.0.mlp.gate_up_proj.weight')
+  const values = new Float32Array(layout.entries[index]?.elements ?? 0)
+  initial(layout, index, seed, values)
+  return values
 }
 
 /** The states a fresh carry starts from, (D) of the answer, (D) of each latent: TN(1) rounded to bf16. Buffers: never trained. */
@@ -76,5 +92,8 @@ export function initialStates(model: ModelConfig, seed: number): { hInit: Float3
     const rng = rngFor(seed, stream)
     return Float32Array.from({ length: states * model.hidden }, () => roundToBf16(truncatedNormal(1, rng)))
   }
-  return { hInit: draw('init-h', 1), lInit: draw('init-l', latentsOf(model)) }
+  const [hInit, lInit] = [draw('init-h', 1), draw('init-l', latentsOf(model))]
+  if (model.chainStarts === 'drawn') return { hInit, lInit }
+  alignStarts(lInit, latentsOf(model) / model.chains, model.hidden, firstGateUp(model, seed))
+  return { hInit, lInit: lInit.map(roundToBf16) }
 }

@@ -5,7 +5,7 @@ import { SUBJECTS } from '../language/subject.js'
 import { as, boolean, bytes, count, list, name, number, oneOf, record, text, type Of, type Shape } from './shape.js'
 
 /** Grows with every change that an older peer would misread. */
-export const PROTOCOL_VERSION = 10
+export const PROTOCOL_VERSION = 11
 
 /** Name of one snapshot of replica state, served until released. */
 export type SnapshotId = Brand<string, 'SnapshotId'>
@@ -220,12 +220,13 @@ const GRADIENTS = {
 // --- state transfer: request and reply ------------------------------------------------------------------------------
 
 /** Parts of replica state that can be pulled by byte range; `mean` is no copy, but the mean gradient as it is now. */
-export const SEGMENTS = ['params', 'ema', 'm', 'v', 'outer', 'mean', 'hInit', 'lInit', 'carry'] as const
+export const SEGMENTS = ['params', 'ema', 'm', 'v', 'outer', 'gathered', 'mean', 'hInit', 'lInit', 'carry'] as const
 export type Segment = (typeof SEGMENTS)[number]
 
 const PULL = {
   /** `carry` is zH and zL of one slot, f32 [2, S, D]; of the dense segments the coordinator's `m` and `v` know `slot`, as
-      the place of the worker in the team: with local steps each has moments of its own. `outer`: momentum of the outer step. */
+      the place of the worker in the team: with local steps each has moments of its own. `outer`: momentum of the outer step;
+      `gathered`: the gradients since the weights last moved (train.moveEvery). */
   pull: record({ snapshot, segment: oneOf(...SEGMENTS), slot, offset: count, length: count }),
 }
 const RANGE = {

@@ -13,8 +13,8 @@ const RECIPES: Readonly<Record<string, Flags>> = {
     'train.labelSmoothing': 0.2,
     'train.clipNorm': 0.5,
   },
-  // Stopped between two moves: the moments hold what is gathered.
-  'a move every third step': { 'train.moveEvery': 3 },
+  // Stopped between two moves: the checkpoint of step 5 holds what was gathered in steps 4 and 5.
+  'gradients of three steps as one': { 'train.moveEvery': 3 },
   'depth curriculum and supervision weights': {
     'model.hCycles': 3,
     'model.lCycles': 3,

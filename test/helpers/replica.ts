@@ -30,6 +30,7 @@ export const MODEL: ModelConfig = {
   startStd: 1,
   stepNoise: 0,
   chains: 1,
+  chainStarts: 'drawn',
   hCycles: 2,
   lCycles: 2,
   mixer: 'attention',
@@ -99,7 +100,15 @@ export class Run {
     const layout = layoutOf(model)
     const params = initialParams(layout, SEED)
     const zeros = (): Float32Array => new Float32Array(layout.elements)
-    this.arena = { params, ema: params.slice(), m: zeros(), v: zeros(), grad: zeros(), mean: zeros() }
+    this.arena = {
+      params,
+      ema: params.slice(),
+      m: zeros(),
+      v: zeros(),
+      grad: zeros(),
+      mean: zeros(),
+      gathered: zeros(),
+    }
     // A q head that is not zero, so that slots halt at different steps.
     const q = layout.entries.find((entry) => entry.name === 'q_head.weight')
     for (let i = 0; i < (q?.elements ?? 0); i++) params[(q?.offset ?? 0) + i] = Math.sin(7 * i)
@@ -133,8 +142,15 @@ export class Run {
   }
 
   state(): unknown {
-    const { params, ema, m, v } = this.arena
-    return { params: params.slice(), ema: ema.slice(), m: m.slice(), v: v.slice(), carries: this.replica.carries() }
+    const { params, ema, m, v, gathered } = this.arena
+    return {
+      params: params.slice(),
+      gathered: gathered?.slice(),
+      ema: ema.slice(),
+      m: m.slice(),
+      v: v.slice(),
+      carries: this.replica.carries(),
+    }
   }
 }
 

@@ -171,6 +171,7 @@ export function configOf(golden: ModelGolden): { model: ModelConfig; train: Trai
       startStd: 1,
       stepNoise: 0,
       chains: 1,
+      chainStarts: 'drawn',
       hCycles: config.H_cycles,
       lCycles: config.L_cycles,
       mixer: config.mlp_t ? 'mlp' : 'attention',

@@ -28,6 +28,7 @@ const MODEL = {
   startStd: 1,
   stepNoise: 0,
   chains: 1,
+  chainStarts: 'drawn',
   hCycles: 3,
   lCycles: 4,
   mixer: 'attention',

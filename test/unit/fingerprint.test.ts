@@ -80,6 +80,7 @@ test('the tensor that differs is named', () => {
     startStd: 1,
     stepNoise: 0,
     chains: 1,
+    chainStarts: 'drawn',
     hCycles: 1,
     lCycles: 1,
     mixer: 'attention',

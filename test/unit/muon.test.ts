@@ -112,32 +112,6 @@ describe('a replica', () => {
 
   const recipe: TrainConfig = { ...TRAIN, optimizer: 'muon', clipNorm: 0.05, labelSmoothing: 0.2, curriculum: 'depth', supervisionDecay: 0.7, lrMinRatio: 0.1 } // prettier-ignore
 
-  it('moves every third step, gathers meanwhile in the moments, and a replay is as the first time', () => {
-    const run = new Run([0, 1, 2, 3], MODEL, {}, undefined, undefined, { ...TRAIN, moveEvery: 3 })
-    const free = new Run([0, 1, 2, 3])
-    const { params, ema, m } = run.arena
-    const moves: boolean[] = []
-    for (let step = 1; step <= 6; step++) {
-      const before = { params: params.slice(), ema: ema.slice(), m: m.slice() }
-      run.propose(step)
-      const gradient = run.arena.grad.slice()
-      run.replica.discard()
-      run.propose(step)
-      assert.deepEqual(run.arena.grad, gradient)
-      run.commit(step)
-      moves.push(params.some((value, i) => value !== before.params[i]))
-      assert.equal(moves.at(-1), ema.some((value, i) => value !== before.ema[i])) // prettier-ignore
-      assert.ok(m.some((value, i) => value !== before.m[i]))
-      if (step > 1) continue
-      free.propose(step)
-      free.commit(step)
-      assert.deepEqual(m, free.arena.m, 'the gradient enters as it does without')
-    }
-    assert.deepEqual(moves, [false, false, true, false, false, true])
-    run.replica.dispose()
-    free.replica.dispose()
-  })
-
   it('repeats the recipe to the bit, and moves as much whether the gradient is of one worker or of two', () => {
     const whole = new Run([0, 1, 2, 3], MODEL, {}, undefined, undefined, recipe)
     const again = new Run([0, 1, 2, 3], MODEL, {}, undefined, undefined, recipe)

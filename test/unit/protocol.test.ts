@@ -26,7 +26,7 @@ const sealed = (body: ArrayLike<number>): Uint8Array => {
 
 describe('codec', () => {
   test('knows these messages and no others', () => {
-    assert.equal(PROTOCOL_VERSION, 10)
+    assert.equal(PROTOCOL_VERSION, 11)
     for (const [channel, messages] of Object.entries(MESSAGES))
       assert.deepEqual(
         Object.keys(CHANNELS[channel as Channel]).sort(),

@@ -121,6 +121,7 @@ test('each copy of the layout is one contiguous range of the dense file', () => 
     startStd: 1,
     stepNoise: 0,
     chains: 1,
+    chainStarts: 'drawn',
     hCycles: 1,
     lCycles: 1,
     mixer: 'attention',

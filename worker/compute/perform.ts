@@ -185,8 +185,8 @@ function step(performer: Performer, replica: Replica, command: Extract<Command, 
   }
 }
 
-function copyDense({ params, ema, m, v, outer }: Arena): Float32Array {
-  const parts = [params, ema, m, v, outer]
+function copyDense({ params, ema, m, v, outer, gathered }: Arena): Float32Array {
+  const parts = [params, ema, m, v, outer.length > 0 ? outer : gathered]
   const copy = new Float32Array(new SharedArrayBuffer(parts.reduce((sum, part) => sum + part.byteLength, 0)))
   parts.forEach((part, i) => copy.set(part, i * params.length))
   return copy

@@ -126,7 +126,7 @@ export type Reply =
       readonly ms: number
     }
   | { readonly type: 'committed'; readonly ms: number; readonly ema: EmaDistance | null }
-  /** Dense: params, ema, m, v, outer one after the other; carries: zH and zL of `slots`, [slots, 2, S, D], zero where it has halted. */
+  /** Dense: params, ema, m, v, outer or gathered one after the other; carries: zH and zL of `slots`, [slots, 2, S, D], zero where it has halted. */
   | {
       readonly type: 'snapshot'
       readonly dense: Float32Array | null

@@ -3,8 +3,8 @@
 // lowest cross-entropy wins its example: only it is differentiated, its q decides about halting and learns, and its answer becomes
 // the answer of all chains, while every chain keeps its own thoughts (the paper's best carry, "copy/all" or close to it). One chain,
 // the first, answers at test time, at the cost of plain TRM.
-// The start thoughts are TN(1) buffers of one vector each, as L_init is; the paper also aligns them by an SVD of the weights, which is
-// left out here, and drops chains that have become alike. The published code runs backward through all chains, most of it zeros;
+// The start thoughts are TN(1) buffers of one vector each, as L_init is; with model.chainStarts aligned by an SVD of the weights, as in
+// the paper (shared/gradients/aligned-starts.ts). Chains that have become alike are not dropped, as its code does. The published code runs backward through all chains, most of it zeros;
 // here all chains run forward without gradient, then the winner once more with it: the same gradient for K forward steps more.
 import * as tf from '@tensorflow/tfjs-core'
 import { recursionOf } from '../../shared/recursion.js'

@@ -13,8 +13,10 @@ export interface Weights {
   readonly ema: Float32Array
   readonly m: Float32Array
   readonly v: Float32Array
-  /** The gradient; shortened in place. */
+  /** The gradient; replaced by the mean of those gathered, and shortened, in place. */
   readonly mean: Float32Array
+  /** Sum of the gradients since the last move; needed with train.moveEvery above 1. Zeros after a move. */
+  readonly gathered?: Float32Array
 }
 
 /** PyTorch's clip_grad_norm_ has it too: no division by zero. */
@@ -25,6 +27,17 @@ export function clip(gradient: Float32Array, longest: number): void {
   const factor = longest / (l2Norm(gradient) + TINY)
   if (factor >= 1) return
   for (let i = 0; i < gradient.length; i++) gradient[i] = (gradient[i] as number) * factor
+}
+
+/** Adds the gradient to those before. @returns true if the step moves the weights: then `mean` is that of all of them */
+function gather({ mean, gathered }: Weights, moveEvery: number, step: number): boolean {
+  if (gathered?.length !== mean.length)
+    throw new RangeError('train.moveEvery above 1 needs a buffer for what it gathers')
+  for (let i = 0; i < mean.length; i++) gathered[i] = (gathered[i] as number) + (mean[i] as number)
+  if (step % moveEvery !== 0) return false
+  for (let i = 0; i < mean.length; i++) mean[i] = (gathered[i] as number) / moveEvery
+  gathered.fill(0)
+  return true
 }
 
 export class Optimizer {
@@ -41,29 +54,34 @@ export class Optimizer {
     this.rest = rangesBeside(this.matrices, layout.elements)
   }
 
-  /**
-   * Do the weights stay as they are in this step? Not every step moves them with train.moveEvery above 1. Published (pull 41) is the
-   * sum of two gradients as one; ours lets every gradient into the moments, as while the weights are frozen: so nothing but
-   * the moments remembers it, and a step that is lost, replayed or resumed in the middle is as any other.
-   */
+  /** Do the weights stay as they are in this step? */
   holds(step: number, frozen: boolean): boolean {
     return frozen || step % this.train.moveEvery !== 0
   }
 
-  /** @param frozen only the moments follow the gradient */
-  apply({ params, ema, m, v, mean }: Weights, step: number, frozen: boolean): void {
+  /**
+   * With train.moveEvery N the gradients of N supervision steps are one (pull 41 of the official code, for N = 2): those before
+   * the N-th are only added up, and the N-th moves moments, weights and average once, by their mean. The sum that is published
+   * gives the same moves: neither AdamATan2 nor Muon knows the gradient's length. With the mean, clipping means what it always
+   * does. Rates and warm-up go by supervision steps, bias correction by moves. What is gathered is state of every replica, as
+   * moments are: a step that is discarded never enters it. Puzzle rows move at every step, since a slot changes its puzzle.
+   * @param frozen only the moments follow the gradient
+   */
+  apply(weights: Weights, step: number, frozen: boolean): void {
+    const { params, ema, m, v, mean } = weights
     const { warmupSteps, steps: totalSteps, lrMinRatio: minRatio, beta1, beta2, weightDecay } = this.train
-    const { muonMomentum: momentum, muonWeightDecay, clipNorm, emaRate } = this.train
-    const holds = this.holds(step, frozen)
-    const rate = (base: number): number => (holds ? 0 : learningRate({ base, warmupSteps, totalSteps, minRatio }, step))
+    const { muonMomentum: momentum, muonWeightDecay, clipNorm, emaRate, moveEvery } = this.train
+    if (moveEvery > 1 && !gather(weights, moveEvery, step)) return
+    const rate = (base: number): number =>
+      frozen ? 0 : learningRate({ base, warmupSteps, totalSteps, minRatio }, step)
     if (clipNorm > 0) clip(mean, clipNorm)
     for (const [from, to] of this.rest) {
       const part = (of: Float32Array): Float32Array => of.subarray(from, to)
       const options = { lr: rate(this.train.lr), beta1, beta2, weightDecay }
-      update().adamAtan2(part(params), part(m), part(v), part(mean), step, options)
+      update().adamAtan2(part(params), part(m), part(v), part(mean), step / moveEvery, options)
     }
     for (const matrix of this.matrices)
       muon(params, m, mean, matrix, { lr: rate(this.train.muonLr), momentum, weightDecay: muonWeightDecay })
-    if (!holds) update().updateEma(ema, params, emaRate)
+    if (!frozen) update().updateEma(ema, params, emaRate)
   }
 }

@@ -42,6 +42,8 @@ export interface Arena {
   readonly grad: Float32Array
   /** The gradient to apply: the sum of all replicas' parts. */
   readonly mean: Float32Array
+  /** See Optimizer; needed with train.moveEvery above 1. */
+  readonly gathered?: Float32Array
 }
 
 export interface ReplicaOptions {

@@ -18,6 +18,7 @@ const DEEP = { 'model.hCycles': '2', 'train.minutes': '0' }
 export const TASKS: Readonly<Record<string, Task>> = {
   'sudoku-4x4': { preset: 'sudoku-4x4', flags: DEEP, steps: 170 },
   'sudoku-6x6': { preset: 'sudoku-6x6', flags: DEEP, steps: 300 },
+  'sudoku-6x6-long': { preset: 'sudoku-6x6', flags: DEEP, steps: 1000 },
   'maze-7x7': { preset: 'maze-7x7', flags: DEEP, steps: 500 },
   tiny: { preset: 'tiny', flags: DEEP, steps: 800 },
 }
@@ -67,7 +68,9 @@ export const RECIPES: readonly Recipe[] = [
   },
   { name: 'muon-slow', flags: { 'train.optimizer': 'muon', 'train.muonLr': '0.005' } },
   { name: 'muon-cosine', flags: { 'train.optimizer': 'muon', 'train.lrMinRatio': '0.1' } },
-  { name: 'move-every-2', flags: { 'train.moveEvery': '2' } },
+  { name: 'accumulate-2', flags: { 'train.moveEvery': '2' } },
+  { name: 'accumulate-2-lr', flags: { 'train.moveEvery': '2', 'train.lr': '4e-3' } },
+  { name: 'accumulate-4', flags: { 'train.moveEvery': '4' } },
   { name: 'supervision-decay', flags: { 'train.supervisionDecay': '0.7' } },
   { name: 'depth-curriculum', flags: { 'train.curriculum': 'depth' } },
   { name: 'cgar', flags: { 'train.curriculum': 'depth', 'train.supervisionDecay': '0.7' } },
@@ -81,4 +84,5 @@ export const RECIPES: readonly Recipe[] = [
   { name: 'random-start-and-noise', flags: { 'model.start': 'random', 'model.stepNoise': '0.05' } },
   { name: 'chains-2', flags: { 'model.chains': '2' } },
   { name: 'chains-4', flags: { 'model.chains': '4' } },
+  { name: 'chains-4-aligned', flags: { 'model.chains': '4', 'model.chainStarts': 'aligned' }, against: 'chains-4' },
 ]

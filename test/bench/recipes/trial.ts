@@ -38,7 +38,7 @@ export async function trial(config: RunConfig, root: string): Promise<Outcome> {
   const layout = layoutOf(model)
   const params = initialParams(layout, run.seed)
   const zeros = (): Float32Array => new Float32Array(layout.elements)
-  const arena = { params, ema: params.slice(), m: zeros(), v: zeros(), grad: zeros(), mean: zeros() }
+  const arena = { params, ema: params.slice(), m: zeros(), v: zeros(), grad: zeros(), mean: zeros(), gathered: zeros() }
   const replica = new Replica({ model, train, seed: run.seed }, layout, arena, initialStates(model, run.seed))
   const table = new PuzzleTable(source.numPuzzles, model.puzzleEmbDim)
   try {
