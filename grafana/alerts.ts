@@ -177,6 +177,23 @@ seen once: compare GPU and host, Puzzle table. Elsewhere it is a leak: a worker 
     dashboard: 'host',
   },
   {
+    name: 'Straggler',
+    // Of a step: slots, by the speed of one. Whoever stands by owns none.
+    expr:
+      '(trmesh_worker_slots / (trmesh_worker_speed_ratio > 0))' +
+      ' / on (run) group_left min by (run) ((trmesh_worker_slots > 0) / (trmesh_worker_speed_ratio > 0))',
+    above: 2,
+    lasting: '10m',
+    severity: 'warning',
+    summary:
+      'worker {{ $labels.worker }} of run {{ $labels.run }} computes {{ $value | printf "%.1f" }} times as long as the first to be done',
+    runbook: `For ten minutes everybody has waited at every step for this worker, which has more slots than its speed allows.
+Look at Workers, slots and speed (npx trmesh top shows both): is it slower than it was (another program, heat, power), or always?
+Start the coordinator again with --cluster.balance speed: slots then follow speed, and who is far too slow stands by.
+With it already set this means one slot, or group, is still too much, and cluster.minWorkers keeps the worker in: lower it or stop the worker.`,
+    dashboard: 'workers',
+  },
+  {
     name: 'StepsDiscarded',
     expr: 'sum by (run) (increase(trmesh_steps_discarded_total[10m]))',
     above: 10,

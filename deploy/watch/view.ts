@@ -85,7 +85,7 @@ export function view({ run, coordinator, workers, time }: Watched): string[] {
       `workers lost ${count('trmesh_membership_changes_total', { why: 'died' }) ?? NONE}   ` +
       `replica mismatches ${count('trmesh_replica_mismatches_total') ?? NONE}   failed checkpoints ${count('trmesh_checkpoints_total', { outcome: 'failed' }) ?? NONE}`,
     '',
-    ...columns([HEADINGS, ...workers.map(rowOf)]),
+    ...columns([HEADINGS, ...workers.map((worker) => rowOf(worker, now))]),
   ]
 }
 
@@ -93,10 +93,27 @@ const divided = (part: number | undefined, whole: number | undefined): number | 
   part === undefined || whole === undefined ? undefined : part / whole
 
 const PHASES = STEP_PHASES.filter((phase) => ['forward', 'backward', 'reduce'].includes(phase))
-const HEADINGS = ['worker', 'doing', 'samples/s', ...PHASES, 'in', 'out', 'resident', 'pause', 'starving']
+const HEADINGS = [
+  'worker',
+  'doing',
+  'slots',
+  'speed',
+  'samples/s',
+  ...PHASES,
+  'in',
+  'out',
+  'resident',
+  'pause',
+  'starving',
+]
 
-function rowOf({ label, reading }: WatchedWorker): string[] {
-  if (reading === undefined) return [label, 'no answer', ...HEADINGS.slice(2).map(() => NONE)]
+/** @param lead what the coordinator says of it: the slots it owns, and its score, 1 for the median of the team */
+function rowOf({ label, reading }: WatchedWorker, lead: Exposition): string[] {
+  const shares = [
+    short(lead.sum('trmesh_worker_slots', { worker: label })),
+    short(lead.sum('trmesh_worker_speed_ratio', { worker: label })),
+  ]
+  if (reading === undefined) return [label, 'no answer', ...shares, ...HEADINGS.slice(4).map(() => NONE)]
   const { now, before } = reading
   const bytes = (direction: 'in' | 'out'): string =>
     short(rate('trmesh_wire_bytes_total', now, before, { direction }), 'B/s')
@@ -108,6 +125,7 @@ function rowOf({ label, reading }: WatchedWorker): string[] {
   return [
     label,
     WORKER_PHASES.find((phase) => now.sum('trmesh_worker_phase', { phase }) === 1) ?? NONE,
+    ...shares,
     short(rate('trmesh_samples_total', now, before)),
     ...PHASES.map(phaseTime),
     bytes('in'),

@@ -72,6 +72,8 @@ test('a run is shown with its workers; one that is silent is said to be', async 
         recorder.set('trmesh_checkpoint_timestamp_seconds', {}, 1000)
         recorder.set('trmesh_checkpoint_step', {}, 90)
         recorder.set('trmesh_checkpoint_bytes', {}, 2e6)
+        recorder.set('trmesh_worker_slots', { worker: 'w0' }, 768)
+        recorder.set('trmesh_worker_speed_ratio', { worker: 'w0' }, 0.456)
       },
       at,
     )
@@ -99,7 +101,8 @@ test('a run is shown with its workers; one that is silent is said to be', async 
   assert.match(lines[3] ?? '', /step 90, 0:01:05 ago, 2\.00 MB/)
   assert.match(lines[4] ?? '', /none yet/)
   assert.match(lines[5] ?? '', /discarded 0 .*replica mismatches 0/)
-  assert.match(lines.at(-2) ?? '', /^w0 +reducing .* 20\.0 ms/)
+  assert.match(lines.at(-3) ?? '', /^worker +doing +slots +speed +samples\/s/)
+  assert.match(lines.at(-2) ?? '', /^w0 +reducing +768 +0\.46 .* 20\.0 ms/)
   assert.match(lines.at(-1) ?? '', /^w1 +no answer( +–)+$/)
   assert.ok(lines.every((line) => line.length <= 130))
 })
