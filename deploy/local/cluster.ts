@@ -9,10 +9,10 @@ import { SystemRefused } from '../../shared/errors.js'
 import type { CoordinatorOptions, LocalOptions, Terminal, WorkersOptions } from '../../shared/ports.js'
 import { ensureForStart } from '../setup/ensure.js'
 import { listGpus } from '../doctor/machine.js'
-import { startNatsServer, type RunningNats } from './nats.js'
+import { keepNatsServer, type KeptNats } from './kept-nats.js'
+import { Restarts } from './restarts.js'
 import { startWorkerProcess, type WorkerProcess } from './worker-process.js'
 
-const RESTARTS = 5
 const RESTART_MS = 1000
 const GRACE_MS = 5000
 /** Exit statuses that a second try would not change: configuration, data, backend, refused. */
@@ -21,7 +21,7 @@ const HOPELESS = [2, 3, 4, 7]
 /** A set of workers that is kept alive. */
 class Crew {
   private readonly workers = new Map<string, WorkerProcess>()
-  private readonly restarts = new Map<string, number>()
+  private readonly restarts = new Map<string, Restarts>()
   private closing = false
 
   constructor(
@@ -43,10 +43,10 @@ class Crew {
   private ended(label: string, flags: readonly string[], status: number | null, tail: string): void {
     this.workers.delete(label)
     if (this.closing || status === 0) return
-    const count = (this.restarts.get(label) ?? 0) + 1
-    this.restarts.set(label, count)
+    const restarts = this.restarts.get(label) ?? new Restarts()
+    this.restarts.set(label, restarts)
     const log = join(this.logs, `${label}.log`)
-    if ((status !== null && HOPELESS.includes(status)) || count > RESTARTS) {
+    if ((status !== null && HOPELESS.includes(status)) || !restarts.mayStart(performance.now())) {
       const words = tail.trim().split('\n').slice(-2).join('\n')
       this.onHopeless(new SystemRefused(`${label} cannot run:\n${words}`, `its whole log is ${log}`))
       return
@@ -98,19 +98,20 @@ export async function startLocal(
   const ours = config.bus.url === DEFAULT_BUS_URL
   const { engines, tensorflowWheel: wheel } = options
   const ready = await ensureForStart({ root, log: (line) => out.line(line), engines, wheel })
-  let nats: RunningNats | undefined
+  let giveUp: (error: RunError) => void = () => undefined
+  const hopeless = new Promise<never>((_, reject) => (giveUp = reject))
+  let nats: KeptNats | undefined
   if (ours) {
-    nats = await startNatsServer({ binary: ready.nats.path, storeDir: join(state, 'nats') })
+    const place = { binary: ready.nats.path, storeDir: join(state, 'nats') }
+    nats = await keepNatsServer(place, out, (error) => giveUp(error))
     out.line(`nats-server ${ready.nats.version} at ${nats.url}`)
   }
   const url = nats?.url ?? config.bus.url
-  let giveUp: (error: RunError) => void = () => undefined
-  const hopeless = new Promise<never>((_, reject) => (giveUp = reject))
   const crew = new Crew(join(state, 'logs'), out, (error) => giveUp(error))
   // However this process ends, nothing of it stays behind.
   const last = (): void => {
     crew.kill()
-    if (nats !== undefined) process.kill(nats.pid)
+    if (nats !== undefined) process.kill(nats.pid())
   }
   process.once('exit', last)
   try {

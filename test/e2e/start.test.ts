@@ -89,7 +89,24 @@ test('start trains, evaluates and ends with a table; a stop saves; started again
   assert.deepEqual(checkpointsOf(folder), ['step-00000003'])
 })
 
-test('a second Ctrl-C ends at once, a kill -9 ends the workers too', options, async (t) => {
+test('nats-server dies under start: it is started again on its port, and the run goes on', options, async (t) => {
+  const dir = temporaryFolder(t)
+  const run = start(t, { 'run.id': 'kept', 'run.dir': dir, 'train.steps': 60 })
+  await until(
+    () => `step 10; it said:\n${run.said()}`,
+    () => lastStep(join(dir, 'kept')) >= 10,
+    60_000,
+  )
+  const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')[0] ?? ''
+  const server = descendants(run.pid).find((pid) => commandOf(pid).endsWith('nats-server'))
+  process.kill(server ?? NaN, 'SIGKILL')
+  assert.equal(await run.ended, 0, run.said())
+  assert.match(run.said(), /nats-server was killed, log in \S+; starting it again at nats:/)
+  assert.match(run.said(), /finished at step 60 of 60/)
+  assert.doesNotMatch(run.said(), /going back|died/)
+})
+
+test('a second Ctrl-C ends at once, a kill -9 ends workers and server too', options, async (t) => {
   const dir = temporaryFolder(t)
   for (const how of ['twice', 'kill'] as const) {
     const run = start(t, { 'run.id': how, 'run.dir': dir, 'train.steps': 100_000, 'train.slots': 64 })
@@ -109,12 +126,9 @@ test('a second Ctrl-C ends at once, a kill -9 ends the workers too', options, as
       assert.ok(status === 130 || status === 0, String(status))
       await until('all to be gone', () => children.every((pid) => !lives(pid)), 3000)
     } else {
-      const workers = children.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('worker'))
-      const server = children.filter((pid) => !workers.includes(pid))
       run.kill('SIGKILL')
       await run.ended
-      await until('the workers to be gone', () => workers.every((pid) => !lives(pid)), 10_000)
-      for (const pid of server.filter(lives)) process.kill(pid, 'SIGTERM')
+      await until('all to be gone', () => children.every((pid) => !lives(pid)), 10_000)
     }
   }
 })
