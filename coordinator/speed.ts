@@ -101,8 +101,11 @@ export function betterShares(
   const known = ms as number[]
   const units = shares.reduce((sum, one) => sum + one, 0)
   const better = improved(shares, known, Math.max(team.length - 1, Math.floor(units * MOST_MOVED)))
-  const doubt = Math.max(...team.map((id) => doubtOf(speeds, id)))
-  return longest(better, known) <= (1 - WORTH - doubt) * longest(shares, known) ? better : undefined
+  const now = longest(shares, known)
+  // Of whoever computes a tenth of the time it does not matter how much that tenth scatters.
+  const weight = team.map((_, i) => (Math.max(shares[i]!, better[i]!) * known[i]!) / now)
+  const doubt = Math.max(...team.map((id, i) => doubtOf(speeds, id) * Math.min(1, weight[i]!)))
+  return longest(better, known) <= (1 - WORTH - doubt) * now ? better : undefined
 }
 
 /** Who holds everyone up although it owns as little as one can; undefined: nobody. */

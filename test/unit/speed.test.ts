@@ -40,6 +40,16 @@ test('noise of a few percent, a single slow step, and workers not known yet move
   assert.deepEqual(noted(new Map(), A, NaN), new Map(), 'a measurement that is none')
 })
 
+test('a straggler is seen through the noise of those who are done in no time', () => {
+  const scattered = [10, 30, 10, 30, 10, 30, 10, 30].reduce<Speeds>(
+    (speeds, ms) => noted(noted(speeds, A, ms), C, ms),
+    known([B, 200]),
+  )
+  assert.deepEqual(betterShares([4, 4, 4], scattered, [A, B, C])?.[1], 1)
+  const alike = [10, 30, 10, 30, 10, 30, 10, 30].reduce<Speeds>((speeds, ms) => noted(speeds, A, ms), known([B, 12]))
+  assert.equal(betterShares([12, 12], alike, [A, B]), undefined)
+})
+
 test('whatever the speeds: no slot is lost, nobody has none, and every step of the way is shorter', () => {
   const speed = fc.integer({ min: 1, max: 1000 })
   fc.assert(
