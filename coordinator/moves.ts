@@ -42,6 +42,13 @@ export function gather(state: RunState, policy: Policy): Transition {
     : wait(state, team.length, policy)
 }
 
+/** Somebody is prepared in the middle of an evaluation: the rest of it is shared with the newcomer, answers that there are stay. */
+export function recruit(state: RunState, policy: Policy): Transition {
+  const team = candidates(state, policy)
+  if (same(team, state.team)) return stay(state, 'a worker is prepared; there is no slot for it')
+  return assign(state, team, `${count(team)} in for the rest of the evaluation`, policy)
+}
+
 /** Who is left may end a run that is to stop, so that nothing is lost; to train, it takes `minWorkers`. */
 const enough = (state: RunState, team: readonly WorkerId[], policy: Policy): boolean =>
   state.stopping === null ? team.length >= policy.minWorkers : team.some((id) => holdsState(state, id))

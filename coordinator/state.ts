@@ -3,7 +3,20 @@
 // to snapshot, evaluate and stop; loop.ts performs the effects. Votes, not results, carry what must agree.
 import type { Epoch, Millis, Step, WorkerId } from '../shared/ids.js'
 import { rolling } from '../shared/deadlines.js'
-import { NEVER, boundary, close, gather, halt, holdsState, next, replay, resync, stay, withMember } from './moves.js'
+import {
+  NEVER,
+  boundary,
+  close,
+  gather,
+  halt,
+  holdsState,
+  next,
+  recruit,
+  replay,
+  resync,
+  stay,
+  withMember,
+} from './moves.js'
 import { hearAll, onTick } from './overdue.js'
 import { lose } from './loss.js'
 import { noted } from './speed.js'
@@ -30,7 +43,8 @@ function decide(state: RunState, event: RunEvent, now: Millis, policy: Policy): 
     case 'prepared': {
       const member = state.members.get(event.worker)
       if (member?.phase !== 'preparing') return stay(state, `${event.worker} is prepared but not expected; ignored`)
-      return gather(withMember(state, { ...member, phase: 'prepared' }), policy)
+      const here = withMember(state, { ...member, phase: 'prepared' })
+      return state.phase === 'evaluating' ? recruit(here, policy) : gather(here, policy)
     }
     case 'beat': {
       const member = state.members.get(event.worker)

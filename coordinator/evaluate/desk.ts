@@ -67,7 +67,9 @@ export class EvaluationDesk {
     private readonly options: DeskOptions,
   ) {}
 
+  /** Begins, or goes on with what was begun of this step and not abandoned. */
   begin(step: Step): void {
+    if (this.round?.step === step) return
     const { question, votes } = this.options
     const work = new EvaluationRound(++this.rounds, this.set.rows, this.unitRows())
     this.round = { work, tally: new Tally(this.set, question, votes === 'kept' ? this.finished : undefined), step }

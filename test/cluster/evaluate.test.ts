@@ -118,32 +118,38 @@ test(
   },
 )
 
-test('a worker that dies during an evaluation costs only its share', { skip }, async (t) => {
-  const { url } = await natsFor(t)
-  const flags = { 'run.dir': temporaryFolder(t), 'run.id': 'd', 'train.steps': 2 }
-  const { folder } = await train(t, url, 1, flags)
-  const saved = await savedRun(folder)
-  const config = compileConfig({
-    preset: 'tiny',
-    file: { path: saved.dir, text: saved.configText },
-    env: {},
-    flags: asText({
-      ...{ 'run.id': 'dying', 'bus.url': url, 'cluster.minWorkers': 2, 'cluster.deadAfterMs': 700 },
-      ...{ 'cluster.heartbeatMs': 100, 'evaluate.batch': 1, 'evaluate.maxPairs': 0, 'evaluate.augmentations': 4 },
-    }),
-  })
-  const to = temporaryFolder(t)
-  const left = work(t, url, 'dying', 'stays')
-  const dying = workerProcess(t, url, 'dying', 'dies')
-  const { out, done } = evaluate(t, config, { checkpoint: saved.dir, to })
-  await until(
-    () => `units: ${out.text}`,
-    () => /evaluating: [1-9]/.test(out.text),
-  )
-  dying.kill('SIGKILL')
-  await done
-  await left.done
-  assert.match(out.text, /died/)
-  const { pairs, asked } = parseRecord(readFileSync(join(to, 'evaluation.json'), 'utf8'), 'it')
-  assert.equal(pairs.reduce((sum, { votes }) => sum + votes, 0), asked.rows, 'every row was answered once') // prettier-ignore
-})
+test(
+  'a worker that dies during an evaluation costs only its share, one that comes takes part in the rest',
+  { skip },
+  async (t) => {
+    const { url } = await natsFor(t)
+    const flags = { 'run.dir': temporaryFolder(t), 'run.id': 'd', 'train.steps': 2 }
+    const { folder } = await train(t, url, 1, flags)
+    const saved = await savedRun(folder)
+    const config = compileConfig({
+      preset: 'tiny',
+      file: { path: saved.dir, text: saved.configText },
+      env: {},
+      flags: asText({
+        ...{ 'run.id': 'dying', 'bus.url': url, 'cluster.minWorkers': 2, 'cluster.deadAfterMs': 700 },
+        ...{ 'cluster.heartbeatMs': 100, 'evaluate.batch': 1, 'evaluate.maxPairs': 0, 'evaluate.augmentations': 100 },
+      }),
+    })
+    const to = temporaryFolder(t)
+    const left = work(t, url, 'dying', 'stays')
+    const dying = workerProcess(t, url, 'dying', 'dies')
+    const { out, done } = evaluate(t, config, { checkpoint: saved.dir, to })
+    await until(
+      () => `units: ${out.text}`,
+      () => /evaluating: [1-9]/.test(out.text),
+    )
+    dying.kill('SIGKILL')
+    const comes = work(t, url, 'dying', 'comes')
+    await done
+    await Promise.all([left.done, comes.done])
+    assert.match(out.text, /died/)
+    assert.match(out.text, /2 workers are in for the rest of the evaluation/)
+    const { pairs, asked } = parseRecord(readFileSync(join(to, 'evaluation.json'), 'utf8'), 'it')
+    assert.equal(pairs.reduce((sum, { votes }) => sum + votes, 0), asked.rows, 'every row was answered once') // prettier-ignore
+  },
+)

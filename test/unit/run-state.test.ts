@@ -157,6 +157,19 @@ describe('checkpoints and evaluations', () => {
     assert.deepEqual(run.step(), ['commit', 'begin'])
   })
 
+  test('who comes in an evaluation shares the rest of it, if there is a slot', () => {
+    const run = training({ minWorkers: 1, maxWorkers: 2, evaluateEvery: 2 }, [A], 2)
+    assert.equal(run.state.phase, 'evaluating')
+    run.on({ type: 'hello', worker: B })
+    assert.deepEqual(run.on({ type: 'prepared', worker: B }), ['assign'])
+    run.ready(A)
+    assert.deepEqual(run.ready(B), ['evaluate'])
+    run.on({ type: 'hello', worker: C })
+    assert.deepEqual(run.on({ type: 'prepared', worker: C }), [])
+    assert.deepEqual([run.state.phase, run.state.team], ['evaluating', [A, B]])
+    assert.deepEqual(run.on({ type: 'evaluated' }), ['snapshot'])
+  })
+
   test('who dies in an evaluation: the others go on with it, and train on from a new epoch', () => {
     const run = training({ minWorkers: 1, evaluateEvery: 2 }, [A, B], 2)
     assert.deepEqual(run.on({ type: 'left', worker: B, why: 'killed' }), ['lost'])
