@@ -5,8 +5,8 @@ import type { ReduceConfig, RunConfig } from '../../shared/config/run-config.js'
 import { wireBytes } from '../../shared/gradients/buckets.js'
 import { carryOf } from '../../shared/carry.js'
 import { layoutOf } from '../../shared/gradients/layout.js'
-import { flopsOf } from '../../shared/flops.js'
 import { ALLREDUCE_CPU, BROKER_CPU, PUZZLE_ROWS } from './figures.js'
+import { sampleFlops } from './kept.js'
 
 export interface Ground {
   /** FLOP/s that one worker keeps up. */
@@ -109,7 +109,8 @@ export function sizeOf(config: RunConfig, workers: number, ground: Ground): Size
   const { slots, steps } = config.train
   const { elements } = layoutOf(config.model)
   const most = Math.ceil(slots / workers)
-  const computeSeconds = (most * flopsOf(config.model).train) / ground.flops
+  const { train: flops } = sampleFlops(config)
+  const computeSeconds = (most * flops) / ground.flops
   const reduce = reduceAcross(elements, workers, config.reduce, ground)
   // With local steps all exchange once a round; rows and examples travel every step as before.
   const { localSteps } = config.reduce
@@ -126,7 +127,7 @@ export function sizeOf(config: RunConfig, workers: number, ground: Ground): Size
     computeSeconds,
     reduce,
     stepSeconds,
-    efficiency: (slots * flopsOf(config.model).train) / ground.flops / workers / stepSeconds,
+    efficiency: (slots * flops) / ground.flops / workers / stepSeconds,
     runHours,
     deviceHours: runHours * workers,
     wireBytes: steps * (brokerIn + brokerOut),

@@ -3,7 +3,6 @@
 import { compileConfig } from '../../shared/config/compile.js'
 import { PRESET_NAMES } from '../../shared/config/schema.js'
 import type { RunConfig } from '../../shared/config/run-config.js'
-import { flopsOf } from '../../shared/flops.js'
 import { layoutOf } from '../../shared/gradients/layout.js'
 import {
   ALLREDUCE_CPU,
@@ -16,6 +15,7 @@ import {
   POINT_ELEMENTS,
 } from './figures.js'
 import type { DeviceName, Figure } from './figures.js'
+import { sampleFlops } from './kept.js'
 import { reduceOnOneMachine, sizeOf, storageOf, type Ground } from './model.js'
 
 export interface SizeOptions {
@@ -60,7 +60,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 function rateOf({ config, device, rate }: SizeOptions): Figure {
-  const { train } = flopsOf(config.model)
+  const { train } = sampleFlops(config)
   if (rate !== undefined) return { value: rate * train, source: `given: ${short(rate)} samples/s a worker` }
   const { flops, otherwise } = DEVICES[device]
   return (flops as Readonly<Record<string, Figure | undefined>>)[config.preset] ?? otherwise
@@ -82,7 +82,7 @@ export function sizeText(options: SizeOptions): string {
   const { model, train, reduce } = config
   const speed = rateOf(options)
   const ground = groundOf(options, speed.value)
-  const { train: flops } = flopsOf(model)
+  const { train: flops, share } = sampleFlops(config)
   const device = options.rate === undefined ? DEVICES[options.device].name : 'a worker of the rate given'
   const rows = options.workers.map((workers) => {
     const size = sizeOf(config, workers, ground)
@@ -125,7 +125,7 @@ export function sizeText(options: SizeOptions): string {
       : `puzzle table ${bytesText(storage.puzzles)} when all rows were touched`
   return [
     `Preset ${config.preset}: ${grouped(train.steps, 0)} steps of ${grouped(train.slots, 0)} slots, ${grouped(layoutOf(model).elements, 0)} dense parameters, ` +
-      `${short(flops / 1e9)} GFLOP a sample (modelled), ${reduce.topology} ${reduce.wire}${local ? `, exchanged every ${reduce.localSteps} steps` : ''}.`,
+      `${short(flops / 1e9)} GFLOP a sample (modelled${share === undefined ? '' : `; trimmed, ${short(100 * share)} % of the whole canvas on average`}), ${reduce.topology} ${reduce.wire}${local ? `, exchanged every ${reduce.localSteps} steps` : ''}.`,
     `Speed: ${device}, ${short(speed.value / flops)} samples/s = ${short(speed.value / 1e12)} TFLOP/s (${speed.source}).`,
     '',
     table(head, rows),

@@ -85,12 +85,12 @@ const HRM_MODEL = {
 const HRM_PUZZLES = { ...PUZZLES, steps: 26_040, emaRate: 0 }
 
 const OFFICIAL: [PresetName, object, object, number, number][] = [
-  ['arc1', ARC_MODEL, { ...ARC, steps: 518_071 }, 51_807, 6_829_058],
+  ['arc1', ARC_MODEL, { ...ARC, steps: 518_071 }, 51_808, 6_829_058],
   ['arc2', ARC_MODEL, { ...ARC, steps: 722_098 }, 72_391, 6_829_058],
   ['sudoku-mlp', { ...SUDOKU_MODEL, mixer: 'mlp', positions: 'none' }, PUZZLES, 6_510, 5_028_866],
   ['sudoku-att', SUDOKU_MODEL, PUZZLES, 6_510, 6_828_034],
   ['maze', { ...MODEL, vocab: 6, seqLen: 900 }, PUZZLES, 6_510, 6_822_914],
-  ['hrm-arc1', { ...HRM_MODEL, vocab: 12, seqLen: 900 }, { ...ARC, steps: 518_071, emaRate: 0 }, 51_807, 27_276_290],
+  ['hrm-arc1', { ...HRM_MODEL, vocab: 12, seqLen: 900 }, { ...ARC, steps: 518_071, emaRate: 0 }, 51_808, 27_276_290],
   ['hrm-sudoku', { ...HRM_MODEL, vocab: 11, seqLen: 81 }, HRM_PUZZLES, 2_604, 27_275_266],
   ['hrm-maze', { ...HRM_MODEL, vocab: 6, seqLen: 900 }, HRM_PUZZLES, 2_604, 27_270_146],
 ]

@@ -89,6 +89,11 @@ describe('recipes', () => {
     assert.throws(() => recipeNamed('sudoku'), (error) => error instanceof ConfigError && /choose one of sudoku-mlp/.test(error.remedy)) // prettier-ignore
   })
 
+  test('the official ones are evaluated ten times, as the official loader is (spec 5.1), the last time at the end', () => {
+    for (const name of ['sudoku-mlp', 'sudoku-att', 'maze', 'arc1', 'arc2', 'urm-arc1', 'hrm-arc1'] as const)
+      assert.equal(costOf(preset(name), 0, 1e-3, NOTHING).evaluations, 10, name)
+  })
+
   test('the official ones are the presets, untouched', () => {
     for (const name of ['sudoku-mlp', 'sudoku-att', 'maze', 'arc1', 'arc2'] as const) {
       const config = preset(name)

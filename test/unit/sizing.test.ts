@@ -65,6 +65,34 @@ test('the bytes are those of the protocol, counted bucket by bucket', () => {
     }
 })
 
+test('trimming: compute shrinks as the drawn tasks do, a box of everything shrinks nothing, margins cost', () => {
+  const share = (preset: PresetName, trim: number, margin = 0): number => {
+    const config = presetOf(preset, { 'model.trim': String(trim), 'model.trimMargin': String(margin) })
+    const whole = sizeOf(presetOf(preset), 1, GROUND)
+    const size = sizeOf(config, 1, GROUND)
+    assert.equal(size.efficiency, 1)
+    return size.computeSeconds / whole.computeSeconds
+  }
+  // The shares that the log gives for all 6,144 examples.
+  for (const [preset, trim, logged] of [
+    ['arc1', 1, 0.181],
+    ['arc1', 100, 0.228],
+    ['arc1', 300, 0.358],
+    ['arc2', 100, 0.25],
+  ] as const)
+    assert.ok(Math.abs(share(preset, trim) / logged - 1) < 0.03, `${preset} ${trim}`)
+  assert.equal(share('arc1', 900), 1)
+  assert.ok(share('arc1', 100, 3) > share('arc1', 100) && share('arc1', 100, 30) < 1 + 1e-9)
+  const options = { ...DEFAULT_GROUND, workers: [1], device: 'h100', rate: undefined, price: undefined } as const
+  assert.match(
+    sizeText({ ...options, config: presetOf('arc1', { 'model.trim': '100' }) }),
+    /trimmed, 23\.2 % of the whole canvas/,
+  )
+  assert.doesNotMatch(sizeText({ ...options, config: presetOf('arc1') }), /trimmed/)
+  const unknown = presetOf('arc1', { 'model.trim': '100', 'data.source': 'generated' })
+  assert.equal(sizeOf(unknown, 1, GROUND).computeSeconds, sizeOf(presetOf('arc1'), 1, GROUND).computeSeconds)
+})
+
 test('time: one worker pays nothing for the wire; more workers are never less efficient in the model than fewer', () => {
   const config = presetOf('arc1')
   const one = sizeOf(config, 1, GROUND)
