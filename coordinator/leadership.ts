@@ -12,6 +12,9 @@ import { Lease } from './lease.js'
 import type { Claim } from './store/claim.js'
 import { tolerant } from './tolerant.js'
 
+/** Beacons until the folder is looked at. */
+const LOOKS_AT_FOLDER = 4
+
 const remedy = 'stop it first, or name another run with --run'
 
 /** @throws ConfigError if a coordinator of this run is heard */
@@ -68,7 +71,10 @@ export class Leadership {
   announce(): void {
     const { bus, config, incarnation, at, onGarbage } = this.ports
     const { beacon } = subjectsOf(runId(config.run.id))
+    let said = 0
     const say = (): void => {
+      // Of one that leads from another server, with the same folder, nothing is ever heard.
+      if (++said % LOOKS_AT_FOLDER === 0 && !this.holds()) return
       const { epoch, step } = at()
       const message = { type: 'beacon', run: config.run.id, coordinator: incarnation, step } as const
       bus.publish(beacon, encode('beacon', { ...message, epoch: Math.max(epoch, this.first) as Epoch }))

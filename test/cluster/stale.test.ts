@@ -48,6 +48,45 @@ async function fenced(stale: Process): Promise<void> {
   assert.deepEqual(more, [])
 }
 
+test(
+  'a coordinator at another server that takes the same folder: the one before finds out by itself and stops',
+  { skip: withoutNats, timeout: 60_000 },
+  async (t) => {
+    const dir = temporaryFolder(t)
+    const lead = async (): Promise<{ url: string; coordinator: Process }> => {
+      const { url } = await natsFor(t)
+      const flags: Flags = {
+        'run.dir': dir,
+        'run.id': 'r',
+        'train.steps': STEPS,
+        'checkpoint.everySteps': 10,
+        'bus.url': url,
+      }
+      return {
+        url,
+        coordinator: trmesh(t, ['coordinator', ...asArguments({ ...SMALL, ...flags, 'cluster.minWorkers': 1 })]),
+      }
+    }
+    const first = await lead()
+    const left = work(t, first.url, 'r', 'left')
+    await until('step 15', () => lastStep(join(dir, 'r')) >= 15)
+    const second = await lead()
+    assert.equal(await first.coordinator.ended, 2, first.coordinator.said())
+    assert.match(
+      first.coordinator.said(),
+      /is led by another coordinator, which took over while this one was not heard/,
+    )
+    left.stop()
+    const worker = work(t, second.url, 'r', 'w')
+    assert.equal(await second.coordinator.ended, 0, second.coordinator.said())
+    await worker.done
+    assert.deepEqual(
+      [...lossesOf(join(dir, 'r')).keys()],
+      Array.from({ length: STEPS }, (_, i) => i + 1),
+    )
+  },
+)
+
 for (const topology of ['sharded', 'star'] as const)
   test(
     `${topology}: a stopped coordinator is taken over from, and stops when it wakes up, changing nothing`,
