@@ -15,7 +15,7 @@ import { sha256 } from '../shared/hash.js'
 import { farewellWithin, LOOK_MS } from '../shared/deadlines.js'
 import { epochOf, millis, runId, stepOf, type Millis } from '../shared/ids.js'
 import type { CoordinatorOptions } from '../shared/ports.js'
-import { connectBus, type Bus } from '../shared/bus/bus.js'
+import type { Bus } from '../shared/bus/bus.js'
 import { chunkBytes, serveState, type StateRange } from '../shared/bus/transfer.js'
 import { encode, ENVELOPE_BYTES } from '../shared/protocol/codec.js'
 import type { SnapshotId } from '../shared/protocol/messages.js'
@@ -25,11 +25,12 @@ import { beginWith } from './base.js'
 import { saveCheckpoint, restore, type BoundaryState } from './checkpointing.js'
 import { Courier } from './courier.js'
 import { DenseFreeze } from './dense-freeze.js'
-import { openExampleSource, type OpenedSource } from './data/open.js'
+import type { OpenedSource } from './data/open.js'
 import { withRollouts } from './data/rollouts.js'
 import { saveDiffering } from './differing.js'
 import { EvaluationDesk } from './evaluate/desk.js'
 import type { Inquiry } from './evaluate/inquiry.js'
+import { COORDINATOR_GROUND, type CoordinatorGround } from './ground.js'
 import { Leadership, refuseSecond } from './leadership.js'
 import { CoordinatorLoop, type Outcome } from './loop.js'
 import { tolerant } from './tolerant.js'
@@ -40,12 +41,11 @@ import { SlotBook } from './slots.js'
 import { originOf, type Hashes } from './origin.js'
 import { StarOwner } from './star-owner.js'
 import { checkpointState, freshState, type StateSource } from './state-source.js'
-import { writeReport } from './report/write-report.js'
 import { latestCheckpoint, readManifest } from './store/checkpoint-reader.js'
 import { Claim } from './store/claim.js'
 import type { Saved } from './store/puzzle-files.js'
 import { applyRetention } from './store/retention.js'
-import { watchersOf, type Watchers } from './watchers.js'
+import type { Watchers } from './watchers.js'
 
 /** Lanes of an evaluation, none of which is worked on: as many workers may take part. */
 const EVALUATION_SLOTS = 64
@@ -58,12 +58,17 @@ const unclaimed = (folder: string, error: unknown): string =>
 /**
  * Leads the run, or the evaluation of a checkpoint, to its end, or until asked to stop.
  * @param inquiry of an evaluation that asks its own rows
+ * @param ground what it stands on
  * @throws RunError with a remedy
  */
-export async function serveCoordinator(options: CoordinatorOptions, inquiry?: Inquiry): Promise<void> {
+export async function serveCoordinator(
+  options: CoordinatorOptions,
+  inquiry?: Inquiry,
+  ground: CoordinatorGround = COORDINATOR_GROUND,
+): Promise<void> {
   const { config, out, root } = options
   const threads = Math.max(1, Math.min(4, availableParallelism() - 1))
-  const opened = await openExampleSource(config.data, config.run.seed, config.train.slots, {
+  const opened = await ground.open(config.data, config.run.seed, config.train.slots, {
     cacheDir: join(root, '.trmesh', 'data'),
     threads,
     evaluate: config.evaluate,
@@ -73,7 +78,7 @@ export async function serveCoordinator(options: CoordinatorOptions, inquiry?: In
     const data = { ...opened, evaluation: asked }
     out.line(`run ${config.run.id} (preset ${config.preset}); data: ${data.description}`)
     if (options.evaluation === undefined) for (const advice of adviceOn(config)) out.line(advice)
-    const bus = await connectBus({
+    const bus = await ground.connect({
       url: config.bus.url,
       credentials: config.bus.credentials,
       ca: config.bus.ca,
@@ -85,7 +90,7 @@ export async function serveCoordinator(options: CoordinatorOptions, inquiry?: In
       checkPayload(bus, config)
       let fresh = options.fresh
       for (;;) {
-        const outcome = await new Coordinator(options, bus, data, fresh, inquiry).lead()
+        const outcome = await new Coordinator(options, bus, data, fresh, inquiry, ground).lead()
         if (outcome.type === 'finished') return
         out.line(outcome.why)
         fresh = false
@@ -125,6 +130,7 @@ class Coordinator {
     private readonly data: OpenedSource,
     private readonly fresh: boolean,
     private readonly inquiry: Inquiry | undefined,
+    private readonly ground: CoordinatorGround,
   ) {
     const { config } = options
     this.layout = layoutOf(config.model)
@@ -178,7 +184,7 @@ class Coordinator {
         ? checkpointState(checkpoint, config, layout)
         : await (base === undefined ? freshState(config, layout) : beginWith(base, config, layout, table))
     this.closers.push(() => source.close())
-    const watchers = await watchersOf({
+    const watchers = await this.ground.watch({
       ...{ coordinator: this.options, bus, data, folder: this.folder, now, wallClock, inquiry: this.inquiry },
       failed: (error) => failed(error),
     })
@@ -360,7 +366,7 @@ class Coordinator {
   private async writeReport(): Promise<void> {
     const { out } = this.options
     try {
-      out.line(`report: ${await writeReport(this.folder, wallClock())}`)
+      out.line(`report: ${await this.ground.writeReport(this.folder, wallClock())}`)
     } catch (error) {
       // What was trained is saved; a picture of it can be made later.
       out.line(`no report: ${describe(error)}`)

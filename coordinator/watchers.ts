@@ -19,8 +19,8 @@ import { Targets, targetsFile } from './report/targets.js'
 import { folderName } from './store/folders.js'
 
 export interface Watchers {
-  readonly report: ConsoleReport
-  readonly metrics: CoordinatorMetrics
+  readonly report: Pick<ConsoleReport, 'table'>
+  readonly metrics: Pick<CoordinatorMetrics, 'url' | 'watch' | 'lastWords'>
   readonly observer: Observer
   /** Files of the last evaluation. */
   written(): readonly string[]

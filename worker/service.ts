@@ -11,7 +11,7 @@ import { layoutOf, layoutText } from '../shared/gradients/layout.js'
 import { epochOf, millis, runId, stepOf, workerId, type Millis, type RunId, type WorkerId } from '../shared/ids.js'
 import { sha256 } from '../shared/hash.js'
 import type { WorkerOptions } from '../shared/ports.js'
-import { connectBus, readCredentials, type Bus } from '../shared/bus/bus.js'
+import { readCredentials, type Bus } from '../shared/bus/bus.js'
 import { seatIn } from '../shared/bus/seat.js'
 import { serveState } from '../shared/bus/transfer.js'
 import { decode, encode } from '../shared/protocol/codec.js'
@@ -19,15 +19,15 @@ import { PROTOCOL_VERSION, type Beacon } from '../shared/protocol/messages.js'
 import { anyBeacon, subjectsOf } from '../shared/protocol/subjects.js'
 import { AllReduce } from './allreduce.js'
 import { arenaOf } from './arena.js'
-import { startCompute, type Compute } from './compute/client.js'
-import { findEnergy } from './energy.js'
-import { watchGpus } from './gpu-metrics.js'
+import type { Compute } from './compute/client.js'
+import { WORKER_GROUND, type WorkerGround } from './ground.js'
 import { WorkerLoop } from './loop.js'
-import { WorkerMetrics } from './metrics.js'
 import { usedGpu } from './nvidia-smi.js'
 
 /** How a session ended: for good, or to be begun again. */
 type Ending = { readonly type: 'over'; readonly why: string } | { readonly type: 'again'; readonly why: string }
+
+type Metrics = Awaited<ReturnType<WorkerGround['metrics']>>
 
 /** How often the I/O thread looks whether its event loop was held up. */
 const GAP_PERIOD_MS = 20
@@ -35,11 +35,11 @@ const GAP_PERIOD_MS = 20
 const now = (): Millis => millis(performance.now())
 
 /** Resolves when the run is over or the signal asks to stop. @throws RunError with a remedy. */
-export async function serveWorker(options: WorkerOptions): Promise<void> {
+export async function serveWorker(options: WorkerOptions, ground: WorkerGround = WORKER_GROUND): Promise<void> {
   const { out, signal } = options
   const label = options.label ?? `${hostname()}-${process.pid}`
   const seat = seatIn((await readCredentials(options.credentials)) ?? '')
-  const bus = await connectBus({
+  const bus = await ground.connect({
     url: options.busUrl,
     credentials: options.credentials,
     ca: options.ca,
@@ -51,7 +51,7 @@ export async function serveWorker(options: WorkerOptions): Promise<void> {
     while (!signal.requested) {
       const beacon = await findRun(bus, options)
       if (beacon === undefined) return
-      const ending = await new Session(bus, options, label, seat, beacon).run()
+      const ending = await new Session(bus, options, label, seat, beacon, ground).run()
       out.line(
         ending.type === 'over' ? `worker ${label}: ${ending.why}` : `worker ${label} starts again: ${ending.why}`,
       )
@@ -111,6 +111,7 @@ class Session {
     private readonly label: string,
     seat: string,
     private readonly beacon: Beacon,
+    private readonly ground: WorkerGround,
   ) {
     this.me = workerId(`${seat}-${randomUUID().slice(0, 8)}`)
     this.run_ = runId(beacon.run)
@@ -133,8 +134,8 @@ class Session {
   }
 
   private async start(): Promise<void> {
-    const { options } = this
-    const metrics = await WorkerMetrics.serve({
+    const { options, ground } = this
+    const metrics = await ground.metrics({
       host: options.metricsHost,
       port: options.metricsPort,
       run: this.run_,
@@ -145,7 +146,7 @@ class Session {
     if (config === undefined) return
     this.beat(config, metrics)
     this.options.out.line(`worker ${this.label}: run ${this.run_}, building the replica`)
-    const compute = await startCompute(
+    const compute = await ground.compute(
       {
         config,
         backend: options.backend,
@@ -161,7 +162,7 @@ class Session {
     this.options.out.line(`worker ${this.label}: backend ${compute.backend} (${compute.device}); ${compute.why}`)
     metrics.backend(compute.backend, compute.device)
     metrics.peak(compute.peakFlops)
-    this.closers.push(watchGpus(options.gpu, (reading) => metrics.gpu(reading)))
+    this.closers.push(ground.watchGpus(options.gpu, (reading) => metrics.gpu(reading)))
     this.join(config, compute, metrics)
     const { backend, device, precision } = compute
     if (this.loop !== undefined) this.loop.phase = 'idle'
@@ -212,7 +213,7 @@ class Session {
     )
   }
 
-  private join(config: RunConfig, compute: Compute, metrics: WorkerMetrics): void {
+  private join(config: RunConfig, compute: Compute, metrics: Metrics): void {
     const { bus, me, options } = this
     const subjects = subjectsOf(this.run_)
     const layout = layoutOf(config.model)
@@ -235,7 +236,7 @@ class Session {
       compute,
       arena,
       allreduce,
-      energy: findEnergy(usedGpu(options.gpu, compute.device)),
+      energy: this.ground.findEnergy(usedGpu(options.gpu, compute.device)),
       now,
       onCommit: (step, phases, slots, ema) => {
         metrics.committed(step, phases, slots, config.reduce.localSteps)
@@ -319,7 +320,7 @@ class Session {
   }
 
   /** Heartbeats of this thread, which never computes; they tell the longest pause of its event loop too. */
-  private beat(config: RunConfig, metrics: WorkerMetrics): void {
+  private beat(config: RunConfig, metrics: Metrics): void {
     let last = now()
     let gapMs = 0
     const gap = setInterval(() => {

@@ -1,12 +1,13 @@
 // Round after round until the time is up or every fault was had: first a run without faults, to compare with, then rounds of
-// a few faults each, in an order of chance.
+// a few faults each, in an order of chance and one mode of reducing after the other.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { join } from 'node:path'
 import { rngFor } from '../../shared/rng/counter.js'
 import { KEEPING, LOSING, nameOf, shuffled, type Fault } from './faults.js'
-import { endOf, Round, type RoundResult, type Suffered } from './round.js'
+import { MODES, type ModeName } from './modes.js'
+import { endOf, Round, stepsOf, type RoundResult, type Suffered } from './round.js'
 
 export interface CampaignOptions {
   readonly nats: string
@@ -16,6 +17,9 @@ export interface CampaignOptions {
   /** No round begins after this. */
   readonly minutes: number
   readonly faultsPerRound: number
+  readonly modes: readonly ModeName[]
+  /** Once every fault was had, all of them again. */
+  readonly repeat: boolean
   /** undefined: all. */
   readonly only?: (fault: Fault) => boolean
   readonly say: (line: string) => void
@@ -33,6 +37,12 @@ export interface CampaignResult {
   readonly left: number
 }
 
+interface Ended {
+  readonly result: RoundResult
+  /** undefined: it says nothing. */
+  readonly end: unknown
+}
+
 /** After so many, more would say nothing new. */
 const MOST_WRONG = 10
 /** Of a run and all its checkpoints many times over, and soon full. */
@@ -46,13 +56,13 @@ function mount(folder: string): boolean {
 }
 
 export async function campaign(options: CampaignOptions): Promise<CampaignResult> {
-  const { nats, folder, seed, workers, minutes, faultsPerRound, only = () => true, say } = options
+  const { nats, folder, seed, workers, minutes, faultsPerRound, modes, repeat, only = () => true, say } = options
   const began = performance.now()
   const suffered: Suffered[] = []
   const wrong: string[] = []
   let [rounds, sameBits, compared] = [0, 0, 0]
 
-  const round = async (faults: readonly Fault[], losing: boolean): Promise<{ result: RoundResult; end: unknown }> => {
+  const round = async (mode: ModeName, faults: readonly Fault[], losing: boolean): Promise<Ended> => {
     const name = `round-${rounds++}`
     const disk = join(folder, name, 'disk')
     mkdirSync(disk, { recursive: true })
@@ -61,37 +71,54 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
       const possible = mounted ? faults : faults.filter(({ kind }) => kind !== 'full-disk')
       if (possible.length < faults.length) say('full-disk is left out: no file system may be mounted here')
       const rng = rngFor(seed, 'round', rounds)
-      const where = { nats, folder: join(folder, name), disk, rng, workers, faults: possible, losing }
+      const where = { nats, folder: join(folder, name), disk, rng, workers, mode, faults: possible, losing }
       const result = await new Round(where, say).run()
-      return { result, end: result.wrong.length === 0 && !losing ? endOf(disk) : undefined }
+      const fine = result.wrong.length === 0 && !result.mayDiffer
+      return { result, end: fine ? { ...endOf(disk, stepsOf({ losing })), began: result.began } : undefined }
     } finally {
       if (mounted) spawnSync('umount', ['-l', disk], { stdio: 'ignore' })
       rmSync(disk, { recursive: true, force: true })
     }
   }
+  const calmEnds = new Map<string, unknown>()
+  const calmEnd = async (mode: ModeName, losing: boolean): Promise<unknown> => {
+    const key = `${mode} ${losing}`
+    if (!calmEnds.has(key)) {
+      say(`${mode}: a run without faults`)
+      const { result, end } = await round(mode, [], losing)
+      wrong.push(...result.wrong.map((why) => `${mode} without faults: ${why}`))
+      calmEnds.set(key, end)
+    }
+    return calmEnds.get(key)
+  }
 
-  say('a run without faults')
-  const calm = await round([], false)
-  wrong.push(...calm.result.wrong.map((why) => `without faults: ${why}`))
   const rng = rngFor(seed, 'faults')
   const decks = [
-    { faults: shuffled(rng, KEEPING.filter(only)), losing: false },
-    { faults: shuffled(rng, LOSING.filter(only)), losing: true },
+    { all: KEEPING.filter(only), faults: [] as Fault[], losing: false },
+    { all: LOSING.filter(only), faults: [] as Fault[], losing: true },
   ]
+  const shuffle = (): void => decks.forEach((deck) => (deck.faults = shuffled(rng, deck.all)))
+  shuffle()
   for (let turn = 0; wrong.length < MOST_WRONG && performance.now() - began < minutes * 60_000; turn++) {
+    if (decks.every(({ faults }) => faults.length === 0)) {
+      if (!repeat) break
+      shuffle()
+    }
     // Two rounds of the first for each of the second.
     const deck = decks[turn % 3 === 2 ? 1 : 0]
-    if (decks.every(({ faults }) => faults.length === 0)) break
+    const mode = modes[Math.floor(turn / 3) % modes.length] ?? 'f32'
     if (deck === undefined || deck.faults.length === 0) continue
     const { losing } = deck
-    const { result, end } = await round(deck.faults.splice(0, faultsPerRound), losing)
+    const { bits } = MODES[mode]
+    const calm = (losing ? bits === 'any' : bits !== 'none') ? await calmEnd(mode, losing) : undefined
+    const { result, end } = await round(mode, deck.faults.splice(0, faultsPerRound), losing)
     suffered.push(...result.suffered)
     const faults = result.suffered.map(({ fault }) => nameOf(fault)).join('; ')
-    wrong.push(...result.wrong.map((why) => `${why} [${faults}; log in ${result.folder}]`))
-    if (result.carriesLost || end === undefined) continue
+    wrong.push(...result.wrong.map((why) => `${mode}: ${why} [${faults}; log in ${result.folder}]`))
+    if (end === undefined || calm === undefined) continue
     compared++
-    if (isDeepStrictEqual(end, calm.end)) sameBits++
-    else wrong.push(`the end differs from that of the run without faults [${faults}; log in ${result.folder}]`)
+    if (isDeepStrictEqual(end, calm)) sameBits++
+    else wrong.push(`${mode}: the end differs from that of the run without faults [${faults}; log in ${result.folder}]`)
   }
   const left = decks.reduce((sum, { faults }) => sum + faults.length, 0)
   return { suffered, wrong, rounds, sameBits, compared, left }

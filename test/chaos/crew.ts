@@ -41,6 +41,8 @@ export class Crew {
   private closed = false
   /** Whoever is killed with this role stays dead. */
   private readonly mortal = new Set<Role>()
+  /** Who was asked to leave, and comes back. */
+  private readonly leaving = new Set<Role>()
   said = ''
 
   private constructor(private readonly options: CrewOptions) {
@@ -77,6 +79,12 @@ export class Crew {
     } catch {
       // It ended by itself a moment ago.
     }
+  }
+
+  /** SIGTERM; started again once it has gone. */
+  leave(role: Role): void {
+    this.leaving.add(role)
+    this.signal(role, 'SIGTERM')
   }
 
   /** Changes the clock or the disk of one of our processes. */
@@ -157,7 +165,7 @@ export class Crew {
     this.running.set(role, { child, ended })
     void ended.then((status) => {
       if (this.closed || this.running.get(role)?.child !== child) return
-      if (status === 'SIGKILL') {
+      if (status === 'SIGKILL' || this.leaving.delete(role)) {
         if (!this.mortal.has(role)) this.spawn(role)
       } else if (role === 'coordinator') this.end(status)
     })

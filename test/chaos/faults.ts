@@ -3,7 +3,7 @@
 import type { Rng } from '../../shared/rng/counter.js'
 import type { Direction } from './link.js'
 
-export const KINDS = ['kill', 'stop', 'silence', 'sleep', 'cut', 'drop', 'double', 'damage', 'delay', 'nan', 'shape', 'stale', 'full-disk', 'slow-disk', 'clock', 'noise'] as const // prettier-ignore
+export const KINDS = ['kill', 'stop', 'silence', 'sleep', 'cut', 'drop', 'double', 'damage', 'delay', 'nan', 'shape', 'stale', 'full-disk', 'slow-disk', 'clock', 'noise', 'late', 'leave'] as const // prettier-ignore
 export type Kind = (typeof KINDS)[number]
 
 export const MEANING: Readonly<Record<Kind, string>> = {
@@ -22,6 +22,8 @@ export const MEANING: Readonly<Record<Kind, string>> = {
   'full-disk': 'no room for a checkpoint',
   'slow-disk': 'for 3 s every write and sync takes 150 ms longer',
   clock: 'wall clock set by up to a day, forwards or back',
+  late: 'message overtaken by those behind it, for up to 1.5 s',
+  leave: 'SIGTERM, started again',
   noise: 'a stranger publishes noise, old messages and gradients on all subjects',
 }
 
@@ -124,10 +126,20 @@ export const KEEPING: readonly Fault[] = [
 export const LOSING: readonly Fault[] = [
   ...each('kill', 'worker', 'worker', OF_WORKER),
   ...each('kill', 'newcomer', 'newcomer', OF_NEWCOMER),
+  ...each('leave', 'worker', 'worker', OF_WORKER, BOUNDARIES),
   ...each('silence', 'worker', 'worker', OF_WORKER, BOUNDARIES),
+  ...each('stop', 'newcomer', 'newcomer', OF_NEWCOMER),
+  ...each('leave', 'newcomer', 'newcomer', OF_NEWCOMER, among('prepared', 'assign', 'ready')),
+  ...each('kill', 'coordinator', 'newcomer', OF_NEWCOMER),
+  ...each('kill', 'broker', 'newcomer', OF_NEWCOMER),
+  ...each('stop', 'coordinator', 'newcomer', OF_NEWCOMER),
+  ...each('cut', 'newcomer', 'newcomer', OF_NEWCOMER),
   ...each('drop', 'newcomer', 'newcomer', OF_NEWCOMER, among('hello', 'assign', 'pull', 'ready')),
   ...each('damage', 'newcomer', 'newcomer', OF_NEWCOMER, among('assign', 'pull', 'ready')),
 ]
+
+/** What no cable does, since TCP keeps the order: in virtual time alone. */
+export const OVERTAKING: readonly Fault[] = each('late', 'worker', 'worker', OF_WORKER)
 
 /** All of them in an order of chance; the same seed, the same order. */
 export function shuffled(rng: Rng, faults: readonly Fault[]): Fault[] {

@@ -76,14 +76,14 @@ const CHANNEL_OF: Readonly<Record<string, Channel>> = {
 /** What a frame says, if it is a message of ours with a subject of ours; replies have none. */
 export function seenIn({ line, payload }: Frame): Seen | undefined {
   const [verb, subject = ''] = line.split(' ')
-  const channel = CHANNEL_OF[subject.split('.')[2] ?? '']
-  if (
-    payload === undefined ||
-    channel === undefined ||
-    !subject.startsWith('trmesh.') ||
-    verb?.startsWith('H') === true
-  )
-    return undefined
+  if (payload === undefined || verb?.startsWith('H') === true) return undefined
+  return seenOf(subject, payload)
+}
+
+/** What a message says, if its subject is one of ours. */
+export function seenOf(subject: string, payload: Uint8Array): Seen | undefined {
+  const channel = CHANNEL_OF[subject.split('.', 3)[2] ?? '']
+  if (channel === undefined || !subject.startsWith('trmesh.')) return undefined
   try {
     const { type, ...fields } = decode(channel, payload) as { type: string } & Record<string, unknown>
     const number = (key: string): number | undefined => (typeof fields[key] === 'number' ? fields[key] : undefined)

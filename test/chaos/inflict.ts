@@ -51,6 +51,9 @@ export function inflict({ kind, victim }: Fault, scene: Scene, seen: Seen, frame
       if (rng.uniform() < 0.5) return undefined
       crew.cut(role)
       return { frames: [] }
+    case 'leave':
+      crew.leave(target)
+      return undefined
     case 'stop':
       pauseFor(crew, [target], STOP_MS)
       return undefined
@@ -65,6 +68,8 @@ export function inflict({ kind, victim }: Fault, scene: Scene, seen: Seen, frame
       return undefined
     case 'drop':
       return { frames: [] }
+    case 'late':
+      throw new Error('a cable keeps the order of messages: this fault is for virtual time')
     case 'double':
       return { frames: [frame, frame] }
     case 'delay':
@@ -103,7 +108,7 @@ function pauseFor(crew: Crew, roles: readonly Role[], ms: number): void {
 }
 
 /** A gradient that its sender believes in. */
-function forged(kind: 'nan' | 'shape' | 'stale', { type, fields }: Seen): Uint8Array {
+export function forged(kind: 'nan' | 'shape' | 'stale', { type, fields }: Seen): Uint8Array {
   const part = { type, ...fields } as Extract<MessageOf<'gradients'>, { type: 'part' }>
   const right = part.data
   const data =
