@@ -45,8 +45,9 @@ export class Assignments {
     const joining = lead !== undefined && !team.every(holdsState) ? lead : undefined
     const copy = joinCopy(epoch)
     const deals = book.deal(team, copy, units)
-    const givers = [...deals.values()].flatMap(({ holders, copies }) =>
-      holders.filter((holder, i) => holder !== 'coordinator' && copies[i] === copy),
+    // Also who was asked in an epoch before: the order may have been lost with it, and this one lets go of the carry.
+    const givers = [...deals.values()].flatMap(({ holders }) =>
+      holders.filter((holder) => holder !== 'coordinator' && holder !== ''),
     ) as WorkerId[]
     const keepers = new Set(joining === undefined ? givers : [joining, ...givers])
     for (const worker of keepers) {

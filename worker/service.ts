@@ -290,7 +290,7 @@ class Session {
   }
 
   /** Another coordinator means another run state: begin again. A silent one is waited for. */
-  private watchBeacon(loop: WorkerLoop, metrics: WorkerMetrics): void {
+  private watchBeacon(loop: WorkerLoop, metrics: Metrics): void {
     let heard = now()
     let told = false
     const { out } = this.options

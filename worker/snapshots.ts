@@ -58,12 +58,26 @@ export class Snapshots {
 
   /** The bytes of a range, or the reason why there are none. */
   async provide(range: StateRange): Promise<Uint8Array | string> {
-    const copy = this.kept.get(range.snapshot)
+    const copy = (await this.holding(range)) ?? (await this.kept.get(range.snapshot))
     if (copy === undefined) return 'it was released, or never taken here'
-    const segment = this.segment(await copy, range)
+    const segment = this.segment(copy, range)
     if (segment === undefined) return `this snapshot has no ${range.segment} of slot ${range.slot}`
     if (range.offset + range.length > segment.byteLength) return `it ends at byte ${segment.byteLength}`
     return new Uint8Array(segment.buffer, segment.byteOffset + range.offset, range.length)
+  }
+
+  /**
+   * For a carry: the copy of this name, or the newest of another membership that has it. Between two steps all are the same,
+   * and whoever asks may know only the name of one whose order never reached us.
+   */
+  private async holding({ snapshot, segment, slot }: StateRange): Promise<Snapshot | undefined> {
+    if (segment !== 'carry' || !isJoinCopy(snapshot)) return undefined
+    const others = [...this.kept].filter(([id]) => isJoinCopy(id) && id !== snapshot).reverse()
+    for (const copy of [this.kept.get(snapshot), ...others.map(([, other]) => other)]) {
+      const made = await copy
+      if (made?.slots.includes(slot) === true) return made
+    }
+    return undefined
   }
 
   private segment(snapshot: Snapshot, { segment, slot }: StateRange): Float32Array | undefined {

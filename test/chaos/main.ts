@@ -36,7 +36,9 @@ const number = (name: 'seed' | 'minutes' | 'workers' | 'per-round' | 'schedules'
   numberOf(name, values[name])
 const out = (line: string): void => void process.stdout.write(`${line}\n`)
 const verdict = (wrong: readonly string[]): void => {
-  out(wrong.length === 0 ? 'lost 0 steps, applied 0 twice, 0 replica mismatches' : `BROKEN: ${wrong.join('\nBROKEN: ')}`)
+  out(
+    wrong.length === 0 ? 'lost 0 steps, applied 0 twice, 0 replica mismatches' : `BROKEN: ${wrong.join('\nBROKEN: ')}`,
+  )
   process.exitCode = wrong.length === 0 ? 0 : 1
 }
 
@@ -49,7 +51,14 @@ async function inVirtualTime(): Promise<void> {
     seed: number('seed'),
     schedules: number('schedules'),
     minutes: number('minutes'),
-    ...(keep === undefined ? {} : { keep: keep.split(',').filter(Boolean).map((text) => numberOf('keep', text)) }),
+    ...(keep === undefined
+      ? {}
+      : {
+          keep: keep
+            .split(',')
+            .filter(Boolean)
+            .map((text) => numberOf('keep', text)),
+        }),
     say: out,
   })
   const { schedules, suffered, wrong, sameBits, compared, virtualMs, events, realMs } = result

@@ -1,30 +1,39 @@
-// What is to happen when, in virtual time: the earliest first, and of the same time what was noted first. A binary heap.
+// What is to happen when: the earliest first; of the same time by rank, then what was noted first. A binary heap.
 
-interface Item {
+export interface Moment {
+  /** Virtual milliseconds. */
   readonly at: number
-  readonly order: number
-  readonly run: () => void
+  readonly rank: number
 }
 
-const before = (a: Item, b: Item): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
+interface Noted {
+  readonly order: number
+}
 
-export class Agenda {
-  private readonly heap: Item[] = []
+const before = (a: Moment & Noted, b: Moment & Noted): boolean =>
+  a.at !== b.at ? a.at < b.at : a.rank !== b.rank ? a.rank < b.rank : a.order < b.order
+
+export class Agenda<M extends Moment> {
+  private readonly heap: (M & Noted)[] = []
   private order = 0
 
-  add(at: number, run: () => void): void {
-    const item = { at, order: this.order++, run }
-    let place = this.heap.push(item) - 1
+  add(moment: M): void {
+    this.again({ ...moment, order: this.order++ })
+  }
+
+  /** A moment that was taken out comes back, in its old place among those of the same time. */
+  again(noted: M & Noted): void {
+    let place = this.heap.push(noted) - 1
     while (place > 0) {
       const up = (place - 1) >> 1
-      if (!before(item, this.heap[up]!)) break
+      if (!before(noted, this.heap[up]!)) break
       this.heap[place] = this.heap[up]!
       place = up
     }
-    this.heap[place] = item
+    this.heap[place] = noted
   }
 
-  next(): Item | undefined {
+  next(): (M & Noted) | undefined {
     const first = this.heap[0]
     const last = this.heap.pop()
     if (last === undefined || last === first) return first

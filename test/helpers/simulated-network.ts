@@ -1,6 +1,6 @@
 // Virtual time and a network in it, which delays, loses, doubles and replays messages as the random numbers say.
 import type { Rng } from '../../shared/rng/counter.js'
-import { Agenda } from './agenda.js'
+import { Agenda, type Moment } from './agenda.js'
 
 export interface Harm {
   /** Of a message: never arrives, arrives twice, arrives again much later. */
@@ -34,7 +34,7 @@ export class SimulatedNetwork {
   lostAt: number | undefined
   protected lostBetween: readonly string[] = []
   private seen = 0
-  protected readonly agenda = new Agenda()
+  protected readonly agenda = new Agenda<Moment & { readonly run: () => void }>()
   /** Time of the last delivery from one to another: a bus keeps their order. */
   private readonly delivered = new Map<string, number>()
 
@@ -49,7 +49,7 @@ export class SimulatedNetwork {
   }
 
   protected after(ms: number, run: () => void): void {
-    this.agenda.add(this.now + ms, run)
+    this.agenda.add({ at: this.now + ms, rank: 0, run })
   }
 
   /** A message on the bus; its order among those of the same pair is kept, unless it comes a second time, much later. */

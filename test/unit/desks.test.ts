@@ -11,6 +11,7 @@ import { planBuckets } from '../../shared/gradients/buckets.js'
 import { OwnedBuckets } from '../../shared/gradients/owner.js'
 import { drawOf, epochOf, slotId, stepOf, workerId } from '../../shared/ids.js'
 import type { CoordinatorMessage, SnapshotId } from '../../shared/protocol/messages.js'
+import { boundaryCopy, joinCopy } from '../../shared/protocol/snapshot-id.js'
 import { ExampleQueue } from '../../worker/examples.js'
 import { Snapshots } from '../../worker/snapshots.js'
 
@@ -237,4 +238,34 @@ test('the queue of examples: all who wait are served, examples stay until a late
   assert.equal(queue.find(slotId(0), drawOf(0)), undefined)
   queue.keepOnly([slotId(1)])
   assert.equal(queue.size, 1)
+})
+
+test('a carry that is between two workers is found under the name of any membership, the newest first', async () => {
+  const snapshots = new Snapshots()
+  const copyOf = (slot: number, value: number) => {
+    const nothing = new Float32Array(0)
+    const dense = { dense: null, elements: 0, hInit: nothing, lInit: nothing, mean: nothing }
+    return Promise.resolve({ ...dense, carries: Float32Array.of(value), slots: [slotId(slot)] })
+  }
+  const ask = async (snapshot: string, slot: number): Promise<number | string> => {
+    const range = {
+      snapshot: snapshot as SnapshotId,
+      segment: 'carry',
+      slot: slotId(slot),
+      offset: 0,
+      length: 4,
+    } as const
+    const bytes = await snapshots.provide(range)
+    return typeof bytes === 'string' ? bytes : (new Float32Array(Uint8Array.from(bytes).buffer)[0] ?? NaN)
+  }
+  snapshots.add(joinCopy(epochOf(4)), copyOf(1, 10))
+  snapshots.add(joinCopy(epochOf(5)), copyOf(1, 20))
+  snapshots.add(boundaryCopy(stepOf(7), epochOf(5)), copyOf(2, 30))
+  // The order of epoch 3 was lost; that of 4 was not.
+  assert.equal(await ask('join-3', 1), 20)
+  assert.equal(await ask('join-4', 1), 10)
+  assert.match(String(await ask('join-3', 2)), /never taken/)
+  assert.match(String(await ask('step-7-5', 1)), /has no carry/)
+  snapshots.settled()
+  assert.match(String(await ask('join-4', 1)), /never taken/)
 })

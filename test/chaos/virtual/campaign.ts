@@ -63,8 +63,7 @@ export async function virtualCampaign(options: VirtualCampaignOptions): Promise<
 
 /** The fewest of the faults, in their places, with which it still breaks. */
 async function shrunk(runner: Schedules, seed: number, all: readonly number[]): Promise<readonly number[]> {
-  const breaks = async (keep: readonly number[]): Promise<boolean> =>
-    isBroken(await runner.run(scheduleOf(seed, keep)))
+  const breaks = async (keep: readonly number[]): Promise<boolean> => isBroken(await runner.run(scheduleOf(seed, keep)))
   let fewest = all
   for (const one of all) {
     const fewer = fewest.filter((place) => place !== one)

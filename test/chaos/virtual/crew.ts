@@ -77,7 +77,8 @@ export class VirtualCrew {
         (error: unknown) => {
           const known = error instanceof RunError
           this.ports.say(`${role} ended: ${describe(error)}`)
-          if (!known) this.ports.onWrong(`${role}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+          if (!known)
+            this.ports.onWrong(`${role}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
           this.ended(role, running, 'failed')
         },
       )

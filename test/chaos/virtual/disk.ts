@@ -39,7 +39,7 @@ export class VirtualDisk {
       return { bsize, bavail: this.isFull ? 0 : bavail }
     })
     const append = fs.appendFileSync
-    this.replace(fs as unknown as Record<string, unknown>, 'appendFileSync', (path: string, text: string): void => {
+    this.replace(fs, 'appendFileSync', (path: string, text: string): void => {
       this.mustHaveRoom('write')
       append(path, text)
     })

@@ -1,6 +1,6 @@
 // A schedule: a way of reducing, so many workers and a few faults, all drawn from one seed, and the run that comes of them
 // beside the one without faults.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
@@ -20,11 +20,16 @@ export interface Schedule {
   readonly faults: readonly Fault[]
 }
 
-export interface ScheduleResult extends Pick<VirtualResult, 'suffered' | 'wrong' | 'virtualMs' | 'events' | 'trace' | 'said'> {
+export interface ScheduleResult extends Pick<
+  VirtualResult,
+  'suffered' | 'wrong' | 'virtualMs' | 'events' | 'trace' | 'said'
+> {
   /** The end was the same bits as without faults; undefined: not comparable. */
   readonly sameBits: boolean | undefined
 }
 
+/** A file system in memory, on Linux. */
+const MEMORY = '/dev/shm'
 const MOST_FAULTS = 4
 
 /** A network that is only arithmetic. */
@@ -72,13 +77,14 @@ const configFor = ({ mode, topology, workers, losing }: Schedule, dir: string): 
 export class Schedules {
   private readonly calm = new Map<string, VirtualResult>()
   /** Where checkpoints are written: memory, where there is some. */
-  private readonly folder = mkdtempSync(join(tmpdir(), 'trmesh-virtual-'))
+  private readonly folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'trmesh-virtual-'))
   private runs = 0
 
   async run(schedule: Schedule): Promise<ScheduleResult> {
     const { bits } = MODES[schedule.mode]
     const result = await this.one(schedule)
-    const comparable = result.wrong.length === 0 && bits !== 'none' && (bits === 'any' || !(schedule.losing || result.lost))
+    const comparable =
+      result.wrong.length === 0 && bits !== 'none' && (bits === 'any' || !(schedule.losing || result.lost))
     if (!comparable) return { ...result, sameBits: undefined }
     const calm = await this.withoutFaults(schedule)
     const wrong = [...calm.wrong.map((why) => `without faults: ${why}`), ...differences(result, calm)]

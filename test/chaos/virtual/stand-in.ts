@@ -140,7 +140,8 @@ export class StandIn {
     const { config, arena, local } = this
     const { model, train, reduce } = config
     const dim = model.puzzleEmbDim
-    if (this.candidate !== undefined && local === undefined) this.onWrong(`step ${step} began before the one before was over`)
+    if (this.candidate !== undefined && local === undefined)
+      this.onWrong(`step ${step} began before the one before was over`)
     if (puzzles !== undefined) this.rows.begin(puzzles)
     const taken = new Map(takes.map((take) => [take.slot, take]))
     const working = (this.candidate ?? this.lanes).map((lane) => {
@@ -203,7 +204,7 @@ export class StandIn {
     for (let j = 0; j < z.length; j++) {
       const before = halted ? this.states[j % this.states.length]! : lane.z[j]!
       const token = inputs[j % inputs.length]! + inputs[(j * 5 + 3) % inputs.length]! / 16
-      const weight = params[(j * 7 + 11 * token) % params.length | 0]!
+      const weight = params[((j * 7 + 11 * token) % params.length) | 0]!
       z[j] = before / 2 + weight + token / 32 + row[j % row.length]! - 0.2
     }
     const bits = new Uint32Array(z.buffer)[z.length >> 1]!
@@ -213,7 +214,12 @@ export class StandIn {
   }
 
   /** Adds the slot's gradient, divided by all slots of the run. */
-  private learn({ z, steps, halted, example }: Lane, row: Float32Array, flat: Float32Array, own: Float32Array): StepSums {
+  private learn(
+    { z, steps, halted, example }: Lane,
+    row: Float32Array,
+    flat: Float32Array,
+    own: Float32Array,
+  ): StepSums {
     const { params } = this.arena
     const { slots } = this.config.train
     const labels = example!.labels

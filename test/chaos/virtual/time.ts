@@ -4,7 +4,7 @@
 import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import type { Rng } from '../../../shared/rng/counter.js'
-import { Agenda, type Moment } from './agenda.js'
+import { Agenda } from '../../helpers/agenda.js'
 
 /** One virtual process. */
 export interface Proc {
@@ -25,18 +25,20 @@ export const procOf = (name: string): Proc => ({
   diskSlowUntil: 0,
 })
 
+interface Moment {
+  readonly at: number
+  readonly rank: number
+  readonly owner: Proc | undefined
+  readonly run: () => void
+}
+
 /** After a pause timers are first, then what lies in the socket, then what waits for both. */
 const RANK = { timer: 0, message: 1, immediate: 2 } as const
 
 const real = {
-  setTimeout: globalThis.setTimeout,
-  setInterval: globalThis.setInterval,
   clearTimeout: globalThis.clearTimeout,
-  clearInterval: globalThis.clearInterval,
   setImmediate: globalThis.setImmediate,
   Date: globalThis.Date,
-  randomUUID: crypto.randomUUID,
-  rss: process.memoryUsage.rss,
   now: performance.now.bind(performance),
 }
 
@@ -62,7 +64,7 @@ export class VirtualTime {
   current: Proc | undefined
   /** Events so far. */
   events = 0
-  private readonly agenda = new Agenda()
+  private readonly agenda = new Agenda<Moment>()
   private readonly uninstall: (() => void)[] = []
 
   constructor(private readonly rng: Rng) {}
@@ -95,7 +97,7 @@ export class VirtualTime {
   }
 
   /** Nothing happens to the dead, and to who stands still it happens later, in its order. */
-  private postpone(moment: Moment): boolean {
+  private postpone(moment: Moment & { readonly order: number }): boolean {
     const { owner, at } = moment
     if (owner === undefined) return false
     if (owner.dead) return true
