@@ -35,11 +35,18 @@ export async function ensureCompiler(programs: readonly string[], log: (line: st
 /**
  * One call of the compiler.
  * @param what and `remedy` make the message: `${what} does not compile: first error`
+ * @returns what it said beside
  * @throws SystemRefused with its first error
  */
-export async function compile(program: string, args: readonly string[], what: string, remedy: string): Promise<void> {
-  const result = await run(program, args, { timeoutMs: COMPILE_MS })
-  if (result.failure === undefined) return
+export async function compile(
+  program: string,
+  args: readonly string[],
+  what: string,
+  remedy: string,
+  timeoutMs = COMPILE_MS,
+): Promise<string> {
+  const result = await run(program, args, { timeoutMs })
+  if (result.failure === undefined) return result.stderr
   const first = /^.*error:.*$/m.exec(result.stderr)?.[0] ?? result.failure
   throw new SystemRefused(`${what} does not compile: ${first}`, remedy)
 }

@@ -1,6 +1,6 @@
 // Compiles the native engine for NVIDIA GPUs from worker/backends/native/cuda/kernels where nvcc is, and finds cuBLASLt, which it
 // loads at run time. What is built appears whole or not at all. It has never run on a GPU: nothing takes it by itself.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { SystemRefused } from '../../shared/errors.js'
 import {
@@ -25,6 +25,12 @@ export interface CudaBuildOptions {
   readonly targets?: readonly string[]
 }
 
+/** Code for the GPUs of this machine alone: a third of the time. The engine says so where it is brought to another. */
+export const TARGETS_HERE: readonly string[] = ['-arch=native']
+
+/** One source takes minutes on two busy cores. */
+const NVCC_MS = 1_800_000
+
 const NEED_NVCC = 'install the CUDA toolkit 12 or newer and put its bin on the PATH, or set --backend tensorflow'
 
 /** The nvcc on the PATH or where toolkits lie, or undefined. */
@@ -34,17 +40,37 @@ export async function findNvcc(): Promise<string | undefined> {
   return undefined
 }
 
-/** Compiles one source of the engine. @throws SystemRefused with the compiler's first error */
+/** Compiles one source of the engine. @returns what the assembler says. @throws SystemRefused with the compiler's first error */
 export async function compileCuda(
   nvcc: string,
   root: string,
   source: string,
   targets: readonly string[],
   object: string,
-): Promise<void> {
+): Promise<string> {
   const from = join(cudaKernelFolder(root), source)
-  const args = [...CUDA_COMMON, ...targets, `-I${nodeHeaders(root)}`, '-c', from, '-o', object]
-  await compile(nvcc, args, `${source} of the native engine`, 'it needs CUDA 12 or newer; see `nvcc --version`')
+  // A process a processor that code is made for, as many as there are cores.
+  const args = ['--threads', '0', ...CUDA_COMMON, ...targets, `-I${nodeHeaders(root)}`, '-c', from, '-o', object]
+  const remedy = 'it needs CUDA 12 or newer; see `nvcc --version`'
+  return compile(nvcc, args, `${source} of the native engine`, remedy, NVCC_MS)
+}
+
+/** What the assembler (`-Xptxas -v`) says of the kernels: how many, most registers a thread, and what spills to memory. */
+export function resourcesOf(said: string): { kernels: number; registers: number; spills: string[] } {
+  let kernels = 0
+  let registers = 0
+  let at = ''
+  const spills: string[] = []
+  for (const line of said.split('\n')) {
+    at = /Compiling entry function '([^']*)' for '([^']*)'/.exec(line)?.slice(1).join(' for ') ?? at
+    const spilled = Number(/(\d+) bytes spill stores/.exec(line)?.[1] ?? 0)
+    if (spilled > 0) spills.push(`${spilled} bytes in ${at}`)
+    const used = /Used (\d+) registers/.exec(line)?.[1]
+    if (used === undefined) continue
+    kernels++
+    registers = Math.max(registers, Number(used))
+  }
+  return { kernels, registers, spills }
 }
 
 /** Builds what is missing, and looks for cuBLASLt. @throws SystemRefused with the remedy */
@@ -59,21 +85,30 @@ export async function buildCuda({ root, log, targets = CUDA_TARGETS }: CudaBuild
       const work = mkdtempSync(join(cudaFolder(root), '.new-'))
       try {
         const objects = CUDA_SOURCES.map((name) => join(work, `${name}.o`))
-        await Promise.all(CUDA_SOURCES.map((name, i) => compileCuda(nvcc, root, name, targets, objects[i] as string)))
+        const flags = [...targets, '-Xptxas', '-v']
+        const said = await Promise.all(CUDA_SOURCES.map((name, i) => compileCuda(nvcc, root, name, flags, objects[i] as string))) // prettier-ignore
+        const { kernels, registers, spills } = resourcesOf(said.join('\n'))
+        log(`${kernels} kernels, at most ${registers} registers a thread; spilled: ${spills.join(', ') || 'nothing'}`)
         const made = join(work, 'library')
-        const link = ['-shared', '-cudart', 'static', ...objects, '-ldl', '-Xlinker', '-Bsymbolic', '-o', made]
+        const link = ['-shared', ...targets, '-cudart', 'static', ...objects, '-ldl', '-Xlinker', '-Bsymbolic', '-o', made]
         await compile(nvcc, link, 'the native engine for GPUs', 'it needs g++ beside nvcc')
         renameSync(made, library)
       } finally {
         rmSync(work, { recursive: true, force: true })
       }
     }
-    if (!existsSync(productsPath(root))) {
+    if (knownProducts(root) === undefined) {
       const products = await findProducts(root, log)
       log(`cuBLASLt: ${products}`)
       writeFileSync(productsPath(root), `${products}\n`)
     }
   })
+}
+
+/** Where a build before this one found cuBLASLt, if it is still there. */
+function knownProducts(root: string): string | undefined {
+  const known = existsSync(productsPath(root)) ? readFileSync(productsPath(root), 'utf8').trim() : ''
+  return existsSync(known) ? known : undefined
 }
 
 const LIBRARY = /^libcublasLt\.so\.\d+$/
@@ -98,10 +133,15 @@ async function pythonFolders(): Promise<string[]> {
   return status === 0 ? stdout.trim().split('\n') : []
 }
 
-/** Where cuBLASLt lies: with the toolkit, with Python's packages, or fetched as NVIDIA's wheel. */
-async function findProducts(root: string, log: (line: string) => void): Promise<string> {
+/** Paths of the cuBLASLt of this machine: with the toolkit, or with Python's packages; the newest first. */
+export async function productsHere(): Promise<string[]> {
   const toolkits = ['/usr/local/cuda/lib64', '/usr/local/cuda/targets/x86_64-linux/lib', '/usr/lib/x86_64-linux-gnu']
-  const [found] = librariesIn([...toolkits, ...(await pythonFolders())])
+  return librariesIn([...toolkits, ...(await pythonFolders())])
+}
+
+/** One that is here, or fetched as NVIDIA's wheel. */
+async function findProducts(root: string, log: (line: string) => void): Promise<string> {
+  const [found] = await productsHere()
   if (found !== undefined) return found
   log('cuBLASLt is not installed here: fetching the wheel nvidia-cublas (400 MB)')
   const work = mkdtempSync(join(cudaFolder(root), '.wheel-'))

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSy
 import { join } from 'node:path'
 import { compile } from '../../deploy/setup/compiler.js'
 import { nodeHeaders } from '../../deploy/setup/native-build.js'
+import type { BackendOptions } from '../../worker/backends/choose.js'
 import { cudaKernelFolder, type CudaLibrary } from '../../worker/backends/native/cuda/library.js'
 import { kernelFolder, nativeFolder } from '../../worker/backends/native/library.js'
 
@@ -14,7 +15,7 @@ const PLAYED = ['emulation.cpp', 'runtime.cpp']
 const FLAGS = ['-x', 'c++', '-std=c++17', '-O2', '-fPIC', '-fvisibility=hidden', '-fno-strict-aliasing', '-DNAPI_VERSION=8', '-DTRMESH_EMULATED', '-Wall', '-Wextra', '-Wno-unknown-pragmas'] // prettier-ignore
 
 export const hasCompiler = spawnSync('g++', ['--version']).status === 0
-export const noCompiler = hasCompiler ? false : 'no g++ here'
+export const noCompiler = hasCompiler || process.env['TRMESH_TEST_GPU'] !== undefined ? false : 'no g++ here'
 
 const emulationFolder = (root: string): string => join(root, 'test', 'native', 'emulation')
 
@@ -24,6 +25,12 @@ function fingerprint(root: string, flags: readonly string[]): string {
   const files = folders.flatMap((folder) => readdirSync(folder).sort().map((name) => join(folder, name))) // prettier-ignore
   for (const file of [...files, join(kernelFolder(root), 'arguments.h')]) hash.update(readFileSync(file))
   return hash.digest('hex').slice(0, 16)
+}
+
+/** What the tests of its kernels run on: a GPU where TRMESH_TEST_GPU has its number, else the host. */
+export async function cudaUnderTest(root: string): Promise<Pick<BackendOptions, 'gpu' | 'cuda'>> {
+  const gpu = process.env['TRMESH_TEST_GPU']
+  return gpu === undefined ? { gpu: 0, cuda: await emulatedCuda(root) } : { gpu: Number(gpu) }
 }
 
 /** Compiles it, or takes what is there. @param flags more of them, such as those of a sanitizer */

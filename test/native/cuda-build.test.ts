@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { buildCuda, compileCuda, findNvcc } from '../../deploy/setup/native-cuda.js'
+import { buildCuda, compileCuda, findNvcc, resourcesOf } from '../../deploy/setup/native-cuda.js'
 import { BackendUnavailable, SystemRefused } from '../../shared/errors.js'
 import { selectBackend } from '../../worker/backends/choose.js'
 import { cudaFingerprint } from '../../worker/backends/native/cuda/library.js'
@@ -44,6 +44,19 @@ describe('the native engine for GPUs', () => {
     }
   })
 
+  it('reads what the assembler says of the kernels', () => {
+    const said = [
+      "ptxas info    : Compiling entry function '_Zfirst' for 'sm_90'",
+      '    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads',
+      'ptxas info    : Used 40 registers, used 0 barriers, 400 bytes cmem[0]',
+      "ptxas info    : Compiling entry function '_Zsecond' for 'sm_90'",
+      '    8 bytes stack frame, 8 bytes spill stores, 12 bytes spill loads',
+      'ptxas info    : Used 255 registers, used 1 barriers',
+    ].join('\n')
+    assert.deepEqual(resourcesOf(said), { kernels: 2, registers: 255, spills: ['8 bytes in _Zsecond for sm_90'] })
+    assert.deepEqual(resourcesOf(''), { kernels: 0, registers: 0, spills: [] })
+  })
+
   it('knows a build by its sources', () => {
     assert.match(cudaFingerprint(root), /^[0-9a-f]{16}$/)
   })
@@ -54,6 +67,8 @@ describe('the native engine for GPUs', () => {
       ['CUBLASLT_MATMUL_DESC_TRANSA', 3],
       ['CUBLASLT_MATMUL_DESC_TRANSB', 4],
       ['CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES', 1],
+      ['CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK', 3],
+      ['CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE', 2],
       ['CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES', 5],
       ['CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES', 6],
       ['CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES', 7],

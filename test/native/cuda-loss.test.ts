@@ -8,14 +8,14 @@ import { selectBackend } from '../../worker/backends/choose.js'
 import { ownKernel } from '../../worker/ops/registry.js'
 import { lossHead } from '../../worker/train/loss.js'
 import { lossOnDevice } from '../../worker/train/loss-on-device.js'
-import { emulatedCuda, noCompiler } from '../helpers/cuda.js'
+import { cudaUnderTest, noCompiler } from '../helpers/cuda.js'
 
 const root = process.cwd()
 const rng = rngFor(9, 'cuda loss', 0, 0)
 
 describe('the loss head of the CUDA kernels, played on the host', { skip: noCompiler }, () => {
   before(async () => {
-    await selectBackend('native', { root, gpu: 0, precision: 'f32', cuda: await emulatedCuda(root) })
+    await selectBackend('native', { root, precision: 'f32', ...(await cudaUnderTest(root)) })
   })
 
   it('gives the losses, sums and gradients of the host', () => {

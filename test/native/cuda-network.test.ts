@@ -2,9 +2,8 @@
 // kinds of numbers; the same bits again, in whatever order threads run; NaN is not lost. No GPU is needed, and none is tested.
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
-import { selectBackend } from '../../worker/backends/choose.js'
-import type { CudaLibrary } from '../../worker/backends/native/cuda/library.js'
-import { emulatedCuda, noCompiler } from '../helpers/cuda.js'
+import { selectBackend, type BackendOptions } from '../../worker/backends/choose.js'
+import { cudaUnderTest, noCompiler } from '../helpers/cuda.js'
 import { inputsOf, titleOf, type Outputs, type Problem } from '../helpers/native.js'
 import { compute, relativeError } from '../helpers/network-pass.js'
 
@@ -30,11 +29,11 @@ const WIDE: readonly Problem[] = [264, 520, 1032].map((hidden) => ({ ...base, ba
 
 describe('the network pass of the CUDA kernels, played on the host', { skip: noCompiler }, () => {
   const expected = new Map<Problem, Outputs>()
-  let cuda: CudaLibrary
-  const on = (precision: 'f32' | 'bf16'): Promise<unknown> => selectBackend('native', { root, gpu: 0, precision, cuda })
+  let where: Pick<BackendOptions, 'gpu' | 'cuda'>
+  const on = (precision: 'f32' | 'bf16'): Promise<unknown> => selectBackend('native', { root, precision, ...where })
 
   before(async () => {
-    cuda = await emulatedCuda(root)
+    where = await cudaUnderTest(root)
     await selectBackend('wasm', { root })
     for (const problem of [...PROBLEMS, ...WIDE]) expected.set(problem, compute(problem, inputsOf(problem)))
   })

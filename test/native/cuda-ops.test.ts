@@ -9,7 +9,7 @@ import { embedding } from '../../worker/ops/embedding.js'
 import { kernelFor } from '../../worker/ops/registry.js'
 import { orthogonalise } from '../../worker/ops/orthogonalise.js'
 import { adamAtan2, update, updateEma } from '../../worker/train/adam-atan2.js'
-import { emulatedCuda, noCompiler } from '../helpers/cuda.js'
+import { cudaUnderTest, noCompiler } from '../helpers/cuda.js'
 
 const root = process.cwd()
 const rng = rngFor(5, 'cuda ops', 0, 0)
@@ -29,7 +29,7 @@ const close = (actual: ArrayLike<number>, expected: ArrayLike<number>, what: str
 
 describe('plain ops of the CUDA kernels, played on the host', { skip: noCompiler }, () => {
   before(async () => {
-    await selectBackend('native', { root, gpu: 0, precision: 'f32', cuda: await emulatedCuda(root) })
+    await selectBackend('native', { root, precision: 'f32', ...(await cudaUnderTest(root)) })
   })
 
   it('multiplies matrices stored either way, with one operand for all batches', () => {

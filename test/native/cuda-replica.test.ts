@@ -12,8 +12,9 @@ import { drawOf, slotId, stepOf } from '../../shared/ids.js'
 import type { StepSums } from '../../shared/protocol/messages.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import { selectBackend } from '../../worker/backends/choose.js'
+import { cudaBackend } from '../../worker/backends/native/cuda/backend.js'
 import { Replica, type ReplicaOptions } from '../../worker/train/replica.js'
-import { emulatedCuda, noCompiler } from '../helpers/cuda.js'
+import { cudaUnderTest, noCompiler } from '../helpers/cuda.js'
 import { relativeError } from '../helpers/network-pass.js'
 
 const root = process.cwd()
@@ -50,6 +51,7 @@ function trained(options: ReplicaOptions, model: ModelConfig = small): Run {
     arena.mean.set(arena.grad)
     replica.commit(stepOf(step))
   }
+  replica.evaluate({ rows, inputs: new Uint8Array(2 * model.seqLen).fill(1), batch: 2 })
   replica.dispose()
   return { sums, grad: arena.grad, params: arena.params }
 }
@@ -57,7 +59,7 @@ function trained(options: ReplicaOptions, model: ModelConfig = small): Run {
 describe('a replica on the CUDA kernels, played on the host', { skip: noCompiler }, () => {
   let plain: Run
   before(async () => {
-    await selectBackend('native', { root, gpu: 0, precision: 'f32', cuda: await emulatedCuda(root) })
+    await selectBackend('native', { root, precision: 'f32', ...(await cudaUnderTest(root)) })
     plain = trained({})
   })
 
@@ -77,6 +79,12 @@ describe('a replica on the CUDA kernels, played on the host', { skip: noCompiler
     const inParts = trained({ microBatch: 1 })
     assert.ok(Math.abs((inParts.sums[0]?.lossTotal ?? NaN) / (plain.sums[0]?.lossTotal ?? NaN) - 1) < 1e-6)
     assert.ok(relativeError(inParts.grad, plain.grad) < 1e-3)
+  })
+
+  it('fetches no states of a batch from the device for ops of the library', () => {
+    trained({})
+    for (const [op, elements] of cudaBackend().fetched)
+      assert.ok(elements < small.hidden * small.seqLen, `${op} fetches ${elements} elements`)
   })
 
   it('refuses layers that it has no kernels for, in words', () => {

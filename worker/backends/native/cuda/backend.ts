@@ -16,6 +16,9 @@ interface Entry {
 export class CudaBackend extends MathBackendCPU {
   private readonly arrays = new Map<DataId, { readonly array: DeviceArray; readonly length: number }>()
 
+  /** Elements of the largest tensor that each op of the library had fetched from the device: none may be of a batch's states. */
+  readonly fetched = new Map<string, number>()
+
   constructor(readonly engine: CudaEngine) {
     super()
     Reflect.set(this, 'firstUse', false) // its greeting advises another backend
@@ -54,14 +57,15 @@ export class CudaBackend extends MathBackendCPU {
     return tensors.some(({ dataId }) => this.arrays.has(dataId))
   }
 
-  /** From now on the host has the values too. */
-  bring(dataId: DataId): void {
+  /** From now on the host has the values too. False: it had them. */
+  bring(dataId: DataId): boolean {
     const known = this.arrays.get(dataId)
     const entry = this.entry(dataId)
-    if (known === undefined || entry.values !== undefined) return
+    if (known === undefined || entry.values !== undefined) return false
     const values = new Float32Array(known.length)
     this.engine.addon.read(this.engine.device, known.array, values)
     entry.values = values
+    return true
   }
 
   /** The device's copy was changed in place: the host's is old. */
@@ -98,7 +102,11 @@ const onHost = (config: KernelConfig): KernelConfig => ({
   backendName: NATIVE_CUDA,
   kernelFunc: (call) => {
     const backend = call.backend as CudaBackend
-    for (const input of Object.values(call.inputs).flat()) if (input !== undefined) backend.bring(input.dataId)
+    for (const input of Object.values(call.inputs).flat())
+      if (input !== undefined && backend.bring(input.dataId)) {
+        const size = tf.util.sizeFromShape(input.shape)
+        backend.fetched.set(config.kernelName, Math.max(size, backend.fetched.get(config.kernelName) ?? 0))
+      }
     return config.kernelFunc(call)
   },
 })

@@ -11,12 +11,9 @@ export const CUDA_COMMON: readonly string[] = [
   '-fPIC,-fvisibility=hidden,-Wall,-Wextra,-Wno-unknown-pragmas',
 ]
 
-/** Machine code for these, and instructions that a driver compiles for whatever comes later. */
+/** Machine code for 8.0 (which 8.6 and 8.9 run too), 9.0 and 10.0, and instructions that a driver compiles for whatever comes later. */
 export const CUDA_TARGETS: readonly string[] = [
   '-gencode=arch=compute_80,code=sm_80',
-  '-gencode=arch=compute_86,code=sm_86',
-  '-gencode=arch=compute_89,code=sm_89',
   '-gencode=arch=compute_90,code=sm_90',
-  '-gencode=arch=compute_100,code=sm_100',
-  '-gencode=arch=compute_100,code=compute_100',
+  '-gencode=arch=compute_100,code=[sm_100,compute_100]',
 ]

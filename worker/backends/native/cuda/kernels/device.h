@@ -42,6 +42,23 @@ inline Launch overItems(long items) {
   return {dim3(static_cast<unsigned>(blocks < most ? blocks : most)), dim3(256), 0};
 }
 
+#if !defined(TRMESH_EMULATED)
+/** @throws std::runtime_error with the kernel, how it was asked for, and what CUDA says */
+inline void mustLaunch(cudaError_t status, const void *kernel, const Launch &how) {
+  if (status == cudaSuccess) return;
+  const char *name = nullptr;
+#if CUDART_VERSION >= 12030
+  if (cudaFuncGetName(&name, kernel) != cudaSuccess) name = nullptr;
+#else
+  static_cast<void>(kernel);
+#endif
+  const auto sizes = [](const dim3 &d) { return std::to_string(d.x) + " x " + std::to_string(d.y) + " x " + std::to_string(d.z); };
+  throw std::runtime_error(std::string("the kernel ") + (name == nullptr ? "" : name) + " on " + sizes(how.grid) + " blocks of " +
+                           sizes(how.block) + " threads with " + std::to_string(how.shared) +
+                           " bytes: " + cudaGetErrorString(status));
+}
+#endif
+
 /** One launch on the stream. @throws std::runtime_error with what CUDA says */
 template <class... P, class... A> void run(Stream stream, const Launch &how, void (*kernel)(P...), A... args) {
   if (how.grid.x == 0) return;
@@ -49,12 +66,11 @@ template <class... P, class... A> void run(Stream stream, const Launch &how, voi
   static_cast<void>(stream);
   emulation::launch(how.grid, how.block, how.shared, [&] { kernel(static_cast<P>(args)...); });
 #else
+  const void *const itself = reinterpret_cast<const void *>(kernel);
   if (how.shared > 48 * 1024)
-    must(cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                              static_cast<int>(how.shared)),
-         "shared memory");
+    mustLaunch(cudaFuncSetAttribute(itself, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(how.shared)), itself, how);
   kernel<<<how.grid, how.block, how.shared, stream>>>(static_cast<P>(args)...);
-  must(cudaGetLastError(), "a kernel's launch");
+  mustLaunch(cudaGetLastError(), itself, how);
 #endif
 }
 

@@ -14,7 +14,9 @@ namespace {
 // What is used of the library's interface (cuBLAS 12 and 13); test/native holds it against the header where that is at hand.
 typedef void *Handle, *Description, *Layout, *Preference;
 constexpr int kCompute32F = 68, kReal32F = 0, kRealBf16 = 14;
-constexpr int kTransA = 3, kTransB = 4, kTransposed = 1, kMostWorkspace = 1, kLeastAlignment[4] = {5, 6, 7, 8};
+constexpr int kTransA = 3, kTransB = 4, kTransposed = 1, kMostWorkspace = 1, kReductions = 3, kLeastAlignment[4] = {5, 6, 7, 8};
+/** Parts of a long sum are added in f32 by a step of their own: in order, so the same bits each time, and not rounded to bf16. */
+constexpr uint32_t kReducedInF32 = 2;
 struct Algorithm {
   uint64_t data[8];
 };
@@ -34,15 +36,17 @@ struct Library {
   int (*setDescription)(Description, int attribute, const void *value, size_t bytes);
   int (*layout)(Layout *, int type, uint64_t rows, uint64_t columns, int64_t stride);
   int (*prefer)(Preference *);
+  int (*unprefer)(Preference);
   int (*setPreference)(Preference, int attribute, const void *value, size_t bytes);
   int (*find)(Handle, Description, Layout, Layout, Layout, Layout, Preference, int most, Found *, int *count);
   int (*multiply)(Handle, Description, const void *alpha, const void *a, Layout, const void *b, Layout, const void *beta,
                   const void *c, Layout, void *d, Layout, const Algorithm *, void *workspace, size_t bytes, cudaStream_t);
-};
+  const char *(*say)(int status);
 
-void must(int status, const char *what) {
-  if (status != 0) throw std::runtime_error(std::string("cuBLASLt, ") + what + ": status " + std::to_string(status));
-}
+  void must(int status, const std::string &what) const {
+    if (status != 0) throw std::runtime_error("cuBLASLt, " + what + ": " + say(status) + " (" + std::to_string(status) + ")");
+  }
+};
 
 Library load(const std::string &path) {
   void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -60,9 +64,11 @@ Library load(const std::string &path) {
   find(all.setDescription, "cublasLtMatmulDescSetAttribute");
   find(all.layout, "cublasLtMatrixLayoutCreate");
   find(all.prefer, "cublasLtMatmulPreferenceCreate");
+  find(all.unprefer, "cublasLtMatmulPreferenceDestroy");
   find(all.setPreference, "cublasLtMatmulPreferenceSetAttribute");
   find(all.find, "cublasLtMatmulAlgoGetHeuristic");
   find(all.multiply, "cublasLtMatmul");
+  find(all.say, "cublasLtGetStatusString");
   return all;
 }
 
@@ -86,7 +92,7 @@ uint32_t alignmentOf(const void *address) {
 class CublasLt final : public Products {
 public:
   CublasLt(Runtime &runtime, const std::string &path) : runtime_(runtime), library_(load(path)), workspace_(runtime) {
-    must(library_.create(&handle_), "create");
+    must(library_.create(&handle_), "the start");
   }
   ~CublasLt() override { library_.destroy(handle_); }
 
@@ -99,12 +105,17 @@ public:
     // Column-major: the left operand is our right one.
     must(library_.multiply(handle_, plan.description, &alpha, b.data, plan.b, a.data, plan.a, &beta, c, plan.c, c, plan.c,
                            &plan.algorithm, workspace_.take(kWorkspace), plan.workspace, runtime_.stream()),
-         "a product");
+         sizes(m, n, k));
   }
 
   std::string name() const override { return "cuBLASLt " + std::to_string(library_.version()); }
 
 private:
+  void must(int status, const std::string &what) const { library_.must(status, what); }
+  static std::string sizes(long m, long n, long k) {
+    return "a product of " + std::to_string(m) + " x " + std::to_string(k) + " x " + std::to_string(n);
+  }
+
   const Plan &planOf(const PlanKey &key) {
     const auto known = plans_.find(key);
     if (known != plans_.end()) return known->second;
@@ -125,15 +136,16 @@ private:
     Preference preference;
     must(library_.prefer(&preference), "a preference");
     must(library_.setPreference(preference, kMostWorkspace, &kWorkspace, sizeof kWorkspace), "the workspace");
+    must(library_.setPreference(preference, kReductions, &kReducedInF32, sizeof kReducedInF32), "the order of sums");
     const uint32_t aligned[4] = {alignedB, alignedA, alignedC, alignedC};
     for (int i = 0; i < 4; i++)
       must(library_.setPreference(preference, kLeastAlignment[i], &aligned[i], sizeof aligned[i]), "the alignment");
     Found found{};
     int count = 0;
-    must(library_.find(handle_, plan.description, plan.b, plan.a, plan.c, plan.c, preference, 1, &found, &count), "an algorithm");
-    if (count == 0)
-      throw std::runtime_error("cuBLASLt has no algorithm for a product of " + std::to_string(m) + " x " + std::to_string(k) +
-                               " x " + std::to_string(n));
+    const int status = library_.find(handle_, plan.description, plan.b, plan.a, plan.c, plan.c, preference, 1, &found, &count);
+    library_.unprefer(preference);
+    must(status, "an algorithm for " + sizes(m, n, k));
+    if (count == 0) throw std::runtime_error("cuBLASLt has no algorithm for " + sizes(m, n, k));
     plan.algorithm = found.algorithm;
     plan.workspace = found.workspace;
     return plans_.emplace(key, plan).first->second;

@@ -6,6 +6,9 @@ namespace trmesh {
 
 namespace {
 
+/** Asked for, never run: is there code for this card? */
+__global__ void probeKernel() {}
+
 class CudaRuntime final : public Runtime {
 public:
   explicit CudaRuntime(int device) : device_(device) {
@@ -17,13 +20,14 @@ public:
     if (device < 0 || device >= devices)
       throw std::runtime_error("there is no GPU " + std::to_string(device) + " here, only " + std::to_string(devices));
     enter();
-    must(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "no stream");
-    must(cudaDeviceGetDefaultMemPool(&pool_, device), "no memory pool");
-    uint64_t all = UINT64_MAX;
-    must(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &all), "the memory pool");
     must(cudaGetDeviceProperties(&properties_, device), "the GPU's properties");
     if (properties_.major < 8)
       throw std::runtime_error(name() + " is older than what the kernels are made for (compute capability 8.0)");
+    mustHaveKernels();
+    must(cudaDeviceGetDefaultMemPool(&pool_, device), "no memory pool");
+    uint64_t all = UINT64_MAX;
+    must(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &all), "the memory pool");
+    must(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "no stream");
   }
   ~CudaRuntime() override {
     if (stream_ != nullptr) cudaStreamDestroy(stream_);
@@ -34,9 +38,16 @@ public:
 
   void *allocate(size_t bytes) override {
     void *memory = nullptr;
-    const cudaError_t status = cudaMallocAsync(&memory, bytes == 0 ? 256 : bytes, stream_);
+    cudaError_t status = cudaMallocAsync(&memory, bytes == 0 ? 256 : bytes, stream_);
     if (status == cudaErrorMemoryAllocation) {
       cudaGetLastError(); // it is told here, not at the next call
+      // What was given back may lie in pieces: the pool hands all that is free to the driver, and takes it anew in one.
+      wait();
+      must(cudaMemPoolTrimTo(pool_, 0), "the memory pool");
+      status = cudaMallocAsync(&memory, bytes == 0 ? 256 : bytes, stream_);
+    }
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
       throw std::runtime_error("the GPU has no room for " + std::to_string(bytes >> 20) + " MB more; it holds " +
                                std::to_string(used() >> 20) + " MB of ours: take fewer slots, or --recompute");
     }
@@ -60,7 +71,7 @@ public:
     cudaGetLastError(); // slower copies are no failure
     return false;
   }
-  void wait() override { must(cudaStreamSynchronize(stream_), "the GPU"); }
+  void wait() override { must(cudaStreamSynchronize(stream_), "the GPU (CUDA_LAUNCH_BLOCKING=1 names the kernel)"); }
 
   std::string name() const override {
     return std::string(properties_.name) + " (compute capability " + std::to_string(properties_.major) + "." +
@@ -70,6 +81,13 @@ public:
   size_t mostUsed() const override { return attribute(cudaMemPoolAttrUsedMemHigh); }
 
 private:
+  /** A build for one card alone may be brought to another. */
+  void mustHaveKernels() const {
+    cudaFuncAttributes found;
+    if (cudaFuncGetAttributes(&found, reinterpret_cast<const void *>(probeKernel)) == cudaSuccess) return;
+    cudaGetLastError();
+    throw std::runtime_error("the library has no kernels for " + name() + ": build it again here, `npm run native -- --cuda`");
+  }
   static bool isPinned(const void *memory) {
     cudaPointerAttributes found;
     if (cudaPointerGetAttributes(&found, memory) != cudaSuccess) {
