@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { findNatsServer, natsServerCaveat } from '../setup/nats-server.js'
 import { findCompiler, NEED_COMPILER } from '../setup/compiler.js'
 import { findTensorflow } from '../../worker/backends/tensorflow.js'
+import { cudaFinding } from './cuda.js'
 import type { Finding } from './finding.js'
 import { diskFinding, gpuFindings, listGpus, memoryFinding, processorFinding, type Gpu } from './machine.js'
 import { probeBackend, type ProbeFailure, type ProbeResult } from './probe.js'
@@ -24,6 +25,7 @@ export async function diagnose(root: string, busUrl?: string): Promise<Finding[]
     diskFinding(root),
     ...gpuFindings(gpus),
     ...(await backendFindings(root, gpus)),
+    await cudaFinding(root, gpus.length),
     await compilerFinding(),
     await natsFinding(root),
     ...(busUrl === undefined ? [] : [await busFinding(busUrl)]),

@@ -1,6 +1,15 @@
 // Compiles the native engine for NVIDIA GPUs from worker/backends/native/cuda/kernels where nvcc is, and finds cuBLASLt, which it
 // loads at run time. What is built appears whole or not at all. It has never run on a GPU: nothing takes it by itself.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { SystemRefused } from '../../shared/errors.js'
 import {
@@ -8,6 +17,7 @@ import {
   cudaKernelFolder,
   cudaLibraryPath,
   productsPath,
+  targetsPath,
 } from '../../worker/backends/native/cuda/library.js'
 import { CUDA_COMMON, CUDA_SOURCES, CUDA_TARGETS } from '../../worker/backends/native/cuda/recipe.js'
 import { run } from './command.js'
@@ -33,11 +43,21 @@ const NVCC_MS = 1_800_000
 
 const NEED_NVCC = 'install the CUDA toolkit 12 or newer and put its bin on the PATH, or set --backend tensorflow'
 
+const NVCCS = ['nvcc', '/usr/local/cuda/bin/nvcc']
+
 /** The nvcc on the PATH or where toolkits lie, or undefined. */
 export async function findNvcc(): Promise<string | undefined> {
-  for (const program of ['nvcc', '/usr/local/cuda/bin/nvcc'])
+  for (const program of NVCCS)
     if ((await run(program, ['--version'], { timeoutMs: 20_000 })).status === 0) return program
   return undefined
+}
+
+/** Its version, such as 13.0; undefined where there is none. */
+export async function nvccVersion(): Promise<string | undefined> {
+  const program = await findNvcc()
+  if (program === undefined) return undefined
+  const { stdout } = await run(program, ['--version'], { timeoutMs: 20_000 })
+  return /release ([\d.]+)/.exec(stdout)?.[1] ?? 'of unknown version'
 }
 
 /** Compiles one source of the engine. @returns what the assembler says. @throws SystemRefused with the compiler's first error */
@@ -90,8 +110,20 @@ export async function buildCuda({ root, log, targets = CUDA_TARGETS }: CudaBuild
         const { kernels, registers, spills } = resourcesOf(said.join('\n'))
         log(`${kernels} kernels, at most ${registers} registers a thread; spilled: ${spills.join(', ') || 'nothing'}`)
         const made = join(work, 'library')
-        const link = ['-shared', ...targets, '-cudart', 'static', ...objects, '-ldl', '-Xlinker', '-Bsymbolic', '-o', made]
+        const link = [
+          '-shared',
+          ...targets,
+          '-cudart',
+          'static',
+          ...objects,
+          '-ldl',
+          '-Xlinker',
+          '-Bsymbolic',
+          '-o',
+          made,
+        ]
         await compile(nvcc, link, 'the native engine for GPUs', 'it needs g++ beside nvcc')
+        writeFileSync(targetsPath(root), targets === CUDA_TARGETS ? '8.0, 9.0, 10.0 and newer' : targets.join(' '))
         renameSync(made, library)
       } finally {
         rmSync(work, { recursive: true, force: true })
@@ -106,7 +138,7 @@ export async function buildCuda({ root, log, targets = CUDA_TARGETS }: CudaBuild
 }
 
 /** Where a build before this one found cuBLASLt, if it is still there. */
-function knownProducts(root: string): string | undefined {
+export function knownProducts(root: string): string | undefined {
   const known = existsSync(productsPath(root)) ? readFileSync(productsPath(root), 'utf8').trim() : ''
   return existsSync(known) ? known : undefined
 }

@@ -24,6 +24,8 @@ export interface BenchOptions {
   readonly preset: string | undefined
   /** As small as possible: shows that it works, not how fast it is. */
   readonly quick: boolean
+  /** Of `peer`: one contestant after the other, for what does not fit on a GPU together. */
+  readonly alone?: boolean | undefined
   /** Unset: what the benchmark finds fitting. */
   readonly batch?: number | undefined
   readonly threads?: number | undefined

@@ -1,5 +1,5 @@
 // npm run bench -- [NAME...] [--json] [--backend B] [--preset P] [--quick]: measures, prints ratios, judges nothing.
-// Some also take --batch N, --threads N, --rounds N, --eager; recipes takes --task, --only and --seeds. Those that take long run only when named. With --json one object a line on stdout. Exits 1 if a benchmark fails, 2 on a name that is none.
+// Some also take --batch N, --threads N, --rounds N, --eager, --alone; recipes takes --task, --only and --seeds. Those that take long run only when named. With --json one object a line on stdout. Exits 1 if a benchmark fails, 2 on a name that is none.
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { ConfigError, describe } from '../../shared/errors.js'
@@ -39,6 +39,7 @@ const { values, positionals } = parseArgs({
     task: { type: 'string' },
     only: { type: 'string' },
     gpu: { type: 'string' },
+    alone: { type: 'boolean', default: false },
     seeds: { type: 'string' },
   },
 })
@@ -84,9 +85,9 @@ if (unknown === undefined) {
         count('rounds', values.rounds),
         count('seeds', values.seeds),
       ]
-      const { task, only } = values
+      const { task, only, alone } = values
       const gpu = gpuOf(values.gpu)
-      const options = { backend, gpu, preset, quick, eager, batch, threads, rounds, task, only, seeds, note }
+      const options = { backend, gpu, alone, preset, quick, eager, batch, threads, rounds, task, only, seeds, note }
       await run(options, (figure) => print({ bench, ...figure }))
     } catch (error) {
       note(`${bench}: ${describe(error)}`)

@@ -1,10 +1,10 @@
 // A whole training step of ours against the same step in PyTorch, in one run: forward, backward, SignSGD, AdamATan2, average.
 // Both get the same weights and examples and the same number of threads, and take turns; ratios are samples a second of ours
-// over theirs, round by round. Contestants' own rows compare with the fastest large matrix product measured here in
+// over theirs, round by round. The same for answers: all supervision steps without gradient. Contestants' own rows compare with the fastest large matrix product measured here in
 // that precision, by the modelled FLOPs of a step (shared/flops.ts).
 import { availableParallelism, loadavg } from 'node:os'
 import type { RunConfig } from '../../shared/config/run-config.js'
-import { RunError } from '../../shared/errors.js'
+import { RunError, RunHalted } from '../../shared/errors.js'
 import { flopsOf } from '../../shared/flops.js'
 import type { BenchOptions, Report } from './benchmark.js'
 import { startOurs, startTwin, type Contestant } from './peer/contestant.js'
@@ -14,6 +14,8 @@ import { presetConfig, randomBatch, withWeights } from './peer/setting.js'
 import { checkTwin, cudaTorch, ensureTorch } from './peer/torch.js'
 
 const ROUNDS = 5
+/** Answers a side: one is as long as sixteen steps without backward. */
+const ANSWERS = 2
 const WARM_UP_STEPS = 2
 const MATMUL = { size: 2048, repeats: 10 }
 const BATCHES: Readonly<Record<string, { readonly full: number; readonly quick: number }>> = {
@@ -40,18 +42,22 @@ interface Entrant {
   done: number
   /** Seconds a step, one value a round. */
   readonly rounds: number[]
+  /** Seconds to answer a batch, one value a repeat. */
+  answered: readonly number[]
+  /** Bytes of memory at the end of its turns. */
+  peakBytes: number
 }
 
 export async function run(options: BenchOptions, report: Report): Promise<void> {
-  const { preset, quick, gpu, note } = options
-  let python: string
+  const { preset, quick, gpu, alone = false, note } = options
+  let python: string | undefined
   try {
     python = gpu === undefined ? await ensureTorch(process.cwd(), note) : await cudaTorch(gpu)
+    await checkTwin(python, note, gpu)
   } catch (error) {
-    if (!(error instanceof RunError)) throw error
-    return note(`peer: skipped, ${error.message.split('\n')[0]}; ${error.remedy}`)
+    if (!(error instanceof RunError) || error instanceof RunHalted) throw error
+    note(`peer: ours alone, ${error.message.split('\n')[0]}; ${error.remedy}`)
   }
-  await checkTwin(python, note, gpu)
   const threads = options.threads ?? availableParallelism()
   const peaks = await matmulPeaks(options, python, threads)
   for (const name of preset === undefined ? Object.keys(BATCHES) : [preset]) {
@@ -59,12 +65,23 @@ export async function run(options: BenchOptions, report: Report): Promise<void> 
     const batch = options.batch ?? usual[quick ? 'quick' : 'full']
     const config = presetConfig(name, batch)
     const entrants: Entrant[] = []
+    const turns = async (of: readonly Entrant[]): Promise<void> => {
+      await takeTurns(of, config, options.rounds ?? ROUNDS, note)
+      await answers(of, config, quick ? 1 : ANSWERS, note)
+      for (const entrant of of) entrant.peakBytes = entrant.contestant.peak()
+    }
     try {
       await withWeights(config, async (weights) => {
-        for await (const entrant of entering({ ...options, python, threads }, config, weights)) entrants.push(entrant)
+        for await (const entrant of entering({ ...options, python, threads }, config, weights)) {
+          entrants.push(entrant)
+          // What is too large to lie on a GPU beside another has it to itself, and its turns in a row.
+          if (!alone) continue
+          await turns([entrant])
+          await entrant.contestant.end()
+        }
       })
       sameLosses(entrants, note)
-      await takeTurns(entrants, config, options.rounds ?? ROUNDS, note)
+      if (!alone) await turns(entrants)
       tell(entrants, { name, config, threads, peaks }, report)
     } finally {
       await Promise.all(entrants.map(({ contestant }) => contestant.end()))
@@ -72,7 +89,7 @@ export async function run(options: BenchOptions, report: Report): Promise<void> 
   }
 }
 
-type Entering = BenchOptions & { readonly python: string; readonly threads: number }
+type Entering = BenchOptions & { readonly python: string | undefined; readonly threads: number }
 
 /** On a GPU nobody trains in f32, and ours is slow in it: those kernels are there for parity. */
 const precisionsOn = (gpu: number | undefined): readonly Precision[] => (gpu === undefined ? ['f32', 'bf16'] : ['bf16'])
@@ -87,7 +104,8 @@ async function* entering(options: Entering, config: RunConfig, weights: Build['w
     ...(eager ? precisions.map((precision) => ({ side: 'theirs', precision, compiled: false }) as const) : []),
   ]
   for (const { side, precision, compiled } of wanted) {
-    const contestant = side === 'ours' ? startOurs(gpu) : startTwin(python, gpu)
+    if (side === 'theirs' && python === undefined) continue
+    const contestant = side === 'ours' ? startOurs(gpu) : startTwin(python as string, gpu)
     let entered = false
     try {
       const ready = await contestant.ask({
@@ -121,6 +139,8 @@ async function* entering(options: Entering, config: RunConfig, weights: Build['w
         secondsPerStep,
         done: WARM_UP_STEPS,
         rounds: [],
+        answered: [],
+        peakBytes: NaN,
       }
     } catch (error) {
       // On a GPU one side may need more memory than the card has: that is a result, not the end.
@@ -161,6 +181,21 @@ async function takeTurns(
   }
 }
 
+/** Answers a batch a few times, in turn; the first is not timed: it compiles, uploads, warms up. */
+async function answers(
+  entrants: readonly Entrant[],
+  config: RunConfig,
+  repeats: number,
+  note: (line: string) => void,
+): Promise<void> {
+  const { inputs, puzzles } = randomBatch(config, 1)
+  for (const entrant of entrants) {
+    const { seconds } = await entrant.contestant.ask({ do: 'evaluate', inputs, puzzles, repeats: repeats + 1 })
+    entrant.answered = seconds.slice(1)
+    note(`${entrant.engine.split(',')[0]}, ${entrant.precision}: answers a batch in ${quantile(entrant.answered, 0.5).toFixed(2)} s`) // prettier-ignore
+  }
+}
+
 type Peaks = Readonly<Partial<Record<Precision, Peak>>>
 
 interface Peak {
@@ -171,7 +206,7 @@ interface Peak {
 /** The fastest large product of any engine here, by precision. */
 async function matmulPeaks(
   { backend, gpu, note, quick }: BenchOptions,
-  python: string,
+  python: string | undefined,
   threads: number,
 ): Promise<Peaks> {
   const best: Partial<Record<Precision, Peak>> = {}
@@ -180,7 +215,7 @@ async function matmulPeaks(
   const order = { do: 'matmul', backend, gpu: gpu ?? null, size, repeats, threads } as const
   for (const [engine, start] of [
     [`ours (${backend})`, () => startOurs(gpu)],
-    ['PyTorch', () => startTwin(python, gpu)],
+    ...(python === undefined ? [] : [['PyTorch', () => startTwin(python, gpu)] as const]),
   ] as const)
     for (const asked of precisionsOn(gpu)) {
       const contestant = start()
@@ -218,11 +253,13 @@ function tell(entrants: readonly Entrant[], { name, config, threads, peaks }: To
         precision: entrant.precision,
         samplesPerSecond: batch / secondsPerStep,
         secondsPerStep: entrant.rounds,
-        peakBytes: entrant.contestant.peak(),
+        peakBytes: entrant.peakBytes,
         gflops,
         ofMatmulPeak: gflops / gflopPerSecond,
         matmulGflopPerSecond: gflopPerSecond,
         firstLoss: entrant.losses[0],
+        answersPerSecond: batch / quantile(entrant.answered, 0.5),
+        answerSeconds: entrant.answered,
       },
     }
   })
@@ -236,6 +273,16 @@ function tell(entrants: readonly Entrant[], { name, config, threads, peaks }: To
       remark: `${shown.gflops.toFixed(0)} GFLOP/s, ${(shown.peakBytes / 1e9).toFixed(2)} GB, ${(shown.peakBytes / batch / 1e6).toFixed(1)} MB a sample`,
       more: shown,
     })
+  for (const { short, shown } of facts) {
+    const gflops = (shown.answersPerSecond * flopsOf(config.model).answer) / 1e9
+    report({
+      config: `${what}: ${short}, answers of ${config.model.haltMaxSteps} steps, against matmul speed`,
+      value: shown.answersPerSecond,
+      unit: 'answers/s',
+      ratio: gflops / shown.matmulGflopPerSecond,
+      remark: `${gflops.toFixed(0)} GFLOP/s`,
+    })
+  }
   for (const ours of facts.filter(({ entrant }) => entrant.side === 'ours'))
     for (const peer of facts.filter(({ entrant }) => entrant.side === 'theirs')) {
       const { median, low, high } = speedRatio(ours.entrant.rounds, peer.entrant.rounds)
@@ -246,6 +293,14 @@ function tell(entrants: readonly Entrant[], { name, config, threads, peaks }: To
         ratio: median,
         remark: `(${low.toFixed(2)} to ${high.toFixed(2)})`,
         more: { ours: ours.shown, peer: peer.shown, spread: [low, high], preset: name, batch, threads, load },
+      })
+      const answers = speedRatio(ours.entrant.answered, peer.entrant.answered)
+      report({
+        config: `${what}: answers, ${ours.short} against ${peer.short}`,
+        value: ours.shown.answersPerSecond,
+        unit: 'answers/s',
+        ratio: answers.median,
+        remark: `(${answers.low.toFixed(2)} to ${answers.high.toFixed(2)})`,
       })
     }
 }

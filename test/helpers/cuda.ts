@@ -33,8 +33,14 @@ export async function cudaUnderTest(root: string): Promise<Pick<BackendOptions, 
   return gpu === undefined ? { gpu: 0, cuda: await emulatedCuda(root) } : { gpu: Number(gpu) }
 }
 
-/** Compiles it, or takes what is there. @param flags more of them, such as those of a sanitizer */
-export async function emulatedCuda(root: string, flags: readonly string[] = []): Promise<CudaLibrary> {
+/** More of them, such as `-fsanitize=address,undefined`. */
+const given = (process.env['TRMESH_EMULATION_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '')
+/** Loads and stores of the kernels are told to races.cpp. */
+const RACES = ['-fsanitize=thread']
+
+/** Compiles it, or takes what is there. @param races throw where two threads of a block touch one word without meeting */
+export async function emulatedCuda(root: string, races = false): Promise<CudaLibrary> {
+  const flags = races ? [...given, 'races'] : given
   const folder = join(nativeFolder(root), '.emulated')
   const path = join(folder, `${fingerprint(root, flags)}.node`)
   if (existsSync(path)) return { path, products: '' }
@@ -43,21 +49,39 @@ export async function emulatedCuda(root: string, flags: readonly string[] = []):
   try {
     const include = [emulationFolder(root), cudaKernelFolder(root), nodeHeaders(root)].map((one) => `-I${one}`)
     const sources = [
-      ...SOURCES.map((name) => join(cudaKernelFolder(root), name)),
-      ...PLAYED.map((name) => join(emulationFolder(root), name)),
+      ...SOURCES.map((name) => ({ path: join(cudaKernelFolder(root), name), more: races ? RACES : [] })),
+      ...[...PLAYED, ...(races ? ['races.cpp'] : [])].map((name) => ({
+        path: join(emulationFolder(root), name),
+        more: [],
+      })),
     ]
     const objects = await Promise.all(
-      sources.map(async (source, i) => {
+      sources.map(async ({ path: source, more }, i) => {
         const object = join(work, `${i}.o`)
-        await compile('g++', [...FLAGS, ...flags, ...include, '-c', source, '-o', object], 'the emulated engine', 'see above') // prettier-ignore
+        await compile('g++', [...FLAGS, ...given, ...more, ...include, '-c', source, '-o', object], 'the emulated engine', 'see above') // prettier-ignore
         return object
       }),
     )
     const library = join(work, 'library')
-    await compile('g++', ['-shared', ...flags, ...objects, '-Wl,-Bsymbolic', '-o', library], 'the emulated engine', 'see above') // prettier-ignore
+    await compile('g++', ['-shared', ...given, ...objects, '-Wl,-Bsymbolic', '-o', library], 'the emulated engine', 'see above') // prettier-ignore
     renameSync(library, path)
     return { path, products: '' }
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
+}
+
+/** The program of emulation/racy.cpp. */
+export async function buildRacy(root: string, program: string): Promise<void> {
+  const include = [emulationFolder(root), cudaKernelFolder(root)].map((one) => `-I${one}`)
+  const work = mkdtempSync(`${program}-`)
+  const objects = await Promise.all(
+    ['racy.cpp', 'emulation.cpp', 'races.cpp'].map(async (name) => {
+      const object = join(work, `${name}.o`)
+      const more = name === 'racy.cpp' ? RACES : []
+      await compile('g++', [...FLAGS, ...more, ...include, '-c', join(emulationFolder(root), name), '-o', object], name, 'see above') // prettier-ignore
+      return object
+    }),
+  )
+  await compile('g++', [...objects, '-o', program], 'racy.cpp', 'see above')
 }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { diagnose } from '../../deploy/doctor/diagnose.js'
+import { cudaFindingOf } from '../../deploy/doctor/cuda.js'
 import { canTrain, findingLines, printFindings, type Finding } from '../../deploy/doctor/finding.js'
 import { gpuFindings, parseGpus, vectorUnits } from '../../deploy/doctor/machine.js'
 import { probeBackend } from '../../deploy/doctor/probe.js'
@@ -37,6 +38,21 @@ test('reads the rows of nvidia-smi, and remarks on an old driver', () => {
   assert.equal(old?.state, 'note')
   assert.match(old.remedy ?? '', /CUDA 12 needs driver/)
   assert.equal(gpuFindings([])[0]?.state, 'note')
+})
+
+test('says of the engine for GPUs what is missing, and the one command that gets it', () => {
+  const facts = { gpus: 1, nvcc: '13.0', builtFor: '8.0, 9.0', products: '/lib/libcublasLt.so.13' }
+  const all = cudaFindingOf(facts)
+  assert.equal(all.state, 'ok')
+  assert.match(all.text, /built for 8.0, 9.0, nvcc 13.0, cuBLASLt \/lib\/libcublasLt.so.13/)
+  assert.equal(cudaFindingOf({ ...facts, builtFor: undefined }).remedy, 'run `npm run native -- --cuda`')
+  assert.match(
+    cudaFindingOf({ ...facts, builtFor: undefined, nvcc: undefined }).remedy ?? '',
+    /install the CUDA toolkit/,
+  )
+  assert.match(cudaFindingOf({ ...facts, products: undefined }).remedy ?? '', /native -- --cuda/)
+  const without = cudaFindingOf({ gpus: 0, nvcc: undefined, builtFor: undefined, products: undefined })
+  assert.deepEqual([without.state, without.remedy], ['note', undefined])
 })
 
 test('a machine can train unless something needed is missing', () => {

@@ -112,6 +112,32 @@ async function step(of: Trainer, batch: Batch): Promise<Losses> {
   return [lossTotal, lmLoss, qHaltLoss]
 }
 
+async function evaluate(
+  { compute, config, table, puzzles: known }: Trainer,
+  { inputs, puzzles, repeats }: Extract<Order, { do: 'evaluate' }>,
+): Promise<Answer> {
+  const { puzzleEmbDim: width, haltMaxSteps } = config.model
+  const rows = new Float32Array(known.length * width)
+  puzzles.forEach((puzzle, i) => rows.set(table.subarray(puzzle * width, (puzzle + 1) * width), i * width))
+  const question = { steps: [haltMaxSteps], early: false }
+  const [draws, chains, boxes]: [number[], number[], Uint8Array] = [[], [], new Uint8Array(0)]
+  const seconds: number[] = []
+  for (let i = 0; i < repeats; i++) {
+    const start = performance.now()
+    await compute.call({
+      type: 'evaluate',
+      inputs: Uint8Array.from(inputs.flat()),
+      rows,
+      boxes,
+      draws,
+      chains,
+      question,
+    })
+    seconds.push((performance.now() - start) / 1000)
+  }
+  return { is: 'evaluated', seconds }
+}
+
 async function answer(order: Order): Promise<Answer> {
   switch (order.do) {
     case 'build':
@@ -119,6 +145,9 @@ async function answer(order: Order): Promise<Answer> {
     case 'steps':
       if (trainer === undefined) throw new Error('steps before build')
       return steps(trainer, order.batches)
+    case 'evaluate':
+      if (trainer === undefined) throw new Error('evaluate before build')
+      return evaluate(trainer, order)
     case 'matmul': {
       const { backend, gpu, threads, size, repeats, precision: asked } = order
       const { peak, precision } = await selectBackend(backend, {

@@ -42,7 +42,17 @@ export interface Matmul {
   readonly threads: number
 }
 
-export type Order = Build | Matmul | { readonly do: 'steps'; readonly batches: readonly Batch[] }
+export type Order =
+  | Build
+  | Matmul
+  | { readonly do: 'steps'; readonly batches: readonly Batch[] }
+  /** All supervision steps without gradient, with the averaged weights, tokens and q_halt read at the end; one value a repeat. */
+  | {
+      readonly do: 'evaluate'
+      readonly inputs: Batch['inputs']
+      readonly puzzles: Batch['puzzles']
+      readonly repeats: number
+    }
 
 /** Total, lm and q_halt loss, summed over the slots. */
 export type Losses = readonly [number, number, number]
@@ -50,15 +60,18 @@ export type Losses = readonly [number, number, number]
 export type Answer =
   | { readonly is: 'ready'; readonly engine: string; readonly precision: Precision }
   | { readonly is: 'stepped'; readonly seconds: readonly number[]; readonly losses: readonly Losses[] }
+  | { readonly is: 'evaluated'; readonly seconds: readonly number[] }
   | { readonly is: 'matmul'; readonly gflopPerSecond: number; readonly precision: Precision }
   | { readonly is: 'failed'; readonly message: string; readonly remedy: string }
 
 export type AnswerTo<O extends Order['do']> = Extract<
   Answer,
-  { is: O extends 'build' ? 'ready' : O extends 'steps' ? 'stepped' : 'matmul' }
+  {
+    is: O extends 'build' ? 'ready' : O extends 'steps' ? 'stepped' : O extends 'evaluate' ? 'evaluated' : 'matmul'
+  }
 >
 
-const KINDS: readonly Answer['is'][] = ['ready', 'stepped', 'matmul', 'failed']
+const KINDS: readonly Answer['is'][] = ['ready', 'stepped', 'evaluated', 'matmul', 'failed']
 
 const numbers = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((one) => typeof one === 'number')
@@ -81,6 +94,7 @@ export function parseAnswer(line: string): Answer {
     if (!numbers(seconds) || !Array.isArray(losses) || losses.length !== seconds.length || !losses.every(numbers))
       throw refuse('seconds and losses must be one of each a step')
   }
+  if (answer['is'] === 'evaluated' && !numbers(answer['seconds'])) throw refuse('seconds must be numbers')
   if (answer['is'] === 'matmul' && typeof answer['gflopPerSecond'] !== 'number')
     throw refuse('it has no gflopPerSecond')
   return answer as unknown as Answer

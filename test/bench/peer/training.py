@@ -62,10 +62,25 @@ class Training:
         wrap = torch.compile if compiled else (lambda function: function)
         self.forward = wrap(self._forward)
         self.update = wrap(adam_atan2)
+        self.think = wrap(self._think)
 
     def _forward(self, weights, fresh, y, z, tokens, labels, rows):
         logits, q_halt, y, z = self.trm.step(weights, fresh, y, z, self.states, tokens, rows)
         return losses(logits, q_halt, labels, self.ignored), logits, q_halt, y, z
+
+    def _think(self, weights, fresh, y, z, tokens, rows):
+        return self.trm.step(weights, fresh, y, z, self.states, tokens, rows)
+
+    @torch.no_grad()
+    def evaluate(self, tokens, puzzles):
+        """All supervision steps from a fresh carry with the averaged weights. -> tokens (B, S - P) and q_halt on the host"""
+        tokens, puzzles = tokens.to(self.device), puzzles.to(self.device)
+        weights = dict(zip(self.names, self.averages))
+        rows, y, z = self.table[puzzles], torch.zeros_like(self.y), torch.zeros_like(self.z)
+        for step in range(self.model["haltMaxSteps"]):
+            fresh = torch.full((len(tokens),), step == 0, device=self.device)
+            logits, q_halt, y, z = self.think(weights, fresh, y, z, tokens, rows)
+        return logits.argmax(-1).cpu(), q_halt.cpu()
 
     def step(self, tokens, labels, puzzles, least):
         """Incoming rows reach halted slots only. least: steps a slot must do before it may halt. -> (total, lm, q_halt)"""

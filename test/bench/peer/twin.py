@@ -4,6 +4,7 @@
       -> {"is": "ready", "engine", "precision"}
   {"do": "steps", "batches": [{"inputs", "labels", "puzzles", "least"}]}
       -> {"is": "stepped", "seconds": [...], "losses": [[total, lm, q_halt], ...]}
+  {"do": "evaluate", "inputs", "puzzles", "repeats"} -> {"is": "evaluated", "seconds": [...]}
   {"do": "matmul", "gpu", "size", "precision", "repeats", "threads"} -> {"is": "matmul", "gflopPerSecond", "precision"}
 
 The weights' file holds the f32 tensors of `entries` one after the other, then the two initial states.
@@ -66,6 +67,16 @@ def steps(training, batches):
     return {"is": "stepped", "seconds": seconds, "losses": found}
 
 
+def evaluate(training, asked):
+    rows = [torch.tensor(asked[key]) for key in ("inputs", "puzzles")]
+    seconds = []
+    for _ in range(asked["repeats"]):
+        start = time.perf_counter()
+        training.evaluate(*rows)
+        seconds.append(time.perf_counter() - start)
+    return {"is": "evaluated", "seconds": seconds}
+
+
 def matmul(asked):
     torch.set_num_threads(asked["threads"])
     size, device = asked["size"], device_of(asked["gpu"])
@@ -93,6 +104,8 @@ def serve():
             answer = {"is": "ready", "engine": engine, "precision": asked["precision"]}
         elif asked["do"] == "steps":
             answer = steps(training, asked["batches"])
+        elif asked["do"] == "evaluate":
+            answer = evaluate(training, asked)
         else:
             answer = matmul(asked)
         answers.write(json.dumps(answer) + "\n")

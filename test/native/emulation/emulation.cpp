@@ -1,11 +1,15 @@
 // The threads of a block as fibers of one thread of the host.
 #include "emulation.h"
 #include <cstdlib>
+#include <utility>
 #include <vector>
 #include <sys/mman.h>
 #if !defined(__x86_64__) || defined(__SANITIZE_ADDRESS__)
 #define TRMESH_UCONTEXT
 #include <ucontext.h>
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
 #endif
 
 #if !defined(TRMESH_UCONTEXT)
@@ -45,15 +49,29 @@ namespace {
 /** Threads and warps of a block from the last to the first instead: TRMESH_EMULATION=backwards. */
 bool backwards = false;
 
+#if defined(__SANITIZE_ADDRESS__)
+constexpr size_t kStack = 1024 * 1024;
+#else
 constexpr size_t kStack = 64 * 1024;
+#endif
 constexpr unsigned kLanes = 32;
 
 enum class State { ready, atWarp, atBlock, done };
+
+/** A copy to shared memory that is under way; `group` counts from the thread's first. */
+struct Copy {
+  void *to;
+  const void *from;
+  unsigned group;
+};
 
 struct Fiber {
   char *stack = nullptr;
   State state = State::done;
   dim3 thread;
+  std::vector<Copy> copies;
+  unsigned groups = 0;
+  void *fake = nullptr;
 #if defined(TRMESH_UCONTEXT)
   ucontext_t context;
 #else
@@ -73,22 +91,46 @@ unsigned runningAt = 0;
 void (*bodyOf)(void *) = nullptr;
 void *givenTo = nullptr;
 std::vector<uint32_t> shared;
+/** Barriers that the block, and collectives that each warp, has passed. */
+unsigned blockMeetings = 0;
+std::vector<unsigned> warpMeetings;
 #if defined(TRMESH_UCONTEXT)
 ucontext_t scheduler;
 #else
 void *scheduler = nullptr;
 #endif
 
+// A sanitizer must know whose stack it is on.
+#if defined(__SANITIZE_ADDRESS__)
+const void *schedulerStack = nullptr;
+size_t schedulerSize = 0;
+void *schedulerFake = nullptr;
+void leaveFor(void **fake, const void *stack, size_t size) { __sanitizer_start_switch_fiber(fake, stack, size); }
+void arriveFiber(void *fake) { __sanitizer_finish_switch_fiber(fake, &schedulerStack, &schedulerSize); }
+void arriveScheduler() { __sanitizer_finish_switch_fiber(schedulerFake, nullptr, nullptr); }
+#else
+constexpr const void *schedulerStack = nullptr;
+constexpr size_t schedulerSize = 0;
+void *schedulerFake = nullptr;
+void leaveFor(void **, const void *, size_t) {}
+void arriveFiber(void *) {}
+void arriveScheduler() {}
+#endif
+
 void leave(State state) {
   running->state = state;
+  Fiber &own = *running;
+  leaveFor(state == State::done ? nullptr : &own.fake, schedulerStack, schedulerSize);
 #if defined(TRMESH_UCONTEXT)
-  swapcontext(&running->context, &scheduler);
+  swapcontext(&own.context, &scheduler);
 #else
-  trmeshSwitch(&running->sp, scheduler);
+  trmeshSwitch(&own.sp, scheduler);
 #endif
+  arriveFiber(own.fake);
 }
 
 void enter() {
+  arriveFiber(nullptr);
   bodyOf(givenTo);
   leave(State::done);
   std::abort();
@@ -98,6 +140,8 @@ void prepare(Fiber &fiber) {
   if (fiber.stack == nullptr)
     fiber.stack = static_cast<char *>(mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   fiber.state = State::ready;
+  fiber.copies.clear();
+  fiber.groups = 0;
 #if defined(TRMESH_UCONTEXT)
   getcontext(&fiber.context);
   fiber.context.uc_stack.ss_sp = fiber.stack;
@@ -117,11 +161,13 @@ void resume(unsigned i) {
   running = &fibers[i];
   runningAt = i;
   now.thread = running->thread;
+  leaveFor(&schedulerFake, running->stack, kStack);
 #if defined(TRMESH_UCONTEXT)
   swapcontext(&scheduler, &running->context);
 #else
   trmeshSwitch(&scheduler, running->sp);
 #endif
+  arriveScheduler();
 }
 
 unsigned count(unsigned from, unsigned to, State state) {
@@ -141,6 +187,7 @@ void advanceWarp(unsigned from, unsigned to) {
     if (waiting == 0) return;
     if (waiting != to - from) throw std::logic_error("lanes of one warp wait at different places");
     slots[from / kLanes].side ^= 1;
+    warpMeetings[from / kLanes]++;
     for (unsigned i = from; i < to; i++) fibers[i].state = State::ready;
   }
 }
@@ -159,7 +206,28 @@ void runBlock(unsigned threads) {
       throw std::logic_error("threads of one block wait at different places");
     for (unsigned i = 0; i < threads; i++)
       if (fibers[i].state == State::atBlock) fibers[i].state = State::ready;
+    blockMeetings++;
   }
+}
+
+// --- who touched a word of shared memory last, and since which meeting
+struct Touch {
+  unsigned block, warp, thread;
+  bool made;
+};
+struct Word {
+  Touch written, read;
+  /** The last by another thread than `read`. */
+  Touch readBefore;
+};
+std::vector<Word> touched;
+/** The first race of a launch. */
+std::string race;
+
+/** Did another thread, with which this one has not met since? */
+bool clashes(const Touch &last, const Touch &now) {
+  if (!last.made || last.thread == now.thread || last.block != now.block) return false;
+  return last.thread / kLanes != now.thread / kLanes || last.warp == now.warp;
 }
 
 } // namespace
@@ -171,6 +239,7 @@ void launchThreads(dim3 grid, dim3 block, size_t sharedBytes, void (*body)(void 
   if (sharedBytes > 227 * 1024) throw std::logic_error("a block wants too much shared memory");
   if (fibers.size() < threads) fibers.resize(threads);
   if (slots.size() < (threads + kLanes - 1) / kLanes) slots.resize((threads + kLanes - 1) / kLanes);
+  warpMeetings.assign(slots.size(), 0);
   const char *order = std::getenv("TRMESH_EMULATION");
   backwards = order != nullptr && std::strcmp(order, "backwards") == 0;
   bodyOf = body;
@@ -181,16 +250,54 @@ void launchThreads(dim3 grid, dim3 block, size_t sharedBytes, void (*body)(void 
     fibers[i].thread = dim3(i % block.x, i / block.x % block.y, i / (block.x * block.y));
   // Exactly as large as asked for, so that a tool that watches memory sees what reaches past it.
   shared = std::vector<uint32_t>(sharedBytes / 4);
+  touched.assign(shared.size(), Word{});
   for (unsigned z = 0; z < grid.z; z++)
     for (unsigned y = 0; y < grid.y; y++)
       for (unsigned x = 0; x < grid.x; x++) {
         now.block = dim3(x, y, z);
         for (uint32_t &word : shared) word = 0xffffffffu; // NaN as f32 and as bf16
+        blockMeetings++;
         runBlock(threads);
+        if (!race.empty()) throw std::logic_error(std::exchange(race, std::string()));
       }
 }
 
 void *sharedMemory() { return shared.data(); }
+void touch(const void *address, size_t bytes, bool writes) {
+  const char *const base = reinterpret_cast<const char *>(shared.data());
+  const ptrdiff_t from = static_cast<const char *>(address) - base;
+  if (running == nullptr || from < 0 || from >= static_cast<ptrdiff_t>(4 * touched.size())) return;
+  const Touch mine{blockMeetings, warpMeetings[runningAt / kLanes], runningAt, true};
+  for (size_t i = static_cast<size_t>(from) / 4; i <= (static_cast<size_t>(from) + bytes - 1) / 4 && i < touched.size(); i++) {
+    Word &word = touched[i];
+    for (const Touch *last : {&word.written, &word.read, &word.readBefore})
+      if (race.empty() && (writes || last == &word.written) && clashes(*last, mine))
+        race = "threads " + std::to_string(last->thread) + " and " + std::to_string(runningAt) + " of a block race for word " +
+               std::to_string(i) + " of shared memory";
+    if (writes) {
+      word.written = mine;
+      continue;
+    }
+    if (word.read.thread != mine.thread) word.readBefore = word.read;
+    word.read = mine;
+  }
+}
+
+void startCopy(void *to, const void *from) { running->copies.push_back({to, from, running->groups}); }
+void endCopyGroup() { running->groups++; }
+void finishCopies(unsigned most) {
+  std::vector<Copy> later;
+  for (const Copy &copy : running->copies) {
+    if (copy.group + most >= running->groups) {
+      later.push_back(copy);
+      continue;
+    }
+    touch(copy.to, 16, true);
+    std::memcpy(copy.to, copy.from, 16);
+  }
+  running->copies.swap(later);
+}
+
 void waitForBlock() { leave(State::atBlock); }
 unsigned lane() { return runningAt % kLanes; }
 

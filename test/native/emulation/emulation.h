@@ -49,6 +49,13 @@ template <class Body> void launch(dim3 grid, dim3 block, size_t shared, const Bo
 }
 
 void *sharedMemory();
+/** A thread reads or writes shared memory: the launch fails if another did since they last met, and one of both wrote. */
+void touch(const void *address, size_t bytes, bool writes);
+/** 16 bytes to shared memory, which are there only when the copies of their group are waited for. */
+void startCopy(void *to, const void *from);
+void endCopyGroup();
+/** Until at most `most` groups are under way. */
+void finishCopies(unsigned most);
 void waitForBlock();
 /** Hands `bytes` (at most 64) to the other lanes and waits for theirs; lane l's lie at slot(l) until the next exchange. */
 void exchange(const void *mine, size_t bytes);

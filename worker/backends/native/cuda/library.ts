@@ -31,6 +31,8 @@ export function cudaFingerprint(root: string): string {
 }
 
 export const cudaLibraryPath = (root: string): string => join(cudaFolder(root), cudaFingerprint(root), 'cuda.node')
+/** One line: the processors that the library was made for. */
+export const targetsPath = (root: string): string => join(cudaFolder(root), cudaFingerprint(root), 'targets')
 /** One line: where cuBLASLt is. */
 export const productsPath = (root: string): string => join(cudaFolder(root), 'cublaslt')
 
@@ -43,5 +45,5 @@ export function findCudaLibrary(root: string): CudaLibrary {
       'run `npm run native -- --cuda`; it needs nvcc of CUDA 12 or newer. Or use --backend tensorflow on the GPU',
     )
   const products = productsPath(root)
-  return { path, products: existsSync(products) ? readFileSync(products, 'utf8').trim() : 'libcublasLt.so' }
+  return { path, products: existsSync(products) ? readFileSync(products, 'utf8').trim() : 'libcublasLt.so.13' }
 }

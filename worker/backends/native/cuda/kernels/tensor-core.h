@@ -78,20 +78,24 @@ __device__ __forceinline__ void loadTilesTurned(uint32_t (&r)[4], const bf16 *ro
 /** 16 bytes from device memory to shared memory, later: there after finishCopies and the next barrier. */
 __device__ __forceinline__ void startCopy(bf16 *to, const bf16 *from) {
 #if defined(TRMESH_EMULATED)
-  std::memcpy(to, from, 16);
+  emulation::startCopy(to, from);
 #else
   const unsigned at = static_cast<unsigned>(__cvta_generic_to_shared(to));
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(at), "l"(from) : "memory");
 #endif
 }
 __device__ __forceinline__ void endGroup() {
-#if !defined(TRMESH_EMULATED)
+#if defined(TRMESH_EMULATED)
+  emulation::endCopyGroup();
+#else
   asm volatile("cp.async.commit_group;" ::: "memory");
 #endif
 }
 /** Waits until at most GROUPS groups of copies are on their way. */
 template <int GROUPS> __device__ __forceinline__ void finishCopies() {
-#if !defined(TRMESH_EMULATED)
+#if defined(TRMESH_EMULATED)
+  emulation::finishCopies(GROUPS);
+#else
   asm volatile("cp.async.wait_group %0;" ::"n"(GROUPS) : "memory");
 #endif
 }
