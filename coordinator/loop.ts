@@ -317,6 +317,8 @@ export class CoordinatorLoop {
 
   /** A part of ours failed beyond repair. */
   fail(error: unknown): void {
+    // What was under way when the run was lost fails for want of workers.
+    if (this.abandoned) return
     this.close('the coordinator failed')
     this.reject(error)
   }

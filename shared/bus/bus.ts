@@ -198,7 +198,8 @@ function natsBus(connection: NatsConnection, options: BusOptions): Bus {
   return {
     maxPayload: connection.info?.max_payload ?? 1 << 20,
     publish(subject, data) {
-      if (connection.isClosed()) return
+      // What is still under way when we say goodbye has nobody to be told to.
+      if (connection.isClosed() || connection.isDraining()) return
       unflushed += data.byteLength
       went('out', subject, data)
       connection.publish(subject, data)

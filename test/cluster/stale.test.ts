@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import {
   asArguments,
   checkpointsOf,
@@ -36,10 +36,12 @@ function everythingIn(folder: string): string[] {
 }
 
 /** It ends by itself, in words. */
-async function fenced(stale: Process): Promise<void> {
+async function fenced(t: TestContext, stale: Process): Promise<void> {
   const before = stale.said()
   stale.kill('SIGCONT')
+  const woken = performance.now()
   assert.equal(await stale.ended, 2, stale.said())
+  t.diagnostic(`woken, it had ended after ${Math.round(performance.now() - woken)} ms`)
   const lines = stale.said().slice(before.length).trim().split('\n')
   // The live line, as it was, is left behind at the end.
   const [line = '', remedy = '', ...more] = lines.filter((line) => !line.startsWith('step '))
@@ -90,7 +92,7 @@ test(
 for (const topology of ['sharded', 'star'] as const)
   test(
     `${topology}: a stopped coordinator is taken over from, and stops when it wakes up, changing nothing`,
-    { skip: withoutNats, timeout: 120_000 },
+    { skip: withoutNats, timeout: 180_000 },
     async (t) => {
       const { url } = await natsFor(t)
       const dir = temporaryFolder(t)
@@ -106,19 +108,24 @@ for (const topology of ['sharded', 'star'] as const)
       asleep.kill('SIGSTOP')
 
       // Taken over twice: one of the two wakes up while its successor leads, the other when the run is over.
+      const began = performance.now()
       const second = lead()
       await until(
-        'the second to train',
+        () => `the second to train; it said ${second.said()}`,
         () => /epoch \d+: 2 workers are here/.test(second.said()) && lastStep(folder) >= 40,
+        60_000,
       )
-      await fenced(asleep)
+      t.diagnostic(
+        `started, the second had resumed and was at step 40 after ${Math.round(performance.now() - began)} ms`,
+      )
+      await fenced(t, asleep)
       await until('the second to go on', () => lastStep(folder) >= 50)
       second.kill('SIGSTOP')
       const third = lead()
       assert.equal(await third.ended, 0, third.said())
       await Promise.all(crew.map(({ done }) => done))
       const before = everythingIn(dir)
-      await fenced(second)
+      await fenced(t, second)
       assert.deepEqual(everythingIn(dir), before)
 
       const whole = await train(t, url, 2, { ...flags, 'run.id': 'whole' })
