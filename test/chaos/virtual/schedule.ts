@@ -39,7 +39,7 @@ const TINY: Flags = {
   'model.puzzleEmbDim': 8,
   'model.haltMaxSteps': 4,
   'train.steps': 72,
-  'reduce.bucketBytes': 1024,
+  'reduce.bucketBytes': 8192,
   'checkpoint.everySteps': 6,
   'evaluate.everySteps': 10,
   'evaluate.batch': 4,
