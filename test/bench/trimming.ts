@@ -14,6 +14,21 @@ const OFFICIAL = resolve('../shared/data')
 const CANVAS = 30
 const SIDES = [10, 15, 20, 25, 30]
 const TRIMS = [25, 50, 100, 300]
+/** The width of `arc1`, and that of `tiny`, on the same canvas. */
+const WIDTHS = [
+  [
+    '64 wide, T = 1, n = 3',
+    {
+      'model.hidden': '64',
+      'model.heads': '4',
+      'model.hCycles': '1',
+      'model.lCycles': '3',
+      'model.puzzleEmbLen': '1',
+      'model.puzzleEmbDim': '64',
+    },
+  ],
+  ['arc1', {}],
+] as const
 
 export async function run(options: BenchOptions, report: Report): Promise<void> {
   const {
@@ -32,15 +47,16 @@ export async function run(options: BenchOptions, report: Report): Promise<void> 
     for (const preset of ['arc1', 'arc2'] as const) await sizes(preset, quick, report)
   await selectBackend(options.backend, { root, threads: options.threads ?? 1 })
   if (official && wanted.includes('speed'))
-    for (const speed of await speedsOf([0, 50, 100], { batch, rounds, cacheDir: OFFICIAL }))
-      report({
-        config: `arc1, ${batch} slots, ${speed.trim === 0 ? 'whole canvas' : `trim ${speed.trim}`}: samples`,
-        value: speed.samplesPerSecond,
-        unit: '1/s',
-        ratio: speed.gain,
-        remark: `modelled x ${speed.modelled.toFixed(2)}`,
-        more: { ...speed },
-      })
+    for (const [width, flags] of WIDTHS)
+      for (const speed of await speedsOf([0, 50, 100], { flags, batch, rounds, cacheDir: OFFICIAL }))
+        report({
+          config: `${width}, ${batch} slots, ${speed.trim === 0 ? 'whole canvas' : `trim ${speed.trim}`}: samples`,
+          value: speed.samplesPerSecond,
+          unit: '1/s',
+          ratio: speed.gain,
+          remark: `modelled x ${speed.modelled.toFixed(2)}`,
+          more: { ...speed },
+        })
   if (!wanted.includes('learning')) return
   const { share, arms } = await learn(quick ? 4 : 60, seeds, root, note)
   for (const { name, steps, outcomes } of arms) {

@@ -15,6 +15,7 @@ import { trial, type Outcome } from '../recipes/trial.js'
 const CANVAS = 12
 const GRIDS = 6
 const TRIM = 12
+const MARGIN = 3
 const DRAWS = 2000
 
 /** Generated tasks of small grids, as a folder of task files; the caller removes it. */
@@ -37,11 +38,12 @@ async function smallTasks(): Promise<string> {
   return path
 }
 
-function configOf(folder: string, trim: number, steps: number, seed: number): RunConfig {
+function configOf(folder: string, trim: number, steps: number, seed: number, margin = 0): RunConfig {
   const flags = {
     'data.source': folder,
     'data.canvas': String(CANVAS),
     'model.trim': String(trim),
+    'model.trimMargin': String(margin),
     'train.slots': '16',
     'train.steps': String(steps),
     'train.minutes': '0',
@@ -81,15 +83,16 @@ export async function learn(
   try {
     const share = await shareOf(configOf(folder, TRIM, steps, 0))
     const arms: Arm[] = []
-    for (const [name, trim, count] of [
-      ['trimmed, equal steps', TRIM, steps],
-      ['trimmed, equal FLOPs', TRIM, Math.round(steps / share)],
-      ['whole canvas', 0, steps],
-      ['whole canvas, as many steps as FLOPs gave the trimmed', 0, Math.round(steps / share)],
+    for (const [name, trim, count, margin] of [
+      ['trimmed, equal steps', TRIM, steps, 0],
+      ['trimmed, equal FLOPs', TRIM, Math.round(steps / share), 0],
+      ['trimmed with random margins, as many steps', TRIM, Math.round(steps / share), MARGIN],
+      ['whole canvas', 0, steps, 0],
+      ['whole canvas, as many steps as FLOPs gave the trimmed', 0, Math.round(steps / share), 0],
     ] as const) {
       const outcomes: Outcome[] = []
       for (let seed = 0; seed < seeds; seed++) {
-        const outcome = await trial(configOf(folder, trim, count, seed), root)
+        const outcome = await trial(configOf(folder, trim, count, seed, margin), root)
         const at = (accuracy: number | undefined): string => (100 * (accuracy ?? NaN)).toFixed(1)
         note(`${name}, ${count} steps, seed ${seed}: ${at(outcome.accuracy)} % of ${outcome.rows}, expected part alone ${at(outcome.shown)} %, loss ${outcome.loss.toFixed(3)}`) // prettier-ignore
         outcomes.push(outcome)

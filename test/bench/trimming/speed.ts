@@ -17,12 +17,21 @@ export interface Speed {
   readonly modelled: number
 }
 
-/** A step of `batch` fresh examples, an optimizer update included, for every setting in every round. */
+/** A step of `batch` fresh examples of ARC-1, of `arc1` with these flags, an optimizer update included, for every setting in every round. */
 export async function speedsOf(
   trims: readonly number[],
-  { batch, rounds, cacheDir }: { batch: number; rounds: number; cacheDir: string },
+  {
+    flags,
+    batch,
+    rounds,
+    cacheDir,
+  }: { flags: Readonly<Record<string, string>>; batch: number; rounds: number; cacheDir: string },
 ): Promise<Speed[]> {
-  const { data, model, train } = compileConfig({ preset: 'arc1', env: {}, flags: { 'data.augmentations': '20' } })
+  const { data, model, train } = compileConfig({
+    preset: 'arc1',
+    env: {},
+    flags: { ...flags, 'data.augmentations': '20' },
+  })
   const source = await openExampleSource(data, 0, train.slots, { cacheDir, threads: 0 })
   const slots = Array.from({ length: batch }, (_, i) => slotId(i))
   const replicas = trims.map((trim) => {
