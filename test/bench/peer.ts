@@ -155,6 +155,7 @@ async function* entering(options: Entering, config: RunConfig, weights: Build['w
 /** A comparison of two different things would be worthless: says so if the first losses are apart. */
 function sameLosses(entrants: readonly Entrant[], note: (line: string) => void): void {
   const theirs = entrants.filter(({ side }) => side === 'theirs')
+  if (theirs.length === 0) return
   const reference = (theirs.find(({ precision }) => precision === 'f32') ?? theirs[0])?.losses[0] ?? NaN
   for (const { engine, precision, losses } of entrants) {
     const off = Math.abs(losses[0] / reference - 1)

@@ -8,6 +8,7 @@ import { SystemRefused } from '../../shared/errors.js'
 
 /** What our code imports, and what the engine is compiled with. */
 const PACKAGES = [
+  '@tensorflow/tfjs',
   '@tensorflow/tfjs-core',
   '@tensorflow/tfjs-backend-cpu',
   '@tensorflow/tfjs-backend-wasm',
@@ -20,11 +21,14 @@ const PACKAGES = [
   'piscina',
   'prom-client',
 ]
+/** Only its place is asked for: derivatives come from the union package beside it (worker/backends/gradients.ts). */
+const ALONE = '@tensorflow/tfjs-node-gpu'
 /** Sources that are read or compiled where it runs. */
 const SOURCES = ['package.json', 'worker/backends/native', 'test/bench/peer', 'test/native/emulation']
-/** Parts of packages that Node never loads. */
-const IDLE =
-  /\.(map|d\.ts|d\.mts|d\.cts|md)$|_test\.js$|\.min\.js$|\.es2017\.|\.fesm\.|\/node_modules\/\.|tf-\w+(-\w+)*\.(js|es5)/
+/** Parts of packages that Node never loads; of a library that is bundled for Node, all but the bundle. */
+const IDLE = /\.(map|d\.ts|d\.mts|d\.cts|md)$|\/node_modules\/\./
+const BUNDLED = /@tensorflow\/tfjs(-core|-layers|-converter|-data|-backend-\w+)?\/(dist|src)\/.*\.[a-z]+$/
+const BUNDLE = /(\.node\.js|\.wasm|package\.json)$/
 const PACK_MS = 600_000
 
 /** The packages and all that they depend on, as folders under node_modules. */
@@ -48,10 +52,10 @@ export async function pack(root: string, golden: string, file: string): Promise<
   const folder = mkdtempSync(join(tmpdir(), 'trmesh-pack-'))
   try {
     const take = (from: string, to = from): void => {
-      const whole = (path: string): boolean => !IDLE.test(path) || path.endsWith('.node.js')
-      if (existsSync(join(root, from))) cpSync(join(root, from), join(folder, to), { recursive: true, filter: whole })
+      const loaded = (path: string): boolean => !IDLE.test(path) && (!BUNDLED.test(path) || BUNDLE.test(path))
+      if (existsSync(join(root, from))) cpSync(join(root, from), join(folder, to), { recursive: true, filter: loaded })
     }
-    for (const name of packagesOf(root, PACKAGES)) take(join('node_modules', name))
+    for (const name of [...packagesOf(root, PACKAGES), ALONE]) take(join('node_modules', name))
     for (const path of [...SOURCES, '.build', '.trmesh/native']) take(path)
     // Of another machine: where its cuBLASLt lies.
     rmSync(join(folder, '.trmesh', 'native', 'cuda', 'cublaslt'), { force: true })
@@ -60,7 +64,7 @@ export async function pack(root: string, golden: string, file: string): Promise<
     cpSync(golden, join(folder, 'golden'), { recursive: true })
     cpSync(process.execPath, join(folder, 'node'))
     writeFileSync(join(folder, 'gpu-check'), '#!/bin/sh\nexec ./node .build/test/gpu/main.js "$@"\n', { mode: 0o755 })
-    const { failure } = await run('tar', ['-cf', file, '--use-compress-program', 'xz -3 -T0', '-C', folder, '.'], { timeoutMs: PACK_MS }) // prettier-ignore
+    const { failure } = await run('tar', ['-cf', file, '--use-compress-program', 'xz -1 -T0', '-C', folder, '.'], { timeoutMs: PACK_MS }) // prettier-ignore
     if (failure !== undefined) throw new SystemRefused(`nothing is packed: ${failure}`, 'it needs tar and xz')
     console.log(`${file}, ${(statSync(file).size / 2 ** 20).toFixed(0)} MiB. Where the GPU is, in an empty folder:`)
     console.log(`  tar -xf ${basename(file)} && ./gpu-check golden --minutes 9 --only card,build,parity-f32`)
