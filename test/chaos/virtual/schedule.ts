@@ -39,7 +39,6 @@ const TINY: Flags = {
   'model.puzzleEmbDim': 8,
   'model.haltMaxSteps': 4,
   'train.steps': 72,
-  'reduce.bucketBytes': 8192,
   'checkpoint.everySteps': 6,
   'evaluate.everySteps': 10,
   'evaluate.batch': 4,
@@ -63,10 +62,17 @@ export function scheduleOf(seed: number, keep?: readonly number[]): Schedule {
 export const inWords = ({ mode, topology, workers, faults }: Schedule): string =>
   `${mode}, ${topology}, ${workers} workers: ${faults.map(nameOf).join('; ')}`
 
+/** Some buckets in every mode, so that every worker sends parts. */
+const BUCKET_BYTES = { f32: 8192, bf16: 4096, int8: 2048, exact: 8192, local: 8192 } as const satisfies Record<
+  ModeName,
+  number
+>
+
 const configFor = ({ mode, topology, workers, losing }: Schedule, dir: string): RunConfig =>
   configOf({
     ...TINY,
     ...MODES[mode].flags,
+    'reduce.bucketBytes': BUCKET_BYTES[mode],
     ...(mode === 'local' ? { 'reduce.localSteps': 2 } : {}),
     ...{ 'reduce.topology': topology, 'run.dir': dir, 'run.id': 'r' },
     'cluster.minWorkers': losing ? 1 : workers,
