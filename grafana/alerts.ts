@@ -225,7 +225,7 @@ See Network for pauses; raise write_deadline and max_pending of the server, or l
     summary:
       'the NATS server {{ $labels.server_id }} cut off {{ $value | printf "%.0f" }} clients that did not read in time',
     runbook: `Told by prometheus-nats-exporter where it is scraped; without it BusReconnecting shows the same from the client's side.
-A client that does not read for the server's write_deadline (10 s) is cut off, and what was under way to it is lost and asked for again.
+A client that does not read for the server's write_deadline (30 s in deploy/nats/limits.conf) is cut off, and what was under way to it is lost and asked for again.
 See Network for pauses and who reconnects: its machine is overloaded or swaps, or the network to it is too narrow. Raise write_deadline.`,
     dashboard: 'network',
   },
