@@ -65,6 +65,8 @@ test('every variable named in deploy/ is a setting, or one of the machine', () =
   const known = new Set([
     ...SETTINGS.map(({ env }) => env),
     ...['TRMESH_NO_TENSORFLOW', 'TRMESH_TENSORFLOW_WHEEL'],
+    // Of the tests that play the CUDA kernels (test/helpers/cuda.ts).
+    'TRMESH_EMULATION_FLAGS',
     // Grafana's own environment: no process of ours sees it.
     'TRMESH_DASHBOARDS',
   ])

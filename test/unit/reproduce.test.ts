@@ -102,9 +102,11 @@ describe('recipes', () => {
   })
 
   test('the direct prediction of the small one costs as many FLOPs a step, on the same boards', () => {
-    const [mlp, direct] = recipeNamed('sudoku-small').arms.map(({ settings }) =>
+    const [mlp, attention, direct] = recipeNamed('sudoku-small').arms.map(({ settings }) =>
       compileConfig({ preset: 'tiny', file: { path: 'recipe', text: JSON.stringify(settings) }, env: {}, flags: {} }),
-    ) as [RunConfig, RunConfig]
+    ) as [RunConfig, RunConfig, RunConfig]
+    assert.equal((flopsOf(attention.model).train / flopsOf(mlp.model).train).toFixed(1), '1.4')
+    assert.deepEqual([attention.model.mixer, attention.data, attention.train], ['attention', mlp.data, mlp.train])
     assert.equal(flopsOf(direct.model).train, flopsOf(mlp.model).train)
     assert.deepEqual(direct.data, mlp.data)
     assert.deepEqual(direct.train, mlp.train)
