@@ -92,7 +92,7 @@ export const RECIPES: readonly Recipe[] = [
       },
       {
         id: 'att',
-        what: 'TRM-Att: 2 layers, recursion (1.4 times the FLOPs)',
+        what: 'TRM-Att: 2 layers, recursion (0.7 times the FLOPs)',
         settings: small({ mixer: 'attention', positions: 'rope' }),
         official: 'sudoku-att',
         reported: reported('trm-att', ...ON_EXTREME),
