@@ -6,9 +6,12 @@ import { canonicalJson, identityOf } from '../../../shared/config/identity.js'
 import type { RunConfig } from '../../../shared/config/run-config.js'
 import { sha256 } from '../../../shared/hash.js'
 
+/** Grows whenever the same seed draws other boards or tasks: the configuration does not tell. */
+const GENERATORS = 2
+
 /** @param engine backend and precision, which decide the bits */
 export const keyOf = (config: RunConfig, engine: string): string =>
-  sha256(canonicalJson([identityOf(config), config.train.steps, engine]))
+  sha256(canonicalJson([identityOf(config), config.train.steps, engine, GENERATORS]))
 
 type Entries<Outcome> = Record<string, Outcome & { readonly what: string }>
 
