@@ -25,6 +25,8 @@ export interface VirtualCampaignResult {
   readonly realMs: number
 }
 
+/** Schedules between two lines of progress. */
+const TOLD_EVERY = 50
 /** After so many, more would say nothing new. */
 const MOST_WRONG = 10
 const LAST_WORDS = 25
@@ -47,6 +49,8 @@ export async function virtualCampaign(options: VirtualCampaignOptions): Promise<
       if (result.sameBits !== undefined) compared++
       if (result.sameBits === true) sameBits++
       if (schedules === 1) for (const line of result.said) say(line)
+      if ((done + 1) % TOLD_EVERY === 0)
+        say(progress(done + 1, options, suffered.length, wrong.length, realNow() - began))
       const [why] = result.wrong
       if (why === undefined) continue
       const fewest = await shrunk(runner, at, keep ?? schedule.faults.map((_, i) => i))
@@ -59,6 +63,17 @@ export async function virtualCampaign(options: VirtualCampaignOptions): Promise<
     runner.close()
   }
   return { schedules: done, suffered, wrong, sameBits, compared, virtualMs, events, realMs: realNow() - began }
+}
+
+function progress(
+  done: number,
+  { schedules, minutes }: VirtualCampaignOptions,
+  faults: number,
+  broken: number,
+  ms: number,
+): string {
+  const left = Math.min((ms / done) * (schedules - done), minutes * 60_000 - ms)
+  return `${done} schedules, ${faults} faults, ${broken} broken, at most ${Math.ceil(left / 60_000)} min left`
 }
 
 /** The fewest of the faults, in their places, with which it still breaks. */
