@@ -123,7 +123,7 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
       generatedTrainPairs: 32,
       generatedTestPairs: 4,
     },
-    train: { ...QUICK_TRAIN, minutes: 6.5 },
+    train: { ...QUICK_TRAIN, lr: 1e-3, minutes: 6.5 },
     checkpoint: { everySteps: 1000 },
     evaluate: { everySteps: 0, augmentations: 0, batch: 32 },
   },
