@@ -109,6 +109,13 @@ export async function saveCheckpoint(
   }
 }
 
+/** What is equal on all replicas is taken from the first. */
+function leadOf(holders: BoundaryState['holders']): WorkerId {
+  const [lead] = holders.keys()
+  if (lead === undefined) throw new RangeError('a checkpoint needs a worker to pull from')
+  return lead
+}
+
 async function writeDense(
   bus: Bus,
   subjects: Subjects,
@@ -116,8 +123,7 @@ async function writeDense(
   { snapshot, holders }: BoundaryState,
   writer: CheckpointWriter,
 ): Promise<void> {
-  const [lead] = holders.keys()
-  if (lead === undefined) throw new RangeError('a checkpoint needs a worker to pull from')
+  const lead = leadOf(holders)
   for (const segment of DENSE_SEGMENTS) {
     const { offset, length } = denseRange(layout, config.model, segment)
     const write = (at: number, bytes: Uint8Array): Promise<void> => writer.writeData(DENSE_FILE, offset + at, bytes)
@@ -160,7 +166,6 @@ async function writeLocal(
   }
 }
 
-/** Equal on all replicas, so any of them will do. */
 async function writeGathered(
   bus: Bus,
   subjects: Subjects,
@@ -168,8 +173,7 @@ async function writeGathered(
   { snapshot, holders }: BoundaryState,
   writer: CheckpointWriter,
 ): Promise<void> {
-  const [lead] = holders.keys()
-  if (lead === undefined) throw new RangeError('a checkpoint needs a worker to pull from')
+  const lead = leadOf(holders)
   const length = layout.elements * Float32Array.BYTES_PER_ELEMENT
   await copy(bus, subjects.state(lead), snapshot, 'gathered', length, (offset, bytes) =>
     writer.write(GATHERED_FILE, 'gathered', offset, bytes),

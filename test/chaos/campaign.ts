@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { rngFor } from '../../shared/rng/counter.js'
 import { KEEPING, LOSING, nameOf, shuffled, type Fault } from './faults.js'
 import { MODES, type ModeName } from './modes.js'
-import { endOf, Round, stepsOf, type RoundResult, type Suffered } from './round.js'
+import { endOf, Round, stepsOf, type RoundResult } from './round.js'
+import type { Suffered } from './sequence.js'
 
 export interface CampaignOptions {
   readonly nats: string

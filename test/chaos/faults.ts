@@ -27,6 +27,15 @@ export const MEANING: Readonly<Record<Kind, string>> = {
   noise: 'a stranger publishes noise, old messages and gradients on all subjects',
 }
 
+/** How long what is said above takes, in real and in virtual time. */
+export const STOP_MS = 1000
+export const SLEEP_MS = 3000
+export const DELAY_MS = 700
+export const BROKER_GONE_MS = 500
+export const DISK_FULL_MS = 2000
+export const SLOW_DISK_MS = 3000
+export const DAY_MS = 86_400_000
+
 export type Victim = 'worker' | 'coordinator' | 'broker' | 'newcomer'
 
 export interface Fault {

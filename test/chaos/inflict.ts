@@ -8,17 +8,19 @@ import type { MessageOf } from '../../shared/protocol/messages.js'
 import type { Rng } from '../../shared/rng/counter.js'
 import { below, mutated } from '../fuzz/mutate.js'
 import type { Crew, Role } from './crew.js'
-import type { Fault } from './faults.js'
+import {
+  BROKER_GONE_MS,
+  DAY_MS,
+  DELAY_MS,
+  DISK_FULL_MS,
+  SLEEP_MS,
+  SLOW_DISK_MS,
+  STOP_MS,
+  type Fault,
+} from './faults.js'
 import { around, type Frame, type Seen } from './frames.js'
 import type { Fate } from './link.js'
 
-const STOP_MS = 1000
-const SLEEP_MS = 3000
-const DELAY_MS = 700
-const BROKER_GONE_MS = 500
-const DISK_FULL_MS = 2000
-const SLOW_DISK_MS = 3000
-const DAY_MS = 86_400_000
 const NOISE_MESSAGES = 300
 
 export interface Scene {

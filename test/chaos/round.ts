@@ -10,6 +10,7 @@ import { inflict } from './inflict.js'
 import { Ledger } from './ledger.js'
 import type { Direction, Fate } from './link.js'
 import { MODES, type ModeName } from './modes.js'
+import { FaultSequence, type Suffered } from './sequence.js'
 
 export interface RoundOptions {
   readonly nats: string
@@ -22,15 +23,6 @@ export interface RoundOptions {
   readonly faults: readonly Fault[]
   /** Somebody may lose what only he has. */
   readonly losing: boolean
-}
-
-export interface Suffered {
-  readonly fault: Fault
-  readonly atStep: number
-  /** Milliseconds until the run reacted; undefined: it did not have to. */
-  detected?: number
-  /** Milliseconds until a step was committed, or the run was over. */
-  recovered?: number
 }
 
 export interface RoundResult {
@@ -67,23 +59,22 @@ const flagsOf = (options: RoundOptions): Flags => ({
 
 export class Round {
   private readonly ledger: Ledger
-  private readonly suffered: Suffered[] = []
-  private readonly queue: Fault[]
+  private readonly sequence: FaultSequence
   private readonly wrong: string[] = []
   private readonly old: { subject: string; payload: Buffer }[] = []
   private crew: Crew | undefined
-  private victim: Role = 'w0'
-  private armed: Fault | undefined
-  private under: (Suffered & { readonly since: number }) | undefined
-  private calm = 0
-  private epochs = 0
 
   constructor(
     private readonly options: RoundOptions,
     private readonly say: (line: string) => void,
   ) {
-    this.queue = [...options.faults]
-    this.ledger = new Ledger(MODES[options.mode].round)
+    const { mode, faults, rng, workers } = options
+    this.ledger = new Ledger(MODES[mode].round)
+    this.sequence = new FaultSequence({
+      ...{ faults, rng, workers, ledger: this.ledger, calm: CALM_COMMITS },
+      now: () => performance.now(),
+      onNewcomer: () => void this.crew?.addWorker('late', true),
+    })
   }
 
   async run(): Promise<RoundResult> {
@@ -97,9 +88,10 @@ export class Round {
     try {
       const timeout = new Promise<undefined>((resolve) => setTimeout(resolve, limit, undefined).unref())
       const status = await Promise.race([crew.over, timeout])
-      this.recover()
-      if (status === undefined) this.wrong.push(`hangs after step ${this.ledger.step}: ${this.underWhat()}`)
-      else if (status !== 0) this.wrong.push(`the coordinator ended with ${status} after ${this.underWhat()}`)
+      this.sequence.recover()
+      if (status === undefined) this.wrong.push(`hangs after step ${this.ledger.step}: ${this.sequence.lastInWords()}`)
+      else if (status !== 0)
+        this.wrong.push(`the coordinator ended with ${status} after ${this.sequence.lastInWords()}`)
       else {
         const ends = await crew.workersEnd(15_000)
         // Who is started again when the run is over waits for another.
@@ -109,8 +101,7 @@ export class Round {
     } finally {
       await crew.close()
     }
-    const left = [...this.queue, ...(this.armed === undefined ? [] : [this.armed])]
-    for (const fault of left) this.wrong.push(`unused: ${nameOf(fault)}`)
+    this.wrong.push(...this.sequence.unused())
     const { bits } = MODES[this.options.mode]
     const carriesLost = bits !== 'any' && (losing || / (died|left): /.test(crew.said))
     if (this.wrong.length === 0) {
@@ -120,76 +111,24 @@ export class Round {
         this.wrong.push(`the journal has ${steps.length} steps`)
     }
     const mayDiffer = carriesLost || bits === 'none'
-    return { suffered: this.suffered, wrong: this.wrong, mayDiffer, began: this.ledger.began, folder }
-  }
-
-  private underWhat(): string {
-    const last = this.suffered.at(-1)
-    return last === undefined ? 'nothing' : `${nameOf(last.fault)} at step ${last.atStep}`
+    return { suffered: this.sequence.suffered, wrong: this.wrong, mayDiffer, began: this.ledger.began, folder }
   }
 
   private watch(role: Role, seen: Seen, direction: Direction, frame: Frame): Fate | undefined {
-    if (role === 'coordinator') this.follow(seen, direction)
+    if (role === 'coordinator') this.sequence.follow(seen, direction)
     if (frame.payload !== undefined && direction === 'out' && seen.type !== 'beacon') {
       this.old.push({ subject: seen.subject, payload: Buffer.from(frame.payload) })
       if (this.old.length > OLD_KEPT) this.old.shift()
     }
-    const { armed, crew } = this
-    if (armed === undefined || crew === undefined || role !== this.victim) return undefined
-    if (seen.type !== armed.at || direction !== armed.direction) return undefined
-    this.armed = undefined
-    this.under = { fault: armed, atStep: this.ledger.step, since: performance.now() }
-    this.suffered.push(this.under)
+    const { crew, sequence } = this
+    const armed = sequence.waiting(role, direction)
+    if (armed === undefined || crew === undefined || seen.type !== armed.at) return undefined
+    sequence.strike(armed)
     this.say(`step ${this.ledger.step}: ${nameOf(armed)}, on the cable of ${role}`)
     const { rng, disk } = this.options
     const deadAfterMs = Number(flagsOf(this.options)['cluster.deadAfterMs'])
     const failed = (error: unknown): void => void this.wrong.push(`the harness: ${String(error)}`)
     return inflict(armed, { crew, rng, role, deadAfterMs, old: this.old, disk, failed }, seen, frame)
-  }
-
-  /** On the coordinator's cable: what it notices, and what it commits. */
-  private follow(seen: Seen, direction: Direction): void {
-    const { under } = this
-    const reacts =
-      direction === 'out'
-        ? seen.type === 'discard' || (seen.type === 'assign' && this.isNew(seen))
-        : seen.type === 'hello'
-    if (under !== undefined && under.detected === undefined && reacts) under.detected = performance.now() - under.since
-    if (!this.ledger.see(seen, direction)) return
-    this.calm++
-    if (under !== undefined && performance.now() - under.since > this.atLeast(under.fault)) this.recover()
-    if (this.under === undefined && this.armed === undefined && this.calm >= CALM_COMMITS) this.arm()
-  }
-
-  /** Before this time nothing can have been noticed, so a commit says nothing. */
-  private atLeast({ kind, victim }: Fault): number {
-    const dies = (kind === 'kill' || kind === 'silence') && victim !== 'newcomer'
-    return dies ? 100 : 0
-  }
-
-  private isNew({ epoch = 0 }: Seen): boolean {
-    const grown = epoch > this.epochs
-    this.epochs = Math.max(this.epochs, epoch)
-    return grown
-  }
-
-  private recover(): void {
-    const { under } = this
-    if (under === undefined) return
-    under.recovered = performance.now() - under.since
-    this.under = undefined
-    this.calm = 0
-  }
-
-  private arm(): void {
-    const fault = this.queue.shift()
-    const { crew } = this
-    if (fault === undefined || crew === undefined) return
-    const { rng, workers } = this.options
-    this.victim =
-      fault.seenBy === 'coordinator' ? 'coordinator' : fault.seenBy === 'newcomer' ? 'late' : `w${Math.floor(rng.uniform() * workers)}` // prettier-ignore
-    this.armed = fault
-    if (fault.seenBy === 'newcomer') void crew.addWorker('late', true)
   }
 }
 

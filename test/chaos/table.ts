@@ -1,7 +1,7 @@
 // What came of the faults, by kind and phase.
 import Table from 'cli-table3'
 import { MEANING } from './faults.js'
-import type { Suffered } from './round.js'
+import type { Suffered } from './sequence.js'
 
 /** On one machine. */
 export const DETECT_MS = 3000

@@ -15,6 +15,7 @@ import { compileConfig } from '../../shared/config/compile.js'
 import type { RunConfig } from '../../shared/config/run-config.js'
 import type { EvaluationOptions, StopSignal, Terminal, WorkerOptions } from '../../shared/ports.js'
 import { serveWorker } from '../../worker/service.js'
+import { Stopper } from './stopper.js'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
 const PROGRAM = join(root, '.build', 'deploy', 'cli', 'main.js')
@@ -116,19 +117,6 @@ export class Captured implements Terminal {
   }
   get text(): string {
     return this.lines.join('\n')
-  }
-}
-
-class Stopper implements StopSignal {
-  requested = false
-  private readonly handlers: (() => void)[] = []
-  onStop(handler: () => void): void {
-    if (this.requested) handler()
-    else this.handlers.push(handler)
-  }
-  stop(): void {
-    this.requested = true
-    for (const handler of this.handlers.splice(0)) handler()
   }
 }
 

@@ -1,7 +1,7 @@
 // Many schedules one after the other, each of its own seed; one that breaks something is tried with fewer faults, so that what
 // is told is as little as still breaks it.
 import { inWords, scheduleOf, Schedules, type ScheduleResult } from './schedule.js'
-import type { Suffered } from '../round.js'
+import type { Suffered } from '../sequence.js'
 import { realNow } from './time.js'
 
 export interface VirtualCampaignOptions {

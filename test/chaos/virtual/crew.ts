@@ -6,12 +6,13 @@ import { journal } from '../../../coordinator/report/journal.js'
 import { serveCoordinator } from '../../../coordinator/service.js'
 import type { RunConfig } from '../../../shared/config/run-config.js'
 import { describe, RunError, RunHalted } from '../../../shared/errors.js'
-import type { StopSignal, Terminal } from '../../../shared/ports.js'
+import type { Terminal } from '../../../shared/ports.js'
 import type { Rng } from '../../../shared/rng/counter.js'
 import type { Compute } from '../../../worker/compute/client.js'
 import type { Command } from '../../../worker/compute/port.js'
 import type { WorkerGround } from '../../../worker/ground.js'
 import { serveWorker } from '../../../worker/service.js'
+import { Stopper } from '../../helpers/stopper.js'
 import { virtualData } from './data.js'
 import type { Broker, Cable, Client } from './broker.js'
 import { StandIn, type Worked } from './stand-in.js'
@@ -39,19 +40,6 @@ interface Running {
   clients: Client[]
   /** How it ended by itself. */
   status: 'running' | 'over' | 'failed'
-}
-
-class Stopper implements StopSignal {
-  requested = false
-  private readonly handlers: (() => void)[] = []
-  onStop(handler: () => void): void {
-    if (this.requested) handler()
-    else this.handlers.push(handler)
-  }
-  stop(): void {
-    this.requested = true
-    for (const handler of this.handlers.splice(0)) handler()
-  }
 }
 
 const START_MS = 400

@@ -1,7 +1,16 @@
 // Does in virtual time what a fault says, while its message is on the cable.
 import type { Rng } from '../../../shared/rng/counter.js'
 import { below, mutated } from '../../fuzz/mutate.js'
-import type { Fault } from '../faults.js'
+import {
+  BROKER_GONE_MS,
+  DAY_MS,
+  DELAY_MS,
+  DISK_FULL_MS,
+  SLEEP_MS,
+  SLOW_DISK_MS,
+  STOP_MS,
+  type Fault,
+} from '../faults.js'
 import { forged } from '../inflict.js'
 import type { Seen } from '../frames.js'
 import type { Broker, VirtualFate } from './broker.js'
@@ -9,14 +18,7 @@ import type { Role, VirtualCrew } from './crew.js'
 import type { VirtualDisk } from './disk.js'
 import { procOf, type VirtualTime } from './time.js'
 
-const STOP_MS = 1000
-const SLEEP_MS = 3000
-const DELAY_MS = 700
 const LATE_MS = 1500
-const BROKER_GONE_MS = 500
-const DISK_FULL_MS = 2000
-const SLOW_DISK_MS = 3000
-const DAY_MS = 86_400_000
 const NOISE_MESSAGES = 60
 
 export interface VirtualScene {

@@ -7,9 +7,10 @@ import type { RunConfig } from '../../../shared/config/run-config.js'
 import { rngFor, type Rng } from '../../../shared/rng/counter.js'
 import { lossesOf } from '../../helpers/cluster.js'
 import { nameOf, type Fault } from '../faults.js'
-import { seenOf, type Seen } from '../frames.js'
+import { seenOf } from '../frames.js'
 import { Ledger } from '../ledger.js'
-import { endOf, type Suffered } from '../round.js'
+import { endOf } from '../round.js'
+import { FaultSequence, type Suffered } from '../sequence.js'
 import { Broker, type Direction, type VirtualFate } from './broker.js'
 import { VirtualCrew, type Role } from './crew.js'
 import { VirtualDisk } from './disk.js'
@@ -58,35 +59,33 @@ export class VirtualRun {
   private readonly disk: VirtualDisk
   private readonly crew: VirtualCrew
   private readonly ledger: Ledger
-  private readonly suffered: Suffered[] = []
-  private readonly queue: Fault[]
+  private readonly sequence: FaultSequence
   private readonly wrong: string[] = []
   private readonly old: { subject: string; payload: Uint8Array }[] = []
   private readonly worked = new Map<string, string>()
   private readonly said: string[] = []
   private readonly trace = createHash('sha256')
-  private victim: Role = 'w0'
-  private armed: Fault | undefined
-  private under: (Suffered & { readonly since: number }) | undefined
-  private calm = 0
-  private epochs = 0
   private lost = false
 
   constructor(private readonly options: VirtualRunOptions) {
-    const { seed, config, faults } = options
+    const { seed, config, faults, workers } = options
     this.rng = rngFor(seed, 'virtual')
     this.time = new VirtualTime(rngFor(seed, 'names'))
     this.broker = new Broker(this.time, rngFor(seed, 'network'))
     this.disk = new VirtualDisk(this.time)
     this.ledger = new Ledger(config.reduce.localSteps)
-    this.queue = [...faults]
+    this.sequence = new FaultSequence({
+      ...{ faults, workers, rng: this.rng, ledger: this.ledger, calm: CALM_COMMITS },
+      now: () => this.time.now,
+      onNewcomer: () => this.haveOneCome(),
+    })
     this.crew = new VirtualCrew({
       ...{ time: this.time, broker: this.broker, rng: rngFor(seed, 'speed'), config },
       cable: (role) => (subject, payload, direction) => this.watch(role, subject, payload, direction),
-      onNoticed: () => this.noticed(),
+      onNoticed: () => this.sequence.noticed(),
       onLost: () => {
         this.lost = true
-        this.noticed()
+        this.sequence.noticed()
       },
       onCommit: (_step, worked) => this.note(worked),
       onWrong: (why) => this.wrong.push(why),
@@ -109,8 +108,8 @@ export class VirtualRun {
       for (let i = 0; i < workers; i++) this.crew.start(`w${i}`)
       const limit = LIMIT_MS + LIMIT_PER_FAULT_MS * faults.length
       const how = await this.time.run(() => this.crew.over || this.wrong.length > 0, limit)
-      if (how !== 'over') this.wrong.push(`hangs (${how}) after step ${this.ledger.step}: ${this.underWhat()}; ${this.crew.statuses()}`) // prettier-ignore
-      this.recover()
+      if (how !== 'over') this.wrong.push(`hangs (${how}) after step ${this.ledger.step}: ${this.sequence.lastInWords()}; ${this.crew.statuses()}`) // prettier-ignore
+      this.sequence.recover()
       if (this.wrong.length === 0) await this.ending()
     } finally {
       this.disk.restore()
@@ -121,7 +120,7 @@ export class VirtualRun {
     if (this.wrong.length === 0) this.check()
     const { steps } = config.train
     return {
-      ...{ suffered: this.suffered, wrong: this.wrong, lost: this.lost, worked: this.worked, said: this.said },
+      ...{ suffered: this.sequence.suffered, wrong: this.wrong, lost: this.lost, worked: this.worked, said: this.said },
       end: this.wrong.length === 0 ? endOf(config.run.dir, steps) : undefined,
       virtualMs: this.time.now,
       events: this.time.events,
@@ -143,8 +142,7 @@ export class VirtualRun {
   private check(): void {
     const { config, losing } = this.options
     const { steps, slots } = config.train
-    for (const fault of [...this.queue, ...(this.armed === undefined ? [] : [this.armed])])
-      this.wrong.push(`unused: ${nameOf(fault)}`)
+    this.wrong.push(...this.sequence.unused())
     const carriesLost = config.reduce.mode === 'fast' && (losing || this.lost)
     this.wrong.push(...this.ledger.check(steps, carriesLost))
     const known = [...lossesOf(join(config.run.dir, 'r')).keys()].sort((a, b) => a - b)
@@ -154,11 +152,6 @@ export class VirtualRun {
       this.wrong.push(`${this.worked.size} slots' steps were committed, not ${steps * slots}`)
   }
 
-  private underWhat(): string {
-    const last = this.suffered.at(-1)
-    return last === undefined ? 'nothing' : `${nameOf(last.fault)} at step ${last.atStep}`
-  }
-
   private note(worked: readonly Worked[]): void {
     for (const { step, slot, draw, puzzle, before } of worked)
       this.worked.set(`${step} ${slot}`, `example ${draw} of puzzle ${puzzle} after ${before}`)
@@ -166,72 +159,23 @@ export class VirtualRun {
 
   private watch(role: Role, subject: string, payload: Uint8Array, direction: Direction): VirtualFate | undefined {
     this.trace.update(`${this.time.now} ${role} ${direction} ${subject} ${payload.length}`)
-    const { armed } = this
-    const mine = role === this.victim && armed !== undefined && armed.direction === direction
-    const read = mine || (role === 'coordinator' && CONTROL.test(subject))
+    const armed = this.sequence.waiting(role, direction)
+    const read = armed !== undefined || (role === 'coordinator' && CONTROL.test(subject))
     const seen = read ? seenOf(subject, payload) : undefined
-    if (role === 'coordinator' && seen !== undefined) this.follow(seen, direction)
+    if (role === 'coordinator' && seen !== undefined) this.sequence.follow(seen, direction)
     if (direction === 'out' && !subject.endsWith('beacon') && subject.startsWith('trmesh.')) {
       this.old.push({ subject, payload })
       if (this.old.length > OLD_KEPT) this.old.shift()
     }
-    if (!mine || seen?.type !== armed.at || armed !== this.armed) return undefined
-    this.armed = undefined
-    this.under = { fault: armed, atStep: this.ledger.step, since: this.time.now }
-    this.suffered.push(this.under)
+    if (armed === undefined || seen?.type !== armed.at) return undefined
+    this.sequence.strike(armed)
     this.said.push(`${(this.time.now / 1000).toFixed(3)} step ${this.ledger.step}: ${nameOf(armed)}, on the cable of ${role}`) // prettier-ignore
     const { time, broker, crew, disk, rng, old } = this
     const { deadAfterMs } = this.options.config.cluster
     return harm(armed, { time, broker, crew, disk, rng, role, deadAfterMs, old }, seen, payload)
   }
 
-  private noticed(): void {
-    const { under, time } = this
-    if (under !== undefined) under.detected ??= time.now - under.since
-  }
-
-  /** On the coordinator's cable: what it notices, and what it commits. */
-  private follow(seen: Seen, direction: Direction): void {
-    const { under, time } = this
-    const reacts =
-      direction === 'out'
-        ? seen.type === 'discard' || (seen.type === 'assign' && this.isNew(seen))
-        : seen.type === 'hello'
-    if (reacts) this.noticed()
-    if (!this.ledger.see(seen, direction)) return
-    this.calm++
-    if (under !== undefined && time.now - under.since > this.atLeast(under.fault)) this.recover()
-    if (this.under === undefined && this.armed === undefined && this.calm >= CALM_COMMITS) this.arm()
-  }
-
-  /** Before this time nothing can have been noticed, so a commit says nothing. */
-  private atLeast({ kind, victim }: Fault): number {
-    return (kind === 'kill' || kind === 'silence') && victim !== 'newcomer' ? 100 : 0
-  }
-
-  private isNew({ epoch = 0 }: Seen): boolean {
-    const grown = epoch > this.epochs
-    this.epochs = Math.max(this.epochs, epoch)
-    return grown
-  }
-
-  private recover(): void {
-    const { under } = this
-    if (under === undefined) return
-    under.recovered = this.time.now - under.since
-    this.under = undefined
-    this.calm = 0
-  }
-
-  private arm(): void {
-    const fault = this.queue.shift()
-    if (fault === undefined) return
-    const { rng } = this
-    const { workers } = this.options
-    this.victim =
-      fault.seenBy === 'coordinator' ? 'coordinator' : fault.seenBy === 'newcomer' ? 'late' : `w${Math.floor(rng.uniform() * workers)}` // prettier-ignore
-    this.armed = fault
-    if (fault.seenBy !== 'newcomer') return
+  private haveOneCome(): void {
     // One that came before has joined, and greets no more.
     if (this.crew.running.has('late')) this.crew.kill('late')
     this.crew.start('late', true)
