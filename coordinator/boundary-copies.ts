@@ -1,6 +1,7 @@
 // The copies of a step boundary from which a checkpoint is made: the workers copy their state, what is ours is noted down at
 // the same moment, and once all copies are made they are saved while training goes on.
 import type { RunConfig } from '../shared/config/run-config.js'
+import { WireError } from '../shared/errors.js'
 import type { Epoch, SlotId, Step, WorkerId } from '../shared/ids.js'
 import type { CoordinatorMessage, SnapshotId } from '../shared/protocol/messages.js'
 import { boundaryCopy } from '../shared/protocol/snapshot-id.js'
@@ -24,7 +25,7 @@ export interface CopyPorts {
   readonly onUnsaved: (error: unknown) => void
 }
 
-type Boundary = Omit<BoundaryState, 'examples' | 'step'> & {
+type Boundary = Omit<BoundaryState, 'examples' | 'step' | 'lost'> & {
   readonly step: Step
   readonly examples: Promise<BoundaryState['examples']>
 }
@@ -32,6 +33,8 @@ type Boundary = Omit<BoundaryState, 'examples' | 'step'> & {
 export class BoundaryCopies {
   /** The boundary whose copies are being made, not saved yet. */
   private boundary: Boundary | undefined
+  /** Of the workers whose copies are being saved. */
+  private pulled: ReadonlyMap<WorkerId, AbortController> = new Map()
 
   constructor(private readonly ports: CopyPorts) {}
 
@@ -73,15 +76,27 @@ export class BoundaryCopies {
     const { boundary } = this
     if (boundary === undefined) return undefined
     this.boundary = undefined
+    const pulled = new Map([...boundary.holders.keys()].map((worker) => [worker, new AbortController()]))
+    this.pulled = pulled
+    const lost = (worker: WorkerId): AbortSignal | undefined => pulled.get(worker)?.signal
     let ok = true
     try {
-      await this.ports.save({ ...boundary, examples: await boundary.examples })
+      await this.ports.save({ ...boundary, examples: await boundary.examples, lost })
     } catch (error) {
       ok = false
       this.ports.onUnsaved(error)
     }
     this.release(boundary)
     return ok
+  }
+
+  /** What it had copied is not waited for any more. */
+  lost(worker: WorkerId): void {
+    const why = new WireError(
+      `${worker} was lost before all that it had copied was written`,
+      'nothing is to be done: the next boundary is saved instead',
+    )
+    this.pulled.get(worker)?.abort(why)
   }
 
   private release({ table, holders, snapshot }: Boundary): void {

@@ -46,6 +46,8 @@ export interface BoundaryState {
   readonly thawed: number | undefined
   /** Who holds which slots; the first also hands out the dense state. */
   readonly holders: ReadonlyMap<WorkerId, readonly SlotId[]>
+  /** Of the holders: aborted when it is lost, so that nobody waits for what will not come. */
+  readonly lost: (worker: WorkerId) => AbortSignal | undefined
   readonly evaluation: ManifestInput['evaluation']
 }
 
@@ -120,22 +122,23 @@ async function writeDense(
   bus: Bus,
   subjects: Subjects,
   { config, layout }: CheckpointPlace,
-  { snapshot, holders }: BoundaryState,
+  state: BoundaryState,
   writer: CheckpointWriter,
 ): Promise<void> {
-  const lead = leadOf(holders)
+  const lead = leadOf(state.holders)
   for (const segment of DENSE_SEGMENTS) {
     const { offset, length } = denseRange(layout, config.model, segment)
     const write = (at: number, bytes: Uint8Array): Promise<void> => writer.writeData(DENSE_FILE, offset + at, bytes)
-    await copy(bus, subjects.state(lead), snapshot, segment, length, write)
+    await copy(bus, subjects, state, lead, segment, length, write)
   }
 }
 
 /** Pulls a segment, a piece at a time. */
 async function copy(
   bus: Bus,
-  subject: string,
-  snapshot: SnapshotId,
+  subjects: Subjects,
+  { snapshot, lost }: BoundaryState,
+  worker: WorkerId,
   segment: Segment,
   length: number,
   write: (offset: number, bytes: Uint8Array) => Promise<void>,
@@ -143,7 +146,8 @@ async function copy(
   const atOnce = chunkBytes(bus) * 8
   for (let offset = 0; offset < length; offset += atOnce) {
     const bytes = new Uint8Array(Math.min(atOnce, length - offset))
-    await pull(bus, subject, { snapshot, segment, slot: 0 as SlotId, offset, length: bytes.length }, bytes)
+    const range = { snapshot, segment, slot: 0 as SlotId, offset, length: bytes.length }
+    await pull(bus, subjects.state(worker), range, bytes, lost(worker))
     await write(offset, bytes)
   }
 }
@@ -152,15 +156,15 @@ async function writeLocal(
   bus: Bus,
   subjects: Subjects,
   { layout }: CheckpointPlace,
-  { snapshot, holders }: BoundaryState,
+  state: BoundaryState,
   writer: CheckpointWriter,
 ): Promise<void> {
   const length = layout.elements * Float32Array.BYTES_PER_ELEMENT
   const take = (worker: WorkerId, segment: Segment, tensor: string): Promise<void> =>
-    copy(bus, subjects.state(worker), snapshot, segment, length, (offset, bytes) =>
+    copy(bus, subjects, state, worker, segment, length, (offset, bytes) =>
       writer.write(LOCAL_FILE, tensor, offset, bytes),
     )
-  for (const [place, worker] of [...holders.keys()].entries()) {
+  for (const [place, worker] of [...state.holders.keys()].entries()) {
     if (place === 0) await take(worker, 'outer', 'outer')
     else for (const segment of ['m', 'v'] as const) await take(worker, segment, momentsOf(segment, place))
   }
@@ -170,12 +174,12 @@ async function writeGathered(
   bus: Bus,
   subjects: Subjects,
   { layout }: CheckpointPlace,
-  { snapshot, holders }: BoundaryState,
+  state: BoundaryState,
   writer: CheckpointWriter,
 ): Promise<void> {
-  const lead = leadOf(holders)
+  const lead = leadOf(state.holders)
   const length = layout.elements * Float32Array.BYTES_PER_ELEMENT
-  await copy(bus, subjects.state(lead), snapshot, 'gathered', length, (offset, bytes) =>
+  await copy(bus, subjects, state, lead, 'gathered', length, (offset, bytes) =>
     writer.write(GATHERED_FILE, 'gathered', offset, bytes),
   )
 }
@@ -184,7 +188,7 @@ async function writeCarries(
   bus: Bus,
   subjects: Subjects,
   { config }: CheckpointPlace,
-  { snapshot, holders, slots, examples }: BoundaryState,
+  { snapshot, holders, lost, slots, examples }: BoundaryState,
   writer: CheckpointWriter,
 ): Promise<void> {
   for (const [worker, owned] of holders)
@@ -192,7 +196,7 @@ async function writeCarries(
       const [answer, latents] = [carryRange(config.model, 'zH', slot), carryRange(config.model, 'zL', slot)]
       const bytes = new Uint8Array(answer.length + latents.length)
       const range = { snapshot, segment: 'carry', slot, offset: 0, length: bytes.length } as const
-      await pull(bus, subjects.state(worker), range, bytes)
+      await pull(bus, subjects.state(worker), range, bytes, lost(worker))
       await writer.write(CARRY_FILE, 'zH', answer.offset, bytes.subarray(0, answer.length))
       if (latents.length > 0) await writer.write(CARRY_FILE, 'zL', latents.offset, bytes.subarray(answer.length))
     }

@@ -249,6 +249,7 @@ export class CoordinatorLoop {
         this.ports.book.dropped(effect.worker)
         this.ports.courier.forgetWorker(effect.worker)
         this.traffic.forget(effect.worker)
+        this.copies.lost(effect.worker)
         this.ports.desk.lost(effect.worker)
         this.ports.observer.lost(effect.worker, effect.how)
         return this.state.phase === 'evaluating' ? this.evaluateOn() : undefined

@@ -30,6 +30,12 @@ interface Progress {
   arrived: number
 }
 
+interface Source {
+  readonly bus: Bus
+  readonly subject: string
+  readonly given: AbortSignal | undefined
+}
+
 const STALLED = Symbol('nothing has come for a while')
 
 /** Resolves when nothing of the pull has come for so long. */
@@ -50,10 +56,10 @@ async function ask(bus: Bus, subject: string, range: StateRange): Promise<{ byte
 }
 
 /** Whichever answer comes first is taken. @throws WireError if the source does not serve it; BusUnreachable if it does not answer. */
-async function pullChunk(bus: Bus, subject: string, range: StateRange, progress: Progress): Promise<Uint8Array> {
+async function pullChunk({ bus, subject, given }: Source, range: StateRange, progress: Progress): Promise<Uint8Array> {
   let failure: unknown
   const asked: ReturnType<typeof ask>[] = []
-  for (let attempt = 0; attempt < PULLS; attempt++) {
+  for (let attempt = 0; attempt < PULLS && given?.aborted !== true; attempt++) {
     asked.push(ask(bus, subject, range))
     const last = attempt === PULLS - 1
     try {
@@ -75,20 +81,48 @@ async function pullChunk(bus: Bus, subject: string, range: StateRange, progress:
   throw failure
 }
 
-/** Pulls `length` bytes from `offset` on into `into`, a few chunks at a time. */
-export async function pull(bus: Bus, subject: string, range: StateRange, into: Uint8Array): Promise<void> {
+/**
+ * Pulls `length` bytes from `offset` on into `into`, a few chunks at a time.
+ * @param given aborted when whoever is asked will not answer any more
+ * @throws WireError, BusUnreachable; the signal's reason
+ */
+export async function pull(
+  bus: Bus,
+  subject: string,
+  range: StateRange,
+  into: Uint8Array,
+  given?: AbortSignal,
+): Promise<void> {
+  given?.throwIfAborted()
   const size = chunkBytes(bus)
   const chunks = Math.ceil(range.length / size)
   let next = 0
   const progress: Progress = { arrived: 0 }
+  const source = { bus, subject, given }
   const puller = async (): Promise<void> => {
-    while (next < chunks) {
+    while (next < chunks && given?.aborted !== true) {
       const at = next++ * size
       const length = Math.min(size, range.length - at)
-      into.set(await pullChunk(bus, subject, { ...range, offset: range.offset + at, length }, progress), at)
+      into.set(await pullChunk(source, { ...range, offset: range.offset + at, length }, progress), at)
     }
   }
-  await Promise.all(Array.from({ length: Math.min(WINDOW, chunks) }, puller))
+  const pulled = Promise.all(Array.from({ length: Math.min(WINDOW, chunks) }, puller))
+  await (given === undefined ? pulled : unlessAborted(pulled, given))
+}
+
+/** Does not wait any more once the signal is aborted. @throws the signal's reason */
+async function unlessAborted(work: Promise<unknown>, given: AbortSignal): Promise<void> {
+  let stop = (): void => undefined
+  const aborted = new Promise<void>((resolve) => {
+    stop = resolve
+    given.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    await Promise.race([work, aborted])
+  } finally {
+    given.removeEventListener('abort', stop)
+  }
+  given.throwIfAborted()
 }
 
 /** Answers pulls on a subject. `provide` returns the bytes, or the reason why there are none. */

@@ -97,6 +97,7 @@ export const run = ({ quick }: BenchOptions, report: Report): Promise<void> =>
             puzzles: table.numPuzzles,
             thawed: undefined,
             holders: new Map([[WORKER, slots]]),
+            lost: () => undefined,
             evaluation: undefined,
           },
         ),

@@ -52,7 +52,7 @@ export interface Fault {
 export type Phase =
   'joining' | 'data' | 'computing' | 'reducing' | 'voting' | 'committing' | 'checkpointing' | 'evaluating'
 
-/** Messages of a worker's cable. */
+/** Messages of a worker's cable; `range` is the answer to a pull. */
 const OF_WORKER: readonly (readonly [string, Direction, Phase])[] = [
   ['rows', 'in', 'data'],
   ['begin', 'in', 'computing'],
@@ -65,6 +65,7 @@ const OF_WORKER: readonly (readonly [string, Direction, Phase])[] = [
   ['snapshot', 'in', 'checkpointing'],
   ['snapshotReady', 'out', 'checkpointing'],
   ['pull', 'in', 'checkpointing'],
+  ['range', 'out', 'checkpointing'],
   ['evaluate', 'in', 'evaluating'],
   ['evaluated', 'out', 'evaluating'],
 ]
@@ -74,6 +75,7 @@ const OF_NEWCOMER: typeof OF_WORKER = [
   ['prepared', 'out', 'joining'],
   ['assign', 'in', 'joining'],
   ['pull', 'out', 'joining'],
+  ['range', 'in', 'joining'],
   ['ready', 'out', 'joining'],
 ]
 /** Messages of the coordinator's cable. */
@@ -85,6 +87,7 @@ const OF_COORDINATOR: typeof OF_WORKER = [
   ['snapshot', 'out', 'checkpointing'],
   ['snapshotReady', 'in', 'checkpointing'],
   ['pull', 'out', 'checkpointing'],
+  ['range', 'in', 'checkpointing'],
   ['evaluate', 'out', 'evaluating'],
   ['evaluated', 'in', 'evaluating'],
 ]
@@ -143,8 +146,8 @@ export const LOSING: readonly Fault[] = [
   ...each('kill', 'broker', 'newcomer', OF_NEWCOMER),
   ...each('stop', 'coordinator', 'newcomer', OF_NEWCOMER),
   ...each('cut', 'newcomer', 'newcomer', OF_NEWCOMER),
-  ...each('drop', 'newcomer', 'newcomer', OF_NEWCOMER, among('hello', 'assign', 'pull', 'ready')),
-  ...each('damage', 'newcomer', 'newcomer', OF_NEWCOMER, among('assign', 'pull', 'ready')),
+  ...each('drop', 'newcomer', 'newcomer', OF_NEWCOMER, among('hello', 'assign', 'pull', 'range', 'ready')),
+  ...each('damage', 'newcomer', 'newcomer', OF_NEWCOMER, among('assign', 'pull', 'range', 'ready')),
 ]
 
 /** What no cable does, since TCP keeps the order: in virtual time alone. */

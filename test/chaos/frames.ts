@@ -73,17 +73,26 @@ const CHANNEL_OF: Readonly<Record<string, Channel>> = {
   beacon: 'beacon',
 }
 
-/** What a frame says, if it is a message of ours with a subject of ours; replies have none. */
+/** Answers come back on subjects that the client library makes up; those that we look into are of pulls. */
+const REPLY = '_INBOX.'
+export const replyTo = (subject: string): string => `${REPLY}${subject}`
+
+/** What a frame says, if it is a message of ours on a subject of ours, or an answer. */
 export function seenIn({ line, payload }: Frame): Seen | undefined {
   const [verb, subject = ''] = line.split(' ')
   if (payload === undefined || verb?.startsWith('H') === true) return undefined
   return seenOf(subject, payload)
 }
 
+function channelOf(subject: string): Channel | undefined {
+  if (subject.startsWith(REPLY)) return 'pullReply'
+  return subject.startsWith('trmesh.') ? CHANNEL_OF[subject.split('.', 3)[2] ?? ''] : undefined
+}
+
 /** What a message says, if its subject is one of ours. */
 export function seenOf(subject: string, payload: Uint8Array): Seen | undefined {
-  const channel = CHANNEL_OF[subject.split('.', 3)[2] ?? '']
-  if (channel === undefined || !subject.startsWith('trmesh.')) return undefined
+  const channel = channelOf(subject)
+  if (channel === undefined) return undefined
   try {
     const { type, ...fields } = decode(channel, payload) as { type: string } & Record<string, unknown>
     const number = (key: string): number | undefined => (typeof fields[key] === 'number' ? fields[key] : undefined)

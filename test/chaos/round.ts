@@ -116,7 +116,12 @@ export class Round {
 
   private watch(role: Role, seen: Seen, direction: Direction, frame: Frame): Fate | undefined {
     if (role === 'coordinator') this.sequence.follow(seen, direction)
-    if (frame.payload !== undefined && direction === 'out' && seen.type !== 'beacon') {
+    if (
+      frame.payload !== undefined &&
+      direction === 'out' &&
+      seen.type !== 'beacon' &&
+      seen.subject.startsWith('trmesh.')
+    ) {
       this.old.push({ subject: seen.subject, payload: Buffer.from(frame.payload) })
       if (this.old.length > OLD_KEPT) this.old.shift()
     }

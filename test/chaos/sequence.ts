@@ -7,6 +7,9 @@ import type { Seen } from './frames.js'
 import type { Ledger } from './ledger.js'
 import type { Direction } from './link.js'
 
+const UNUSED = 'unused: '
+export const isUnused = (wrong: string): boolean => wrong.startsWith(UNUSED)
+
 export interface Suffered {
   readonly fault: Fault
   readonly atStep: number
@@ -88,7 +91,7 @@ export class FaultSequence {
   /** What never happened. */
   unused(): string[] {
     const left = [...this.queue, ...(this.armed === undefined ? [] : [this.armed])]
-    return left.map((fault) => `unused: ${nameOf(fault)}`)
+    return left.map((fault) => `${UNUSED}${nameOf(fault)}`)
   }
 
   lastInWords(): string {

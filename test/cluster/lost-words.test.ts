@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { connectBus } from '../../shared/bus/bus.js'
 import { pull, serveState } from '../../shared/bus/transfer.js'
+import { WireError } from '../../shared/errors.js'
 import { slotId } from '../../shared/ids.js'
 import type { SnapshotId } from '../../shared/protocol/messages.js'
 import { Link } from '../chaos/link.js'
@@ -95,3 +96,18 @@ test(
     assert.deepEqual(asked, ['lost', 'lost', 'slow', 'slow'])
   },
 )
+
+test('a pull is given up at once when whoever is asked is known to be lost', { skip: withoutNats }, async (t) => {
+  const { url } = await natsFor(t)
+  const bus = await connectBus({ url, credentials: '', name: 'pull', inFlightBytes: 1 << 20 })
+  afterwards(t, () => bus.close())
+  const lost = new AbortController()
+  const silent = (): Promise<Uint8Array> => {
+    setTimeout(() => lost.abort(new WireError('w1 was lost', 'nothing is to be done')), 50)
+    return new Promise(() => undefined)
+  }
+  serveState(bus, 'silent', silent, () => undefined)
+  const range = { snapshot: 'x' as SnapshotId, segment: 'params', slot: slotId(0), offset: 0, length: 8 } as const
+  await assert.rejects(pull(bus, 'silent', range, new Uint8Array(8), lost.signal), /w1 was lost/)
+  await assert.rejects(pull(bus, 'silent', range, new Uint8Array(8), lost.signal), /w1 was lost/)
+})

@@ -5,6 +5,7 @@ import type { Bus, BusOptions, BusStats, BusStatus, Handler, WireBytes } from '.
 import { BusUnreachable } from '../../../shared/errors.js'
 import type { Rng } from '../../../shared/rng/counter.js'
 import { wireKindOf } from '../../../shared/protocol/subjects.js'
+import { replyTo } from '../frames.js'
 import { procOf, type Proc, type VirtualTime } from './time.js'
 
 export type Direction = 'out' | 'in'
@@ -143,12 +144,13 @@ export class Client implements Bus {
       const nobody = (): void =>
         reject(new BusUnreachable(`nobody answers on ${subject}`, 'start the coordinator, and check --run and --nats'))
       time.after(timeoutMs, this.proc, nobody)
-      const answered = (reply: Uint8Array | undefined): void =>
-        this.pass('in', () => {
-          if (reply === undefined) return nobody()
-          this.count('in', subject, reply)
-          resolve(reply)
+      const answered = (reply: Uint8Array | undefined): void => {
+        if (reply === undefined) return this.pass('in', nobody)
+        this.along('in', replyTo(subject), reply, (arrived) => {
+          this.count('in', subject, arrived)
+          resolve(arrived)
         })
+      }
       this.send({ subject, payload: Uint8Array.from(data), answered })
     })
   }
@@ -186,8 +188,7 @@ export class Client implements Bus {
       this.count('in', subject, arrived)
       const respond = (reply: Uint8Array): void => {
         this.count('out', subject, reply)
-        const copy = Uint8Array.from(reply)
-        this.pass('out', () => answered?.(copy), this.broker.proc)
+        this.along('out', replyTo(subject), Uint8Array.from(reply), (sent) => answered?.(sent), this.broker.proc)
       }
       interest.handler(arrived, subject, answered === undefined ? undefined : respond)
     })
