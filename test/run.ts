@@ -79,16 +79,39 @@ function lint(): boolean {
 /** What node:test tells, as far as it is read here. */
 interface TestEvent {
   readonly type: string
-  readonly data: { readonly message?: string; readonly nesting?: number }
+  readonly data: {
+    readonly name?: string
+    readonly file?: string
+    readonly message?: string
+    readonly nesting?: number
+    readonly details?: { readonly error?: { readonly failureType?: string; readonly cause?: unknown } }
+  }
+}
+
+/** A failed test in one line; undefined for one that failed only because a test within it did. */
+function failureOf({ type, data }: TestEvent): string | undefined {
+  const error = data.details?.error
+  if (type !== 'test:fail' || error?.failureType === 'subtestsFailed') return undefined
+  const cause: unknown = error?.cause ?? error
+  const why = cause instanceof Error ? cause.message : String(cause)
+  const where = data.file === undefined ? '' : `${relative(built, data.file).replace(/\.test\.js$/, '')} > `
+  return `${where}${data.name ?? ''}: ${why
+    .split('\n')
+    .filter(Boolean)
+    .slice(0, 8)
+    .map((line) => line.trim())
+    .join(' ')
+    .slice(0, 300)}`
 }
 
 /** Counts of the summaries that node:test prints for each run of its own, added up. */
 const SUMMARY = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/
 
-/** Runs the groups one after the other into one report; the number of failures. */
+/** Runs the groups one after the other into one report. @returns the failed tests, a line each */
 async function test(
   groups: readonly { name: string; files: readonly string[]; concurrency: number }[],
-): Promise<number> {
+): Promise<string[]> {
+  const failed: string[] = []
   const totals = new Map<string, number>()
   const events = new PassThrough({ objectMode: true })
   const report = events.pipe(new spec())
@@ -96,6 +119,8 @@ async function test(
   for (const { name, files, concurrency } of groups) {
     events.write({ type: 'test:stdout', data: { file: '', message: `\n=== ${name}\n` } })
     for await (const event of runTests({ files: [...files], concurrency }) as AsyncIterable<TestEvent>) {
+      const failure = failureOf(event)
+      if (failure !== undefined) failed.push(failure)
       const summary = event.data.nesting === 0 ? SUMMARY.exec(event.data.message ?? '') : null
       if (event.type === 'test:diagnostic' && summary !== null)
         totals.set(summary[1] ?? '', (totals.get(summary[1] ?? '') ?? 0) + Number(summary[2]))
@@ -106,7 +131,8 @@ async function test(
     events.write({ type: 'test:diagnostic', data: { file: '', nesting: 0, message: `${name} ${count}` } })
   events.end()
   await once(report, 'end')
-  return (totals.get('fail') ?? 0) + (totals.get('cancelled') ?? 0)
+  const counted = (totals.get('fail') ?? 0) + (totals.get('cancelled') ?? 0)
+  return counted > 0 && failed.length === 0 ? [`${counted} tests failed or were cancelled, see above`] : failed
 }
 
 /** What the tests need of this machine. Without it, the tests that need it say so and are skipped. */
@@ -141,9 +167,11 @@ async function main(wanted: readonly string[]): Promise<number> {
   const clean = wantsLint ? lint() : true
   const folders = new Set(groups.flatMap(({ files }) => files.map((file) => relative(built, file).split('/')[0] ?? '')))
   await install(folders)
-  const failures = groups.length === 0 ? 0 : await test(groups)
-  if (!clean) say('\nlint or format: failed, see the top')
-  return clean && failures === 0 ? 0 : 1
+  const failed = groups.length === 0 ? [] : await test(groups)
+  if (!clean) failed.push('lint or format: see the top')
+  // Last and short: whoever sees only the end of a long log knows what to run again.
+  if (failed.length > 0) say(`\nfailed:\n${failed.map((line) => `- ${line}`).join('\n')}`)
+  return failed.length === 0 ? 0 : 1
 }
 
 process.exitCode = await main(process.argv.slice(2))
