@@ -18,20 +18,26 @@ export interface KeptNats {
 
 /**
  * Ends `pid` when this process ends, even by kill -9: the other end of a pipe finds that out, and nothing else does.
- * @returns undoes it
+ * @returns undoes it, and resolves when nothing of it is left
  */
-function leash(pid: number): () => void {
-  const holder = spawn('sh', ['-c', 'cat > /dev/null; kill "$1"', 'leash', String(pid)], {
+function leash(pid: number): () => Promise<void> {
+  // `read` is of the shell itself: a program of its own would outlive it for a moment.
+  const holder = spawn('sh', ['-c', 'read line; kill "$1"', 'leash', String(pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   })
-  holder.on('error', () => undefined) // no shell: then it may stay behind
+  const gone = new Promise<void>((resolve) => {
+    holder.once('exit', () => resolve())
+    holder.once('error', () => resolve()) // no shell: then it may stay behind
+  })
   holder.stdin.on('error', () => undefined)
   holder.unref()
   return () => {
+    holder.ref()
     // First the shell, or it would take the end of the pipe for our death.
     holder.kill('SIGKILL')
     holder.stdin.destroy()
+    return gone
   }
 }
 
@@ -50,7 +56,7 @@ export async function keepNatsServer(
   const keep = async (): Promise<void> => {
     for (;;) {
       const status = await server.ended
-      release()
+      await release()
       if (closing) return
       const how = status === null ? 'was killed' : `ended with status ${status}`
       if (!restarts.mayStart(performance.now()))
