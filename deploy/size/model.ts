@@ -138,7 +138,7 @@ export function sizeOf(config: RunConfig, workers: number, ground: Ground): Size
 }
 
 export interface Storage {
-  /** Weights, their average, two moments, and with local steps the outer momentum: what a joiner receives. */
+  /** Weights, their average, two moments; the outer momentum with local steps, gathered gradients with train.moveEvery. A joiner receives it. */
   readonly state: number
   /** With local steps, at each worker beside the state: weights and moments of its own round; carries of its slots come once more. */
   readonly round: number
@@ -158,7 +158,9 @@ export function storageOf(config: RunConfig, workers = 1): Storage {
   const { model, train, checkpoint, reduce } = config
   const copy = F32 * layoutOf(model).elements
   const local = reduce.localSteps > 1
-  const state = (local ? 5 : 4) * copy
+  // The outer momentum, and the gradients of the steps that make one move.
+  const more = (local ? 1 : 0) + (train.moveEvery > 1 ? 1 : 0)
+  const state = (4 + more) * copy
   const { zH, zL } = carryOf(model)
   const carryPerSlot = F32 * (zH + zL)
   const rows = (PUZZLE_ROWS as Readonly<Record<string, number | undefined>>)[config.preset]

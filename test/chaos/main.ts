@@ -1,4 +1,4 @@
-// npm run chaos -- [--seed S] [--minutes M] [--workers N] [--only TEXT] [--per-round N] [--modes f32,bf16,int8,exact,local] [--repeat]:
+// npm run chaos -- [--seed S] [--minutes M] [--workers N] [--only TEXT] [--per-round N] [--modes f32,bf16,int8,exact,balanced,local] [--repeat]:
 // a coordinator, workers and nats-server as processes, and every fault at every phase, in an order that follows from the seed.
 // npm run chaos -- --virtual [--schedules N] [--seed S] [--minutes M] [--keep 0,2]: the same services in this process, in virtual time.
 // Exits 1 if an invariant broke or a fault was not had.

@@ -14,6 +14,11 @@ export const MODES = {
   bf16: { flags: { 'reduce.wire': 'bf16' }, round: 1, bits: 'team' },
   int8: { flags: { 'reduce.wire': 'int8' }, round: 1, bits: 'none' },
   exact: { flags: { 'reduce.wire': 'f32', 'reduce.mode': 'exact', 'reduce.group': 2 }, round: 1, bits: 'any' },
+  balanced: {
+    flags: { 'reduce.wire': 'f32', 'reduce.mode': 'exact', 'reduce.group': 2, 'cluster.balance': 'speed' },
+    round: 1,
+    bits: 'any',
+  },
   local: {
     flags: { 'reduce.wire': 'f32', 'reduce.localSteps': 4, 'reduce.outerLr': 1, 'reduce.outerMomentum': 0 },
     round: 4,

@@ -139,6 +139,7 @@ test('local steps: the gradient travels once a round, everybody keeps a round of
   const [plain, rounds] = [storageOf(every, 8), storageOf(local, 8)]
   assert.deepEqual([plain.round, rounds.round, rounds.state - plain.state], [0, 3 * copy, copy])
   assert.equal(rounds.checkpoint - plain.checkpoint, copy + 7 * 2 * copy)
+  assert.equal(storageOf(presetOf('arc1', { 'train.moveEvery': '4' })).state - plain.state, copy)
   const text = sizeText({
     config: local,
     workers: [1, 8],
