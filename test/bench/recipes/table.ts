@@ -21,6 +21,8 @@ export const TASKS: Readonly<Record<string, Task>> = {
   // For what pays late.
   'sudoku-6x6-long': { preset: 'sudoku-6x6', flags: DEEP, steps: 600 },
   'maze-7x7': { preset: 'maze-7x7', flags: DEEP, steps: 500 },
+  // For what attention is good at, and what else could mix tokens: one cycle, for the sake of time.
+  'maze-7x7-long': { preset: 'maze-7x7', flags: { 'train.minutes': '0' }, steps: 1500 },
   tiny: { preset: 'tiny', flags: DEEP, steps: 800 },
 }
 
@@ -79,6 +81,8 @@ export const RECIPES: readonly Recipe[] = [
   { name: 'hybrid', flags: HYBRID, against: 'attention' },
   { name: 'hybrid-bidirectional', flags: { ...HYBRID, 'model.scan': 'bidirectional' }, against: 'attention' },
   { name: 'conv-swiglu', flags: { ...ATTENTION, 'model.swiglu': 'conv' }, against: 'attention' },
+  // The small boards take half of the steps, and are not asked.
+  { name: 'mixed-sizes', flags: { 'data.sizes': '4,6' } },
   { name: 'random-start', flags: { 'model.start': 'random' } },
   { name: 'start-around', flags: { 'model.start': 'around', 'model.startStd': '0.3' } },
   { name: 'step-noise', flags: { 'model.stepNoise': '0.1' } },

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { openExampleSource, type OpenedSource } from '../../../coordinator/data/open.js'
 import { RowAccuracy } from '../../../coordinator/data/row-accuracy.js'
 import { PuzzleTable } from '../../../coordinator/puzzle-table.js'
+import { PAD } from '../../../shared/arc/tokens.js'
 import { canvasOf, keptCells } from '../../../shared/arc/trim.js'
 import type { RunConfig } from '../../../shared/config/run-config.js'
 import { initialParams, initialStates } from '../../../shared/gradients/init.js'
@@ -14,7 +15,7 @@ import type { Example } from '../../../worker/train/carry.js'
 import { Replica } from '../../../worker/train/replica.js'
 
 export interface Outcome {
-  /** Share of unseen test rows that are right in every cell; 0 where training diverged. */
+  /** Share of unseen test rows (of several sizes, those that fill the canvas) that are right in every cell; 0 where training diverged. */
   readonly accuracy: number
   readonly cells: number
   readonly rows: number
@@ -91,7 +92,7 @@ async function learn(
 
 /** Every unseen test row answered by the averaged weights. */
 export function solve(
-  { model }: RunConfig,
+  { model, data }: RunConfig,
   { evaluation }: OpenedSource,
   replica: Replica,
   table: PuzzleTable,
@@ -108,7 +109,10 @@ export function solve(
     const boxes = trims ? asked.flatMap(({ box }) => (box === undefined ? [] : [box])) : []
     const kept = boxes.map((box) => keptCells(box, canvasOf(model), model.trim))
     const { preds } = replica.evaluate({ rows, inputs, batch, ...(kept.length > 0 && { kept }) })
-    asked.forEach(({ labels }, i) => score.add(labels, preds.subarray(i * model.seqLen, (i + 1) * model.seqLen)))
+    asked.forEach(({ inputs, labels }, i) => {
+      if (data.sizes === '' || !inputs.includes(PAD))
+        score.add(labels, preds.subarray(i * model.seqLen, (i + 1) * model.seqLen))
+    })
   }
   return score
 }
