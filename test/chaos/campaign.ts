@@ -8,7 +8,7 @@ import { rngFor } from '../../shared/rng/counter.js'
 import { KEEPING, LOSING, nameOf, shuffled, type Fault } from './faults.js'
 import { MODES, type ModeName } from './modes.js'
 import { endOf, Round, stepsOf, type RoundResult } from './round.js'
-import type { Suffered } from './sequence.js'
+import { unusedInWords, type Suffered } from './sequence.js'
 
 export interface CampaignOptions {
   readonly nats: string
@@ -46,6 +46,8 @@ interface Ended {
 
 /** After so many, more would say nothing new. */
 const MOST_WRONG = 10
+/** Rounds that a fault may wait for its message in vain. */
+const MOST_MISSES = 3
 /** Of a run and all its checkpoints many times over, and soon full. */
 const DISK_MIB = 24
 
@@ -95,6 +97,7 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
     return calmEnds.get(key)
   }
 
+  const misses = new Map<Fault, number>()
   const rng = rngFor(seed, 'faults')
   const decks = [
     { all: KEEPING.filter(only), faults: [] as Fault[], losing: false },
@@ -122,6 +125,13 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
     }
     const { result, end } = await round(mode, deck.faults.splice(0, faultsPerRound), losing)
     suffered.push(...result.suffered)
+    for (const fault of result.unused) {
+      // Its moment comes in another round; or never, and then the fault says nothing.
+      const missed = (misses.get(fault) ?? 0) + 1
+      misses.set(fault, missed)
+      if (missed < MOST_MISSES) deck.faults.push(fault)
+      else wrong.push(`${mode}: ${unusedInWords(fault)}, in ${missed} rounds`)
+    }
     const faults = result.suffered.map(({ fault }) => nameOf(fault)).join('; ')
     wrong.push(...result.wrong.map((why) => `${mode}: ${why} [${faults}; log in ${result.folder}]`))
     if (end === undefined || calm === undefined) continue

@@ -27,6 +27,8 @@ export interface RoundOptions {
 
 export interface RoundResult {
   readonly suffered: readonly Suffered[]
+  /** The run was over before their moment came. */
+  readonly unused: readonly Fault[]
   /** What must not be; empty if all is well. */
   readonly wrong: readonly string[]
   /** Somebody was given up, or takes with it what is in no checkpoint: bits may differ. */
@@ -101,7 +103,6 @@ export class Round {
     } finally {
       await crew.close()
     }
-    this.wrong.push(...this.sequence.unused())
     const { bits } = MODES[this.options.mode]
     const carriesLost = bits !== 'any' && (losing || / (died|left): /.test(crew.said))
     if (this.wrong.length === 0) {
@@ -111,7 +112,8 @@ export class Round {
         this.wrong.push(`the journal has ${steps.length} steps`)
     }
     const mayDiffer = carriesLost || bits === 'none'
-    return { suffered: this.sequence.suffered, wrong: this.wrong, mayDiffer, began: this.ledger.began, folder }
+    const { suffered } = this.sequence
+    return { suffered, unused: this.sequence.unused(), wrong: this.wrong, mayDiffer, began: this.ledger.began, folder }
   }
 
   private watch(role: Role, seen: Seen, direction: Direction, frame: Frame): Fate | undefined {

@@ -8,6 +8,7 @@ import type { Ledger } from './ledger.js'
 import type { Direction } from './link.js'
 
 const UNUSED = 'unused: '
+export const unusedInWords = (fault: Fault): string => `${UNUSED}${nameOf(fault)}`
 export const isUnused = (wrong: string): boolean => wrong.startsWith(UNUSED)
 
 export interface Suffered {
@@ -88,10 +89,9 @@ export class FaultSequence {
     this.calm = 0
   }
 
-  /** What never happened. */
-  unused(): string[] {
-    const left = [...this.queue, ...(this.armed === undefined ? [] : [this.armed])]
-    return left.map((fault) => `${UNUSED}${nameOf(fault)}`)
+  /** What never happened: the run was over before its message came. */
+  unused(): Fault[] {
+    return [...(this.armed === undefined ? [] : [this.armed]), ...this.queue]
   }
 
   lastInWords(): string {

@@ -10,7 +10,7 @@ import { nameOf, type Fault } from '../faults.js'
 import { seenOf } from '../frames.js'
 import { Ledger } from '../ledger.js'
 import { endOf } from '../round.js'
-import { FaultSequence, type Suffered } from '../sequence.js'
+import { FaultSequence, unusedInWords, type Suffered } from '../sequence.js'
 import { Broker, type Direction, type VirtualFate } from './broker.js'
 import { VirtualCrew, type Role } from './crew.js'
 import { VirtualDisk } from './disk.js'
@@ -142,7 +142,7 @@ export class VirtualRun {
   private check(): void {
     const { config, losing } = this.options
     const { steps, slots } = config.train
-    this.wrong.push(...this.sequence.unused())
+    this.wrong.push(...this.sequence.unused().map(unusedInWords))
     const carriesLost = config.reduce.mode === 'fast' && (losing || this.lost)
     this.wrong.push(...this.ledger.check(steps, carriesLost))
     const known = [...lossesOf(join(config.run.dir, 'r')).keys()].sort((a, b) => a - b)

@@ -66,10 +66,14 @@ export const inWords = ({ mode, topology, workers, faults }: Schedule): string =
   `${mode}, ${topology}, ${workers} workers: ${faults.map(nameOf).join('; ')}`
 
 /** Some buckets in every mode, so that every worker sends parts. */
-const BUCKET_BYTES = { f32: 8192, bf16: 4096, int8: 2048, exact: 8192, balanced: 8192, local: 8192 } as const satisfies Record<
-  ModeName,
-  number
->
+const BUCKET_BYTES = {
+  f32: 8192,
+  bf16: 4096,
+  int8: 2048,
+  exact: 8192,
+  balanced: 8192,
+  local: 8192,
+} as const satisfies Record<ModeName, number>
 
 const configFor = ({ mode, topology, workers, losing, steps = STEPS }: Schedule, dir: string): RunConfig =>
   configOf({
