@@ -71,6 +71,8 @@ export class Targets {
       ...quietObserver,
       introduced: (hello) => this.introduced(hello),
       membership: (state) => this.membership(state),
+      // A full disk may have room by now.
+      committed: () => (this.broken ? this.update() : undefined),
     }
     this.update()
   }
@@ -106,7 +108,6 @@ export class Targets {
   }
 
   private write(text: string): void {
-    // What could not be written is tried again: a full disk may have room by now.
     if (text === this.text && !this.broken) return
     this.text = text
     const { file, onFailure } = this.options

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
+import type { CommittedStep } from '../../coordinator/observer.js'
 import { addressOf, Targets, targetsFile, targetsOf } from '../../coordinator/report/targets.js'
 import { initialState, type Member, type RunState } from '../../coordinator/run-state.js'
 import { epochOf, millis, stepOf, workerId, type WorkerId } from '../../shared/ids.js'
@@ -88,6 +89,21 @@ test('the file follows who comes and goes, and is empty at the end', (context) =
   assert.ok(!existsSync(`${file}.new`))
 })
 
+const STEP: CommittedStep = {
+  step: stepOf(1),
+  round: 1,
+  sums: {
+    ...{ lossTotal: 1, lmLoss: 1, qHaltLoss: 0, count: 1 },
+    ...{ accuracy: 0, exactAccuracy: 0, qHaltAccuracy: 0, steps: 1, cells: 36, flops: 1 },
+  },
+  workers: 1,
+  lr: 0,
+  gradientNorm: 1,
+  queue: 0,
+  encoded: 1,
+  table: { rows: 0, bytes: 0 },
+}
+
 test('a file that cannot be written is said once, /sd goes on, and the file too once it can be written', (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'trmesh-targets-'))
   context.after(() => rmSync(folder, { recursive: true }))
@@ -100,7 +116,7 @@ test('a file that cannot be written is said once, /sd goes on, and the file too 
   assert.equal(failures.length, 1)
   assert.match(targets.json, /beta:1/)
   rmSync(join(folder, 'runs'))
-  targets.observer.introduced(hello('a', 1))
+  targets.observer.committed(STEP)
   assert.equal(readFileSync(file, 'utf8'), targets.json)
   assert.equal(failures.length, 1)
 })
