@@ -10,6 +10,7 @@ import { lacksOf, Patience } from '../shared/gradients/asking.js'
 import { OwnedBuckets } from '../shared/gradients/owner.js'
 import type { TreeNode } from '../shared/gradients/tree-sum.js'
 import type { ReduceConfig } from '../shared/config/run-config.js'
+import { bytesOf } from '../shared/bytes.js'
 import type { Bus } from '../shared/bus/bus.js'
 import type { Epoch, Step, WorkerId } from '../shared/ids.js'
 import { decode, encode } from '../shared/protocol/codec.js'
@@ -21,9 +22,15 @@ import { WireError } from '../shared/errors.js'
 export type Dropped = 'stale' | 'duplicate' | 'damaged' | 'garbage'
 
 export interface GradientBuffers {
-  /** f32 [layout.elements]: what this worker contributes, and where the mean of all arrives. */
+  /** f32 [layout.elements]: what this worker contributes (as bf16, if so told, in the first half), and where the mean of all arrives. */
   readonly grad: Float32Array
   readonly mean: Float32Array
+}
+
+/** f32, or bf16 as it goes over the wire. */
+interface Piece {
+  readonly node: number
+  readonly values: Float32Array | Uint16Array
 }
 
 export class AllReduce {
@@ -37,7 +44,7 @@ export class AllReduce {
   private arrived = new Set<number>()
   private complete: (() => void) | undefined
   /** What this worker contributes to the step, from the moment it does. */
-  private pieces: readonly TreeNode[] = []
+  private pieces: readonly Piece[] = []
   private readonly patience = new Patience()
   private readonly looking: NodeJS.Timeout
   private readonly parts: { close(): void }
@@ -81,11 +88,14 @@ export class AllReduce {
    * Contributes this worker's gradient of a step and resolves when the mean of all is in place, or never, if the step is
    * discarded: the caller starts the next one and drops this promise.
    * @param nodes mode exact: what this worker contributes instead of `grad`
+   * @param halves `grad` holds bf16 in its first half, as a run with such a wire sends it
    */
-  async run(epoch: Epoch, step: Step, nodes?: readonly TreeNode[]): Promise<void> {
+  async run(epoch: Epoch, step: Step, nodes?: readonly TreeNode[], halves = false): Promise<void> {
     if (epoch !== this.epoch) return new Promise(() => undefined)
     if (step !== this.step) this.begin(step)
-    this.pieces = nodes ?? [{ node: 0, values: this.buffers.grad }]
+    const { grad } = this.buffers
+    const values = halves ? new Uint16Array(grad.buffer, grad.byteOffset, grad.length) : grad
+    this.pieces = nodes ?? [{ node: 0, values }]
     const finished = new Promise<void>((resolve) => (this.complete = resolve))
     const mine = this.team.indexOf(this.me)
     // Everyone begins with the buckets it owns itself, so that no owner is hit by all at once.
@@ -156,10 +166,11 @@ export class AllReduce {
     })
   }
 
-  private contribute(bucket: Bucket, node: number, flat: Float32Array): void {
+  private contribute(bucket: Bucket, node: number, flat: Float32Array | Uint16Array): void {
     const values = flat.subarray(bucket.from, bucket.to)
     const data = this.scratch.subarray(0, wireLength(values.length, this.reduce.wire))
-    this.sender.encode(values, bucket.from, data)
+    if (values instanceof Uint16Array) data.set(bytesOf(values))
+    else this.sender.encode(values, bucket.from, data)
     const owner = ownerOf(bucket, this.team, this.reduce.topology)
     if (owner === this.me) {
       this.owned.offer(this.epoch, this.step, bucket.index, this.me, data, node)

@@ -278,7 +278,7 @@ export class WorkerLoop {
     if (round === undefined || attempt !== this.attempt) return
     this.phase = 'reducing'
     const computed = now()
-    await allreduce.run(epoch, this.exchangeAt(step), round.nodes ?? undefined)
+    await allreduce.run(epoch, this.exchangeAt(step), round.nodes ?? undefined, round.halves)
     if (attempt !== this.attempt) return
     const reduced = now()
     this.phase = 'voting'

@@ -26,10 +26,11 @@ export async function computeRound(
   { first, length, slots, puzzles, frozen }: RoundOrder,
   examples: RoundExamples,
   report: (inner: number, stepped: Stepped) => boolean,
-): Promise<Pick<Stepped, 'finite' | 'nodes' | 'phases'> | undefined> {
+): Promise<Pick<Stepped, 'finite' | 'nodes' | 'halves' | 'phases'> | undefined> {
   const phases: PhaseTimes = {}
   let finite = true
   let nodes: Stepped['nodes'] = null
+  let halves = false
   for (let inner = 0; inner < length; inner++) {
     const order = { type: 'step', step: (first + inner) as Step, takes: examples.next(), frozen } as const
     const stepped = await compute.call(inner === 0 ? { ...order, puzzles } : order)
@@ -37,11 +38,12 @@ export async function computeRound(
     examples.settle(slots, stepped.halted)
     finite &&= stepped.finite
     nodes = stepped.nodes
+    halves = stepped.halves
     for (const phase of STEP_PHASES) {
       const ms = stepped.phases[phase]
       if (ms !== undefined) phases[phase] = (phases[phase] ?? 0) + ms
     }
   }
   if (length > 1) await compute.call({ type: 'propose' })
-  return { finite, nodes, phases }
+  return { finite, nodes, halves, phases }
 }

@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test'
 import { StarOwner } from '../../coordinator/star-owner.js'
 import { connectBus, type Bus } from '../../shared/bus/bus.js'
 import type { ReduceConfig } from '../../shared/config/run-config.js'
+import { encodeBf16 } from '../../shared/gradients/bf16.js'
 import { addWire, decodeWire } from '../../shared/gradients/bf16.js'
 import { planBuckets, wireLength } from '../../shared/gradients/buckets.js'
 import { Sender } from '../../shared/gradients/feedback.js'
@@ -104,10 +105,17 @@ test(
               const rng = rngFor(step, 'grad', i, count)
               for (let k = 0; k < ELEMENTS; k++) grad[k] = rng.uniform() * 2 - 1
             }
-            await Promise.all(members.map(({ allreduce }) => allreduce.run(epochOf(1), stepOf(step))))
             const wanted = plain.of(
               members.map(({ grad }) => grad),
               step,
+            )
+            // A device may have rounded it already.
+            const halves = wire === 'bf16' && step === 2
+            if (halves)
+              for (const { grad } of members)
+                encodeBf16(grad.slice(), new Uint16Array(grad.buffer, grad.byteOffset, ELEMENTS))
+            await Promise.all(
+              members.map(({ allreduce }) => allreduce.run(epochOf(1), stepOf(step), undefined, halves)),
             )
             for (const { mean } of members) assert.ok(bits(mean).equals(bits(wanted)), `${count} ${topology} ${wire}`)
           }

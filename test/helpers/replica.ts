@@ -142,13 +142,13 @@ export class Run {
   }
 
   state(): unknown {
-    const { params, ema, m, v, gathered } = this.arena
+    const { params, gathered } = this.arena
     return {
       params: params.slice(),
       gathered: gathered?.slice(),
-      ema: ema.slice(),
-      m: m.slice(),
-      v: v.slice(),
+      ema: this.replica.current('ema').slice(),
+      m: this.replica.current('m').slice(),
+      v: this.replica.current('v').slice(),
       carries: this.replica.carries(),
     }
   }

@@ -19,10 +19,18 @@ const PROBLEMS: readonly Problem[] = [
   { ...base, batch: 2, positions: 33, hidden: 40, heads: 5, mixer: 'attention', inner: 96 },
   { ...base, batch: 1, positions: 9, hidden: 24, heads: 4, mixer: 'attention', inner: 64 },
   { ...base, batch: 3, positions: 21, hidden: 64, heads: 2, mixer: 'attention', rope: 'own', inner: 64 },
+  // Heads that fill no size of the kernels, over more than one block of queries, at positions of their own.
+  { ...base, batch: 2, positions: 67, hidden: 24, heads: 1, mixer: 'attention', rope: 'own', inner: 16, layers: 1 },
   { ...base, batch: 1, positions: 17, hidden: 64, heads: 1, mixer: 'mlp', rope: false },
   { ...base, batch: 3, positions: 97, hidden: 40, heads: 1, mixer: 'mlp', rope: false, inner: 64, layers: 1 },
   { ...base, batch: 7, positions: 6, hidden: 32, heads: 1, mixer: 'mlp', rope: false, inner: 128, layers: 3 },
   { ...base, batch: 2, positions: 24, hidden: 72, heads: 1, mixer: 'mlp', rope: false, inner: 64, mixerInner: 64 },
+]
+/** With a norm inside SwiGLU: rows and columns of more than one block, widths that fill none. */
+const NORMED: readonly Problem[] = [
+  { ...base, batch: 2, positions: 19, hidden: 64, heads: 2, mixer: 'attention', inner: 264, layers: 1, normed: true },
+  { ...base, batch: 1, positions: 3, hidden: 32, heads: 4, mixer: 'attention', inner: 64, layers: 2, normed: true },
+  { ...base, batch: 3, positions: 13, hidden: 40, heads: 1, mixer: 'mlp', rope: false, inner: 64, mixerInner: 72, normed: true }, // prettier-ignore
 ]
 /** Rows of more than one, two and four pieces a lane. */
 const WIDE: readonly Problem[] = [264, 520, 1032].map((hidden) => ({ ...base, batch: 1, positions: 3, hidden, heads: hidden / 8, mixer: 'attention', layers: 1, inner: 8 })) // prettier-ignore
@@ -35,7 +43,7 @@ describe('the network pass of the CUDA kernels, played on the host', { skip: noC
   before(async () => {
     where = await cudaUnderTest(root)
     await selectBackend('wasm', { root })
-    for (const problem of [...PROBLEMS, ...WIDE]) expected.set(problem, compute(problem, inputsOf(problem)))
+    for (const problem of [...PROBLEMS, ...NORMED, ...WIDE]) expected.set(problem, compute(problem, inputsOf(problem)))
   })
 
   for (const precision of ['f32', 'bf16'] as const)
@@ -60,7 +68,7 @@ describe('the network pass of the CUDA kernels, played on the host', { skip: noC
   it('gives the same bits again, and with the threads of a block in the opposite order', async () => {
     for (const precision of ['f32', 'bf16'] as const) {
       await on(precision)
-      for (const problem of [PROBLEMS[1], PROBLEMS[5], PROBLEMS[9]] as Problem[]) {
+      for (const problem of [PROBLEMS[1], PROBLEMS[5], PROBLEMS[8], PROBLEMS[10], NORMED[0], NORMED[2]] as Problem[]) {
         const first = compute(problem, inputsOf(problem))
         assert.deepEqual(compute(problem, inputsOf(problem)), first, titleOf(problem))
         process.env['TRMESH_EMULATION'] = 'backwards'
@@ -81,7 +89,7 @@ describe('the network pass of the CUDA kernels, played on the host', { skip: noC
     const lost = (values: Float32Array): boolean => values.every((value) => Number.isFinite(value))
     for (const precision of ['f32', 'bf16'] as const) {
       await on(precision)
-      for (const problem of [PROBLEMS[0], PROBLEMS[8]] as Problem[])
+      for (const problem of [PROBLEMS[0], PROBLEMS[9]] as Problem[])
         for (const bad of [NaN, Infinity]) {
           const where = `${titleOf(problem)}, ${precision}, ${bad}`
           const atInput = inputsOf(problem)

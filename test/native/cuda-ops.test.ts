@@ -3,11 +3,14 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import * as tf from '@tensorflow/tfjs-core'
+import { encodeBf16 } from '../../shared/gradients/bf16.js'
 import { rngFor } from '../../shared/rng/counter.js'
 import { selectBackend } from '../../worker/backends/choose.js'
 import { embedding } from '../../worker/ops/embedding.js'
+import { gradientHalves } from '../../worker/ops/gradient-halves.js'
 import { kernelFor } from '../../worker/ops/registry.js'
 import { orthogonalise } from '../../worker/ops/orthogonalise.js'
+import type { ResidentBuffers } from '../../worker/ops/update.js'
 import { adamAtan2, update, updateEma } from '../../worker/train/adam-atan2.js'
 import { cudaUnderTest, noCompiler } from '../helpers/cuda.js'
 
@@ -112,6 +115,68 @@ describe('plain ops of the CUDA kernels, played on the host', { skip: noCompiler
     assert.notEqual(kernelFor('update', reference), reference, 'the reference was compared with itself')
     for (const name of ['p', 'm', 'v', 'ema'] as const)
       assert.ok(Buffer.from(ours[name].buffer).equals(Buffer.from(theirs[name].buffer)), `${name} differs`)
+  })
+
+  it('keeps weights, moments and average on the device with the bits of the reference, and lets the weights alone come back', () => {
+    const n = 20_011
+    const g = random(n)
+    const make = (): ResidentBuffers => ({
+      params: random(n),
+      m: random(n),
+      v: random(n).map(Math.abs),
+      ema: random(n),
+    })
+    const theirs = make()
+    const start = { params: theirs.params.slice(), m: theirs.m.slice(), v: theirs.v.slice(), ema: theirs.ema.slice() }
+    const host = { m: start.m.slice(), v: start.v.slice(), ema: start.ema.slice() }
+    const options = { lr: 1e-3, beta1: 0.9, beta2: 0.95, weightDecay: 0.3 }
+    const { numTensors } = tf.memory()
+    const resident = update().reside?.(start)
+    assert.ok(resident !== undefined)
+    for (let t = 1; t <= 4; t++) {
+      const frozen = t === 2
+      resident.apply(g, t, options, frozen ? null : 0.999)
+      adamAtan2(theirs.params, theirs.m, theirs.v, g, t, options)
+      if (!frozen) updateEma(theirs.ema, theirs.params, 0.999)
+      for (let i = 0; i < n; i++) g[i] = -0.7 * (g[i] as number)
+    }
+    assert.deepEqual(start.params, theirs.params, 'params come back')
+    for (const name of ['m', 'v', 'ema'] as const) {
+      assert.deepEqual(resident.read(name), theirs[name], name)
+      assert.deepEqual(start[name], host[name], `${name} of the host is left alone`)
+    }
+    const piece = resident.cut('ema')(101, 6, 7)
+    assert.deepEqual(piece.shape, [6, 7])
+    assert.deepEqual(piece.dataSync(), theirs.ema.slice(101, 143))
+    piece.dispose()
+    assert.throws(() => resident.cut('params')(n - 3, 2, 2), /has 20011 floats, needs 20012/)
+    assert.throws(() => resident.apply(new Float32Array(3), 5, options, null), /does not move 20011 weights/)
+    resident.dispose()
+    assert.equal(tf.memory().numTensors, numTensors)
+    assert.throws(() => resident.read('m'), /after it was given back/)
+  })
+
+  it('rounds gradients to bf16 as the wire does, in pieces, and notices what is no number', () => {
+    // More than one piece of a copy, which ends in a short one.
+    const n = 2 ** 20 + 77
+    const [first, second] = [random(6), random(n - 40)]
+    for (let i = 0; i < second.length; i++) second[i] = (second[i] as number) * 10 ** ((i % 60) - 30)
+    const flat = new Float32Array(n)
+    flat.set(first, 3)
+    flat.set(second, 40)
+    const expected = new Uint16Array(n)
+    encodeBf16(flat, expected)
+    const leave = gradientHalves()
+    assert.ok(leave !== undefined)
+    const [a, b] = [there(first, [2, 3]), tf.tensor1d(second)]
+    const halves = new Uint16Array(new SharedArrayBuffer(2 * n)).fill(7)
+    assert.equal(leave([[40, b], [3, a]], halves), true) // prettier-ignore
+    assert.ok(Buffer.from(halves).equals(Buffer.from(expected)))
+    assert.throws(() => leave([[n - 5, a]], halves), /a gradient of 6 numbers at 1048648 does not fit into 1048653/)
+    for (const bad of [NaN, Infinity, -Infinity])
+      for (const at of [0, 2 ** 20 + 30])
+        assert.equal(leave([[0, tf.tensor1d(second.map((value, i) => (i === at ? bad : value)))]], halves), false, `${bad} at ${at}`) // prettier-ignore
+    tf.dispose([a, b])
   })
 
   it('gives back all memory of the device', () => {

@@ -19,7 +19,9 @@ const base = { layers: 1, rope: true, inner: 16, mixerInner: 16 } as const
 const PROBLEMS: readonly Problem[] = [
   { ...base, batch: 1, positions: 70, hidden: 16, heads: 1, mixer: 'attention' },
   { ...base, batch: 1, positions: 35, hidden: 64, heads: 1, mixer: 'attention' },
+  { ...base, batch: 1, positions: 70, hidden: 24, heads: 1, mixer: 'attention' },
   { ...base, batch: 2, positions: 9, hidden: 40, heads: 1, mixer: 'mlp', rope: false },
+  { ...base, batch: 2, positions: 9, hidden: 40, heads: 1, mixer: 'mlp', rope: false, normed: true },
 ]
 
 describe('races in the CUDA kernels, played on the host', { skip: hasCompiler ? false : 'no g++ here' }, () => {

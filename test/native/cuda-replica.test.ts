@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { compileConfig } from '../../shared/config/compile.js'
 import type { ModelConfig } from '../../shared/config/run-config.js'
 import { BackendUnavailable } from '../../shared/errors.js'
+import { decodeBf16, roundToWire } from '../../shared/gradients/bf16.js'
 import { initialParams, initialStates } from '../../shared/gradients/init.js'
 import { layoutOf } from '../../shared/gradients/layout.js'
 import { drawOf, slotId, stepOf } from '../../shared/ids.js'
@@ -24,11 +25,14 @@ const slots = [slotId(0), slotId(1)]
 
 interface Run {
   readonly sums: StepSums[]
+  /** Of the last step, as it was applied. */
   readonly grad: Float32Array
   readonly params: Float32Array
 }
 
-function trained(options: ReplicaOptions, model: ModelConfig = small): Run {
+type OnCommit = (commit: () => void, mean: Float32Array) => void
+
+function trained(options: ReplicaOptions, model = small, onCommit: OnCommit = (commit) => commit()): Run {
   const layout = layoutOf(model)
   const zeros = (): Float32Array => new Float32Array(layout.elements)
   const params = initialParams(layout, 1)
@@ -47,13 +51,15 @@ function trained(options: ReplicaOptions, model: ModelConfig = small): Run {
   for (const step of [1, 2]) {
     const result = replica.step(stepOf(step), rows, takes)
     assert.ok(result.finite)
+    assert.equal(result.halves, options.halves === true)
     sums.push(result.sums)
-    arena.mean.set(arena.grad)
-    replica.commit(stepOf(step))
+    if (result.halves) decodeBf16(new Uint16Array(arena.grad.buffer, 0, layout.elements), arena.mean)
+    else arena.mean.set(arena.grad)
+    onCommit(() => replica.commit(stepOf(step)), arena.mean)
   }
   replica.evaluate({ rows, inputs: new Uint8Array(2 * model.seqLen).fill(1), batch: 2 })
   replica.dispose()
-  return { sums, grad: arena.grad, params: arena.params }
+  return { sums, grad: arena.mean, params: arena.params }
 }
 
 describe('a replica on the CUDA kernels, played on the host', { skip: noCompiler }, () => {
@@ -92,6 +98,43 @@ describe('a replica on the CUDA kernels, played on the host', { skip: noCompiler
       () => trained({}, { ...small, swiglu: 'conv' }),
       (error: unknown) => error instanceof BackendUnavailable && /no CUDA kernels .* conv-swiglu/.test(error.message),
     )
+  })
+
+  it('lets the gradient out as bf16: the bits that the wire would round it to', () => {
+    const of = (halves: boolean): Run & { readonly first: Float32Array } => {
+      let first: Float32Array | undefined
+      const run = trained({ halves }, small, (commit, mean) => {
+        first ??= mean.slice()
+        commit()
+      })
+      return { ...run, first: first as Float32Array }
+    }
+    const [wide, rounded] = [of(false), of(true)]
+    assert.deepEqual(rounded.sums[0], wide.sums[0])
+    roundToWire(wide.first, 'bf16')
+    assert.deepEqual(rounded.first, wide.first)
+    // The second step follows a mean that was rounded.
+    assert.ok(relativeError(rounded.params, wide.params) < 0.02)
+  })
+
+  it('moves the mean there and the weights back in a commit, and nothing else of their size', () => {
+    const { addon } = cudaBackend().engine
+    const before = { ...addon }
+    let [there, back, commits] = [0, 0, 0]
+    addon.write = (device, array, values) => ((there += values.length), before.write(device, array, values))
+    addon.read = (device, array, values) => ((back += values.length), before.read(device, array, values))
+    try {
+      trained({}, small, (commit, { length: elements }) => {
+        ;[there, back] = [0, 0]
+        commit()
+        // The first commit takes weights, moments and average there.
+        assert.equal(there, commits++ === 0 ? 5 * elements : elements)
+        assert.ok(back >= elements && back < elements + 8, `${back} of ${elements}`)
+      })
+    } finally {
+      Object.assign(addon, before)
+    }
+    assert.equal(commits, 2)
   })
 
   it('leaves no tensor behind', () => {

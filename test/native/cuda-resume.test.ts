@@ -26,7 +26,8 @@ interface Boundary {
 }
 
 const boundaryOf = ({ arena, replica }: Run): Boundary => ({
-  dense: { params: arena.params.slice(), ema: arena.ema.slice(), m: arena.m.slice(), v: arena.v.slice() },
+  // As a snapshot takes them.
+  dense: { params: arena.params.slice(), ema: replica.current('ema').slice(), m: replica.current('m').slice(), v: replica.current('v').slice() }, // prettier-ignore
   carries: replica.carries(),
 })
 

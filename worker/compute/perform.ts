@@ -68,7 +68,7 @@ export function performCommand(performer: Performer, command: Command): Reply {
       return {
         type: 'committed',
         ms,
-        ema: command.step % EMA_EVERY === 0 ? emaDistance(arena.params, arena.ema) : null,
+        ema: command.step % EMA_EVERY === 0 ? emaDistance(arena.params, replica.current('ema')) : null,
       }
     }
     case 'discard':
@@ -78,7 +78,7 @@ export function performCommand(performer: Performer, command: Command): Reply {
       const carries = replica.carries()
       return {
         type: 'snapshot',
-        dense: command.dense ? copyDense(arena) : null,
+        dense: command.dense ? copyDense(arena, replica) : null,
         carries: copyCarries(carries, carryElements(config)),
         slots: carries.map(({ slot }) => slot),
       }
@@ -115,6 +115,7 @@ function adopt(performer: Performer, { hInit, lInit }: Extract<Command, { type: 
       recompute: performer.recompute,
       ...groupsFor(performer),
       ...localFor(performer),
+      halves: leavesRounded(performer),
     },
   )
   return { type: 'done' }
@@ -136,6 +137,10 @@ function groupsFor({ config, layout }: Performer): Pick<ReplicaOptions, 'groups'
 
 const localFor = ({ config, arena }: Performer): Pick<ReplicaOptions, 'local'> =>
   config.reduce.localSteps === 1 ? {} : { local: new LocalRound(arena, config.reduce) }
+
+/** What the all-reduce would round to bf16 first of all. */
+const leavesRounded = ({ config: { reduce } }: Performer): boolean =>
+  reduce.mode === 'fast' && reduce.wire === 'bf16' && reduce.localSteps === 1
 
 function loadOrders(
   { config }: Performer,
@@ -178,6 +183,7 @@ function step(performer: Performer, replica: Replica, command: Extract<Command, 
     type: 'stepped',
     sums: result.groupSums,
     nodes: result.nodes,
+    halves: result.halves,
     halted: Uint8Array.from(result.halted, Number),
     steps: Uint8Array.from(result.steps),
     finite: result.finite,
@@ -185,7 +191,8 @@ function step(performer: Performer, replica: Replica, command: Extract<Command, 
   }
 }
 
-function copyDense({ params, ema, m, v, outer, gathered }: Arena): Float32Array {
+function copyDense({ params, outer, gathered }: Arena, replica: Replica): Float32Array {
+  const [ema, m, v] = (['ema', 'm', 'v'] as const).map((of) => replica.current(of)) as [Float32Array, Float32Array, Float32Array] // prettier-ignore
   const parts = [params, ema, m, v, outer.length > 0 ? outer : gathered]
   const copy = new Float32Array(new SharedArrayBuffer(parts.reduce((sum, part) => sum + part.byteLength, 0)))
   parts.forEach((part, i) => copy.set(part, i * params.length))

@@ -111,6 +111,8 @@ export type Reply =
       readonly sums: readonly StepSums[]
       /** Mode exact: the gradient, in buffers that both threads see; null: it lies in the arena. */
       readonly nodes: readonly TreeNode[] | null
+      /** It lies in the first half of arena.grad, as bf16. */
+      readonly halves: boolean
       readonly halted: Uint8Array
       readonly steps: Uint8Array
       readonly finite: boolean

@@ -9,6 +9,7 @@ import { subLayersOf, type StoredTensor } from '../../shared/sub-layers.js'
 import type { Table, Weight } from '../ops/linear.js'
 import { disposeWeight, linear } from '../ops/linear.js'
 import type { Stack, SubLayerWeights } from '../ops/network.js'
+import type { Cut } from '../ops/update.js'
 
 export interface Parameters {
   /** (V, D), and where its gradient goes. */
@@ -24,16 +25,19 @@ export interface Parameters {
   dispose(): void
 }
 
-export function uploadParameters(model: ModelConfig, layout: Layout, flat: Float32Array): Parameters {
+/** @param flat the buffer, or what cuts tensors out of one that the backend keeps */
+export function uploadParameters(model: ModelConfig, layout: Layout, flat: Float32Array | Cut): Parameters {
   const entryOf = (name: string): Layout['entries'][number] => {
     const entry = layout.entries.find((one) => one.name === name)
     if (entry === undefined) throw new Error(`the layout has no ${name}: it was made for another model`)
     return entry
   }
   const owned: { dispose(): void }[] = []
-  const matrix = (offset: number, rows: number, columns: number): tf.Tensor2D =>
-    // A copy: the backend may read it later, and must not see the next update.
-    tf.tensor2d(flat.slice(offset, offset + rows * columns), [rows, columns])
+  const matrix: Cut = (offset, rows, columns) =>
+    typeof flat === 'function'
+      ? flat(offset, rows, columns)
+      : // A copy: the backend may read it later, and must not see the next update.
+        tf.tensor2d(flat.slice(offset, offset + rows * columns), [rows, columns])
   const weight = (offset: number, rows: number, columns: number): Weight => {
     const made = linear().weight(offset, matrix(offset, rows, columns))
     owned.push({ dispose: () => disposeWeight(made) })
@@ -74,12 +78,15 @@ export function uploadParameters(model: ModelConfig, layout: Layout, flat: Float
   const qHead = entryOf('q_head.weight')
   if (qHead.offset !== lmHead.offset + lmHead.elements)
     throw new Error('q_head.weight does not follow lm_head.weight in the layout; the model reads them as one matrix')
-  const bias = entryOf('q_head.bias')
+  const { offset: bias } = entryOf('q_head.bias')
+  const pair = matrix(bias, 1, 2)
+  const [halt = 0, go = 0] = pair.dataSync<'float32'>()
+  pair.dispose()
   return {
     tokens: tableNamed('embed_tokens.embedding_weight'),
     positions: model.positions === 'learned' ? tableNamed('embed_pos.embedding_weight') : null,
     heads: weight(lmHead.offset, model.vocab + 2, model.hidden),
-    qBias: { values: [flat[bias.offset] ?? 0, flat[bias.offset + 1] ?? 0], offset: bias.offset },
+    qBias: { values: [halt, go], offset: bias },
     networks: { H: networkOf('H', H), L: networkOf('L', L) },
     dispose: () => owned.forEach((one) => one.dispose()),
   }

@@ -2,6 +2,7 @@
 // by several network calls is summed in f32 in the order of the calls (spec 1.9).
 import * as tf from '@tensorflow/tfjs-core'
 import { addInto } from './add-into.js'
+import { gradientHalves } from './gradient-halves.js'
 import { primitives } from './primitives.js'
 
 export class Gradients {
@@ -34,6 +35,16 @@ export class Gradients {
       addInto(tensor, flat, offset)
     }
     this.dispose()
+  }
+
+  /**
+   * Writes every sum, rounded to bf16, to `halves`, zeros elsewhere, and lets the tensors go.
+   * @returns whether all are finite; undefined, and nothing is done, where the backend leaves that to the host
+   */
+  leaveHalves(halves: Uint16Array): boolean | undefined {
+    const finite = gradientHalves()?.([...this.sums], halves)
+    if (finite !== undefined) this.dispose()
+    return finite
   }
 
   dispose(): void {

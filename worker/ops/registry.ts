@@ -10,6 +10,7 @@ import type { ConvSwigluKernel } from './conv-swiglu.js'
 import type { EmbeddingKernel } from './embedding.js'
 import type { GatherRowsKernel } from './gather-rows.js'
 import type { GatedNormKernel } from './gated-norm.js'
+import type { GradientHalvesKernel } from './gradient-halves.js'
 import type { HeadLossKernel } from './head-loss.js'
 import type { LinearKernel } from './linear.js'
 import type { MambaKernel } from './mamba.js'
@@ -30,6 +31,7 @@ export interface Kernels {
   embedding: EmbeddingKernel
   rope: RopeKernel
   addInto: AddIntoKernel
+  gradientHalves: GradientHalvesKernel
   addNorm: AddNormKernel
   swiglu: SwigluKernel
   attention: AttentionKernel

@@ -5,11 +5,13 @@ import type { Layout } from '../../shared/gradients/layout.js'
 import { matricesOf, rangesBeside, type Matrix } from '../../shared/gradients/matrices.js'
 import { l2Norm } from '../../shared/gradients/norm.js'
 import { learningRate } from '../../shared/gradients/schedule.js'
+import type { Cut, Resident } from '../ops/update.js'
 import { update } from './adam-atan2.js'
 import { muon } from './muon.js'
 
 export interface Weights {
   readonly params: Float32Array
+  /** These three may be old where the backend keeps its own: Optimizer.current has them. */
   readonly ema: Float32Array
   readonly m: Float32Array
   readonly v: Float32Array
@@ -44,6 +46,8 @@ export class Optimizer {
   private readonly matrices: readonly Matrix[]
   /** What AdamATan2 moves. */
   private readonly rest: readonly (readonly [from: number, to: number])[]
+  /** From the first move on, where the backend keeps the weights. */
+  private resident: Resident | undefined
 
   constructor(
     model: ModelConfig,
@@ -75,6 +79,11 @@ export class Optimizer {
     const rate = (base: number): number =>
       frozen ? 0 : learningRate({ base, warmupSteps, totalSteps, minRatio }, step)
     if (clipNorm > 0) clip(mean, clipNorm)
+    if (this.matrices.length === 0) this.resident ??= update().reside?.({ params, ema, m, v })
+    if (this.resident !== undefined) {
+      const options = { lr: rate(this.train.lr), beta1, beta2, weightDecay }
+      return this.resident.apply(mean, step / moveEvery, options, frozen ? null : emaRate)
+    }
     for (const [from, to] of this.rest) {
       const part = (of: Float32Array): Float32Array => of.subarray(from, to)
       const options = { lr: rate(this.train.lr), beta1, beta2, weightDecay }
@@ -83,5 +92,21 @@ export class Optimizer {
     for (const matrix of this.matrices)
       muon(params, m, mean, matrix, { lr: rate(this.train.muonLr), momentum, weightDecay: muonWeightDecay })
     if (!frozen) update().updateEma(ema, params, emaRate)
+  }
+
+  /** Cuts tensors out of what the backend keeps; undefined: the host's buffer is the one. */
+  cut(of: 'params' | 'ema'): Cut | undefined {
+    return this.resident?.cut(of)
+  }
+
+  /** The values as of the last move: the buffer itself, or a copy of what the backend keeps. */
+  current(weights: Weights, of: 'ema' | 'm' | 'v'): Float32Array {
+    return this.resident?.read(of) ?? weights[of]
+  }
+
+  /** The host's buffers are the truth again: what the backend keeps is let go. */
+  forget(): void {
+    this.resident?.dispose()
+    this.resident = undefined
   }
 }

@@ -26,6 +26,7 @@ import { stepChunk } from './chunk-step.js'
 import type { Chunk } from './chunks.js'
 import { planChunks, statesOf } from './chunks.js'
 import { answersOf, type AskedRows } from './evaluate.js'
+import { leave, leaveAll, type BiasGradient } from './leave.js'
 import type { LocalRound } from './local-round.js'
 import { Optimizer } from './optimizer.js'
 import { keptOf } from './kept.js'
@@ -53,6 +54,8 @@ export interface ReplicaOptions {
   readonly groups?: { readonly size: number; readonly sums: ShareSums }
   /** Local steps: steps follow one another until commit, on weights of this replica's own. */
   readonly local?: LocalRound
+  /** The gradient will go out in bf16: the backend may round it (StepResult.halves). Not with groups or local steps. */
+  readonly halves?: boolean
   /** Trade compute for memory in backward. */
   readonly recompute?: boolean
   /** Label of cells without loss. Default 0 (PAD). */
@@ -74,6 +77,8 @@ export interface StepResult {
   readonly groupSums: readonly StepSums[]
   /** Mode exact: the gradient. */
   readonly nodes: readonly TreeNode[] | null
+  /** The gradient lies in the first half of arena.grad, as bf16. */
+  readonly halves: boolean
   readonly halted: boolean[]
   /** Supervision steps spent on each slot's example, this one included. */
   readonly steps: number[]
@@ -131,15 +136,25 @@ export class Replica {
     return made
   }
 
-  /** Takes up what the caller wrote into arena.params and arena.ema. */
+  /** Takes up what the caller wrote into the arena: weights, average and moments are those from now on. */
   reload(): void {
+    this.optimizer.forget()
+    this.moved()
+  }
+
+  /** Average or moments as of the last commit; the arena's may be old, where the backend keeps its own. */
+  current(of: 'ema' | 'm' | 'v'): Float32Array {
+    return this.optimizer.current(this.arena, of)
+  }
+
+  private moved(): void {
     this.upload(this.arena.params)
     this.forgetAverage()
   }
 
   private upload(params: Float32Array): void {
     this.parameters.dispose()
-    this.parameters = uploadParameters(this.model, this.layout, params)
+    this.parameters = uploadParameters(this.model, this.layout, this.optimizer.cut('params') ?? params)
   }
 
   /** From now on owns exactly these slots, in this order; `keep` takes the carry from before. */
@@ -225,9 +240,9 @@ export class Replica {
     let gradients = new Gradients()
     const rowGrads = new Float32Array(lanes.length * width)
     let bias = [0, 0]
-    const leave = (flat: Float32Array): void => {
-      gradients.addTo(flat)
-      flat.set(bias, parameters.qBias.offset)
+    const biasGradient = (): BiasGradient => ({ values: bias, offset: parameters.qBias.offset })
+    const leaveGroup = (flat: Float32Array): void => {
+      leave(gradients, biasGradient(), flat)
       gradients = new Gradients()
       bias = [0, 0]
     }
@@ -251,16 +266,16 @@ export class Replica {
       })
       sums.push(addSums(parts))
       const first = lanes[group[0]?.[0] ?? 0]
-      if (groups !== undefined && first !== undefined) groups.sums.add(Math.floor(first.slot / groups.size), leave)
+      if (groups !== undefined && first !== undefined) groups.sums.add(Math.floor(first.slot / groups.size), leaveGroup)
     }
-    if (groups === undefined) leave(this.arena.grad.fill(0))
+    const left = groups === undefined ? leaveAll(gradients, biasGradient(), this.arena.grad, this.options.halves === true) : null // prettier-ignore
     mark('read')
     this.dropCandidate()
     this.candidate = { lanes: after, chunks }
     const total = addSums(sums)
     const nodes = groups?.sums.nodes ?? null
-    const flats = nodes?.map(({ values }) => values) ?? [this.arena.grad]
-    const finite = Number.isFinite(total.lossTotal) && [...flats, rowGrads].every((flat) => firstNonFinite(flat) < 0)
+    const flats = [...(nodes ?? []).map(({ values }) => values), rowGrads]
+    const numbers = left?.finite !== false && flats.every((flat) => firstNonFinite(flat) < 0)
     if (local !== undefined) {
       local.descend(step, this.rateAt(step, frozen), this.config.train, this.share)
       this.upload(local.params)
@@ -269,9 +284,10 @@ export class Replica {
       sums: total,
       groupSums: sums,
       nodes,
+      halves: left?.halves === true,
       halted: after.map((lane) => lane.halted),
       steps: after.map((lane) => lane.steps),
-      finite,
+      finite: Number.isFinite(total.lossTotal) && numbers,
       rowGrads,
     }
   }
@@ -308,7 +324,7 @@ export class Replica {
     this.lanes = this.candidate.lanes
     this.chunks = this.candidate.chunks
     this.candidate = null
-    if (local !== undefined || !this.optimizer.holds(step, frozen)) this.reload()
+    if (local !== undefined || !this.optimizer.holds(step, frozen)) this.moved()
   }
 
   /** Local steps: the round is over; writes how far this replica came, weighted by its slots, into arena.grad. */
@@ -351,7 +367,7 @@ export class Replica {
    * @param question default: the answer after the last step, as the official evaluation
    */
   evaluate(asked: AskedRows, question?: Question): Answers {
-    this.averaged ??= uploadParameters(this.model, this.layout, this.arena.ema)
+    this.averaged ??= uploadParameters(this.model, this.layout, this.optimizer.cut('ema') ?? this.arena.ema)
     const wanted = question ?? { steps: [this.model.haltMaxSteps], early: false }
     return answersOf(this.trm, this.averaged, this.fresh, asked, wanted, this.options.microBatch ?? asked.batch)
   }
@@ -364,6 +380,7 @@ export class Replica {
     this.lanes = []
     this.parameters.dispose()
     this.forgetAverage()
+    this.optimizer.forget()
     tf.dispose([...this.fresh])
     for (const trm of this.depths.values()) trm.dispose()
   }

@@ -191,6 +191,7 @@ export class StandIn {
       halted: Uint8Array.from(after, ({ halted }) => Number(halted)),
       steps: Uint8Array.from(after, ({ steps }) => steps),
       finite: flats.every((flat) => firstNonFinite(flat) < 0),
+      halves: false,
       phases: { forward: 1, backward: 1 },
     }
   }

@@ -215,6 +215,8 @@ struct Touch {
   unsigned block, warp, thread;
   bool made;
 };
+/** Bytes of the smallest store of a kernel: neighbours of one bf16 pair may belong to two threads. */
+constexpr size_t kWord = 2;
 struct Word {
   Touch written, read;
   /** The last by another thread than `read`. */
@@ -250,7 +252,7 @@ void launchThreads(dim3 grid, dim3 block, size_t sharedBytes, void (*body)(void 
     fibers[i].thread = dim3(i % block.x, i / block.x % block.y, i / (block.x * block.y));
   // Exactly as large as asked for, so that a tool that watches memory sees what reaches past it.
   shared = std::vector<uint32_t>(sharedBytes / 4);
-  touched.assign(shared.size(), Word{});
+  touched.assign(sharedBytes / kWord, Word{});
   for (unsigned z = 0; z < grid.z; z++)
     for (unsigned y = 0; y < grid.y; y++)
       for (unsigned x = 0; x < grid.x; x++) {
@@ -266,9 +268,9 @@ void *sharedMemory() { return shared.data(); }
 void touch(const void *address, size_t bytes, bool writes) {
   const char *const base = reinterpret_cast<const char *>(shared.data());
   const ptrdiff_t from = static_cast<const char *>(address) - base;
-  if (running == nullptr || from < 0 || from >= static_cast<ptrdiff_t>(4 * touched.size())) return;
+  if (running == nullptr || from < 0 || from >= static_cast<ptrdiff_t>(kWord * touched.size())) return;
   const Touch mine{blockMeetings, warpMeetings[runningAt / kLanes], runningAt, true};
-  for (size_t i = static_cast<size_t>(from) / 4; i <= (static_cast<size_t>(from) + bytes - 1) / 4 && i < touched.size(); i++) {
+  for (size_t i = static_cast<size_t>(from) / kWord; i <= (static_cast<size_t>(from) + bytes - 1) / kWord && i < touched.size(); i++) {
     Word &word = touched[i];
     for (const Touch *last : {&word.written, &word.read, &word.readBefore})
       if (race.empty() && (writes || last == &word.written) && clashes(*last, mine))

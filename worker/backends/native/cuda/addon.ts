@@ -10,9 +10,12 @@ export type DeviceHandle = object & { readonly [deviceHandle]: true }
 export type DeviceArray = object & { readonly [arrayHandle]: true }
 export type CudaNetwork = object & { readonly [networkHandle]: true }
 
+/** As of the engine on the CPU, and whether SwiGLU has a norm inside. */
+export type CudaShape = readonly [...ShapeNumbers, number]
+
 type Tables = DeviceArray | null
 
-/** Every function throws an Error on a length that does not fit. The host waits in read, losses, wait and the updates only. */
+/** Every function throws an Error on a length that does not fit. The host waits in read, losses, wait, leaveHalves and the updates of its own arrays only. */
 export interface CudaAddon {
   /** `products`: path of cuBLASLt. */
   createEngine(gpu: number, bf16: boolean, products: string): DeviceHandle
@@ -28,7 +31,7 @@ export interface CudaAddon {
   clear(device: DeviceHandle, array: DeviceArray): void
   /** Copies to and from these values are faster from now on; they must live as long as the process. False: the system refuses. */
   pin(device: DeviceHandle, values: Float32Array): boolean
-  reserve(device: DeviceHandle, shape: ShapeNumbers): CudaNetwork
+  reserve(device: DeviceHandle, shape: CudaShape): CudaNetwork
   pack(device: DeviceHandle, network: CudaNetwork, weights: readonly DeviceArray[]): void
   savedFloats(device: DeviceHandle, network: CudaNetwork, batch: number, positions: number): number
   forward(
@@ -121,6 +124,25 @@ export interface CudaAddon {
     g: Float32Array,
     factors: readonly [number, number, number, number, number],
   ): void
+  /** Arrays of the device, updated in place: AdamATan2, then the average of the parameters, unless shadow is null. */
+  update(
+    device: DeviceHandle,
+    p: DeviceArray,
+    m: DeviceArray,
+    v: DeviceArray,
+    g: DeviceArray,
+    shadow: DeviceArray | null,
+    factors: readonly [number, number, number, number, number],
+    rate: number,
+  ): void
+  /** halves (count) <- every array from its offset on, as bf16, zeros elsewhere. False: not all are finite numbers. */
+  leaveHalves(
+    device: DeviceHandle,
+    arrays: readonly DeviceArray[],
+    offsets: readonly number[],
+    halves: Uint16Array,
+    count: number,
+  ): boolean
   average(device: DeviceHandle, shadow: Float32Array, p: Float32Array, rate: number): void
   /** GFLOP/s of a large product in the engine's numbers. */
   peak(device: DeviceHandle, seconds: number): number

@@ -5,15 +5,14 @@ import { BackendUnavailable } from '../../../../shared/errors.js'
 import type { Weight } from '../../../ops/linear.js'
 import type { NetworkKernel, NetworkShape, Stack } from '../../../ops/network.js'
 import { registerKernel } from '../../../ops/registry.js'
-import type { ShapeNumbers } from '../engine.js'
-import type { CudaNetwork, DeviceArray } from './addon.js'
+import type { CudaNetwork, CudaShape, DeviceArray } from './addon.js'
 import type { CudaBackend } from './backend.js'
 import { cudaBackend } from './backend.js'
 import { NATIVE_CUDA } from './name.js'
 
 /** What the engine takes a network as: its sizes, and its weights in order. */
 interface Described {
-  readonly numbers: ShapeNumbers
+  readonly numbers: CudaShape
   readonly weights: readonly Weight[]
 }
 
@@ -21,11 +20,6 @@ interface Described {
 function described(stack: Stack, shape: NetworkShape): Described {
   const weights: Weight[] = []
   let widths = { hidden: 0, inner: 0, mixerInner: 0 }
-  if (shape.normed === true)
-    throw new BackendUnavailable(
-      'the native engine has no CUDA kernels for SwiGLU with a norm inside',
-      'use --backend tensorflow on the GPU, or leave the GPU out',
-    )
   for (const [i, subLayer] of stack.entries()) {
     const mixes = i % 2 === 0
     if (mixes && subLayer.kind === 'attention') {
@@ -50,7 +44,7 @@ function described(stack: Stack, shape: NetworkShape): Described {
   const positions = attention ? 0 : shape.positions
   const { hidden, inner, mixerInner } = widths
   return {
-    numbers: [hidden, shape.heads, positions, stack.length / 2, Number(attention), inner, mixerInner, shape.eps],
+    numbers: [hidden, shape.heads, positions, stack.length / 2, Number(attention), inner, mixerInner, shape.eps, Number(shape.normed === true)], // prettier-ignore
     weights,
   }
 }

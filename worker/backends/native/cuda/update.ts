@@ -6,17 +6,8 @@ import type { UpdateKernel } from '../../../ops/update.js'
 import { adamFactors } from '../../../ops/update.js'
 import { cudaBackend } from './backend.js'
 import { NATIVE_CUDA } from './name.js'
-
-/** Buffers that the GPU reads and writes by itself. Held for ever: memory that is given back must not stay pinned. */
-const pinned = new Set<ArrayBufferLike>()
-
-/** The workers' buffers live as long as the process; others may not, and are copied the slower way. */
-function pin(values: Float32Array): void {
-  if (!(values.buffer instanceof SharedArrayBuffer) || pinned.has(values.buffer)) return
-  pinned.add(values.buffer)
-  const { addon, device } = cudaBackend().engine
-  addon.pin(device, new Float32Array(values.buffer, 0, Math.floor(values.buffer.byteLength / 4)))
-}
+import { pin } from './pinned.js'
+import { reside } from './resident.js'
 
 const kernel: UpdateKernel = {
   adamAtan2: (p, m, v, g, t, options) => {
@@ -34,6 +25,7 @@ const kernel: UpdateKernel = {
     const { addon, device } = cudaBackend().engine
     addon.average(device, shadow, p, rate)
   },
+  reside,
 }
 
 registerKernel('update', NATIVE_CUDA, kernel)
@@ -41,4 +33,11 @@ registerKernel('addInto', NATIVE_CUDA, (tensor, flat, offset) => {
   const backend = cudaBackend()
   const { addon, device } = backend.engine
   addon.read(device, backend.arrayOf(tensor), flat.subarray(offset, offset + tensor.size))
+})
+registerKernel('gradientHalves', NATIVE_CUDA, (sums, halves) => {
+  const backend = cudaBackend()
+  const { addon, device } = backend.engine
+  pin(halves)
+  const arrays = sums.map(([, tensor]) => backend.arrayOf(tensor))
+  return addon.leaveHalves(device, arrays, sums.map(([offset]) => offset), halves, halves.length) // prettier-ignore
 })

@@ -1,8 +1,7 @@
 // What JavaScript sees of the engine on a GPU: functions on arrays that lie on the device. Lengths are checked here; the kernels
 // trust them.
-#include "../../kernels/arguments.h"
-#include "arrays.h"
 #include "blocks.cuh"
+#include "flat.h"
 #include "gather.cuh"
 
 namespace trmesh {
@@ -12,12 +11,6 @@ struct NetworkHandle {
   DeviceRef device;
   std::unique_ptr<PackedNetwork> network;
 };
-
-Device &deviceOf(const Arguments &given) {
-  Device &device = *given.handle<DeviceRef>(0);
-  device.runtime->enter();
-  return device;
-}
 
 /** (number of the GPU, bf16, library of the products) -> device */
 napi_value createEngine(napi_env env, const Arguments &given) {
@@ -91,12 +84,13 @@ napi_value pin(napi_env env, const Arguments &given) {
   return pinned;
 }
 
-/** (device, [hidden, heads, positions, layers, attention, inner, mixerInner, eps]) -> network; positions 0 with attention */
+/** (device, [hidden, heads, positions, layers, attention, inner, mixerInner, eps, normed]) -> network; positions 0 with attention */
 napi_value reserve(napi_env env, const Arguments &given) {
   const std::vector<double> n = given.numbers(1);
-  if (n.size() != 8) throw std::invalid_argument("a shape has eight numbers");
+  if (n.size() != 9) throw std::invalid_argument("a shape has nine numbers");
   const NetworkShape shape{static_cast<long>(n[0]), static_cast<long>(n[1]), static_cast<long>(n[2]), static_cast<long>(n[3]),
-                           n[4] != 0,               static_cast<long>(n[5]), static_cast<long>(n[6]), static_cast<float>(n[7])};
+                           n[4] != 0,               static_cast<long>(n[5]), static_cast<long>(n[6]), static_cast<float>(n[7]),
+                           n[8] != 0};
   return external(env, new NetworkHandle{given.handle<DeviceRef>(0), deviceOf(given).engine->reserve(shape)});
 }
 
@@ -286,34 +280,6 @@ napi_value losses(napi_env, const Arguments &given) {
   return nullptr;
 }
 
-/** (device, p, m, v, g, [decay, move, scale, keep1, keep2]): arrays of the host, updated in place */
-napi_value adam(napi_env, const Arguments &given) {
-  Runtime &runtime = *deviceOf(given).runtime;
-  const Floats p = given.floats(1);
-  float *m = given.floats(2, p.length).data, *v = given.floats(3, p.length).data;
-  const std::vector<double> f = given.numbers(5);
-  if (f.size() != 5) throw std::invalid_argument("AdamATan2 takes five factors");
-  const Given<float> parameters(runtime, p.data, p.length), first(runtime, m, p.length), second(runtime, v, p.length);
-  const Given<float> gradient(runtime, given.floats(4, p.length).data, p.length);
-  run(runtime.stream(), overItems(p.length), updateParameters, parameters.data, first.data, second.data, gradient.data, p.length,
-      UpdateFactors{f[0], f[1], f[2], f[3], f[4]});
-  const size_t bytes = static_cast<size_t>(p.length) * sizeof(float);
-  runtime.toHost(p.data, parameters.data, bytes);
-  runtime.toHost(m, first.data, bytes);
-  runtime.toHost(v, second.data, bytes);
-  return nullptr;
-}
-
-/** (device, shadow, p, rate): arrays of the host */
-napi_value ema(napi_env, const Arguments &given) {
-  Runtime &runtime = *deviceOf(given).runtime;
-  const Floats shadow = given.floats(1);
-  const Given<float> there(runtime, shadow.data, shadow.length), p(runtime, given.floats(2, shadow.length).data, shadow.length);
-  run(runtime.stream(), overItems(shadow.length), averageParameters, there.data, p.data, shadow.length, given.number(3));
-  runtime.toHost(shadow.data, there.data, static_cast<size_t>(shadow.length) * sizeof(float));
-  return nullptr;
-}
-
 /** (device, seconds) -> GFLOP/s */
 napi_value peak(napi_env env, const Arguments &given) { return numberValue(env, deviceOf(given).engine->peak(given.number(1))); }
 
@@ -351,6 +317,8 @@ NAPI_MODULE_INIT() {
   offer<losses>(env, exports, "losses");
   offer<adam>(env, exports, "adamAtan2");
   offer<ema>(env, exports, "average");
+  offer<step>(env, exports, "update");
+  offer<leave>(env, exports, "leaveHalves");
   offer<peak>(env, exports, "peak");
   offer<wait>(env, exports, "wait");
   return exports;

@@ -23,26 +23,31 @@ inline TileKernels tileKernelsFor(int size) {
                       : tileKernelsOf<128>();
 }
 
-inline void attend(Stream stream, const float *qkv, float *context, float *logSums, const HeadShape &shape) {
+/** context <- attention of the heads in qkv, which plain kernels leave turned. Backward wants qkv as this leaves it. */
+inline void attend(Stream stream, float *qkv, float *context, float *logSums, const HeadShape &shape, const Rope &rope) {
+  turn(stream, qkv, shape, rope, 1);
   run(stream, overOwners(shape, kPlainWarps, kPlainWarps * kWarp, 0), attendPlain<float>, qkv, context, logSums, shape);
 }
-inline void attend(Stream stream, const bf16 *qkv, bf16 *context, float *logSums, const HeadShape &shape) {
+inline void attend(Stream stream, bf16 *qkv, bf16 *context, float *logSums, const HeadShape &shape, const Rope &rope) {
   const TileKernels kernels = tileKernelsFor(shape.size);
-  run(stream, overOwners(shape, kOwners, kTileWarps * kWarp, kernels.forwardBytes), kernels.forward, qkv, context, logSums, shape);
+  run(stream, overOwners(shape, kOwners, kTileWarps * kWarp, kernels.forwardBytes), kernels.forward, qkv, context, logSums, shape,
+      rope);
 }
 
+/** The gradient of qkv as the projection made it. */
 inline void attendBack(Stream stream, const float *qkv, const float *dContext, const float *logSums, const float *inner,
-                       float *dQkv, const HeadShape &shape) {
+                       float *dQkv, const HeadShape &shape, const Rope &rope) {
   const Launch how = overOwners(shape, kPlainWarps, kPlainWarps * kWarp, 0);
   run(stream, how, attendPlainBack<float, false>, qkv, dContext, logSums, inner, dQkv, shape);
   run(stream, how, attendPlainBack<float, true>, qkv, dContext, logSums, inner, dQkv, shape);
+  turn(stream, dQkv, shape, rope, -1);
 }
 inline void attendBack(Stream stream, const bf16 *qkv, const bf16 *dContext, const float *logSums, const float *inner, bf16 *dQkv,
-                       const HeadShape &shape) {
+                       const HeadShape &shape, const Rope &rope) {
   const TileKernels kernels = tileKernelsFor(shape.size);
   const Launch how = overOwners(shape, kOwners, kTileWarps * kWarp, kernels.backBytes);
-  run(stream, how, kernels.queriesBack, qkv, dContext, logSums, inner, dQkv, shape);
-  run(stream, how, kernels.keysBack, qkv, dContext, logSums, inner, dQkv, shape);
+  run(stream, how, kernels.queriesBack, qkv, dContext, logSums, inner, dQkv, shape, rope);
+  run(stream, how, kernels.keysBack, qkv, dContext, logSums, inner, dQkv, shape, rope);
 }
 
 } // namespace trmesh

@@ -1,8 +1,11 @@
 // Attention on the matrix instructions, bf16 with f32 sums, flash style: a block owns 64 rows (queries; back also keys), a warp 16
 // of them in registers, and the partners pass by in tiles of shared memory. SIZE: channels of a head, filled up with zeros to
-// 16, 32, 64 or 128. Back is two passes, one by queries and one by keys: each sum has one owner, so its order is fixed.
+// 16, 32, 64 or 128. Queries and keys are turned by their positions (spec 1.5) where they lie in shared memory, and their gradients
+// turned back on the way out. Back is two passes, one by queries and one by keys: each sum has one owner, so its order is fixed.
 #pragma once
+#include <type_traits>
 #include "attention.h"
+#include "rope.cuh"
 #include "tensor-core.h"
 
 namespace trmesh {
@@ -13,19 +16,55 @@ constexpr int kOwners = 16 * kTileWarps;
 template <int SIZE> constexpr int kPitch = SIZE + 8;
 constexpr float kLog2e = 1.4426950408889634f;
 
-/** Rows [first, first + ROWS) of one head into shared memory; zeros past the last position and past the head's channels. */
+/**
+ * Rows [first, first + ROWS) of one head into shared memory; zeros past the last position and past the head's channels. A thread
+ * brings pieces of a row that lie half a row apart: it can turn them by itself when they are there (turnTile).
+ */
 template <int SIZE, int ROWS>
 __device__ __forceinline__ void bringRows(bf16 *to, const bf16 *from, long stride, int first, const HeadShape &shape) {
-  constexpr int chunks = SIZE / 8;
-  for (int i = threadIdx.x; i < ROWS * chunks; i += kTileWarps * kWarp) {
-    const int row = i / chunks, channel = i % chunks * 8, at = first + row;
-    bf16 *out = to + row * kPitch<SIZE> + channel;
-    const bf16 *in = from + at * stride + channel;
-    if (at < shape.positions && channel + 8 <= shape.size && shape.size % 8 == 0) {
-      startCopy(out, in);
-    } else {
-      for (int e = 0; e < 8; e++)
-        out[e] = at < shape.positions && channel + e < shape.size ? in[e] : bf16{0};
+  constexpr int pairs = SIZE / 16;
+  for (int i = threadIdx.x; i < ROWS * pairs; i += kTileWarps * kWarp) {
+    const int row = i / pairs, at = first + row;
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      const int channel = i % pairs * 8 + half * (SIZE / 2);
+      bf16 *out = to + row * kPitch<SIZE> + channel;
+      const bf16 *in = from + at * stride + channel;
+      if (at < shape.positions && channel + 8 <= shape.size && shape.size % 8 == 0) {
+        startCopy(out, in);
+      } else {
+        for (int e = 0; e < 8; e++)
+          out[e] = at < shape.positions && channel + e < shape.size ? in[e] : bf16{0};
+      }
+    }
+  }
+}
+
+/**
+ * The rows that bringRows brought, turned in place as they arrive: called between finishCopies and the barrier, by all threads of
+ * the block. No turned copy of queries and keys ever lies in the device's memory.
+ */
+template <int SIZE, int ROWS>
+__device__ __forceinline__ void turnTile(bf16 *tile, int first, const HeadShape &shape, const Rope &rope) {
+  if (rope.cos == nullptr) return;
+  if (shape.size == SIZE) {
+    constexpr int pairs = SIZE / 16;
+    for (int i = threadIdx.x; i < ROWS * pairs; i += kTileWarps * kWarp) {
+      const int row = i / pairs, channel = i % pairs * 8;
+      if (first + row < shape.positions) {
+        bf16 *x = tile + row * kPitch<SIZE> + channel;
+        turnPair<8>(x, x + SIZE / 2, x, x + SIZE / 2, rope, static_cast<long>(first + row) * SIZE + channel, SIZE / 2, 1);
+      }
+    }
+    return;
+  }
+  __syncthreads(); // a thread's channels have their partners elsewhere
+  const int half = shape.size / 2;
+  for (int i = threadIdx.x; i < ROWS * half; i += kTileWarps * kWarp) {
+    const int row = i / half, channel = i % half;
+    if (first + row < shape.positions) {
+      bf16 *x = tile + row * kPitch<SIZE> + channel;
+      turnPair<1>(x, x + half, x, x + half, rope, static_cast<long>(first + row) * shape.size + channel, half, 1);
     }
   }
 }
@@ -101,6 +140,32 @@ __device__ __forceinline__ void giveRows(bf16 *to, long stride, int row, const f
   }
 }
 
+/** The warp's 16 rows of gradients of turned rows, from `first` on, turned back on their way to memory. `stage`: room for them. */
+template <int SIZE>
+__device__ __forceinline__ void giveRowsBack(bf16 *to, long stride, int first, const float (&sums)[SIZE / 8][4], bf16 *stage,
+                                             const HeadShape &shape, const Rope &rope) {
+  const int lane = threadIdx.x % kWarp;
+#pragma unroll
+  for (int n = 0; n < SIZE / 8; n++)
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+      stage[(lane / 4 + i / 2 * 8) * kPitch<SIZE> + 8 * n + 2 * (lane % 4) + i % 2] = narrow<bf16>(sums[n][i]);
+  __syncwarp();
+  const auto turn = [&](auto width, int half) {
+    constexpr int N = decltype(width)::value;
+    const int pieces = half / N;
+    for (int i = lane; i < 16 * pieces; i += kWarp) {
+      const int row = i / pieces, channel = i % pieces * N, at = first + row;
+      if (at >= shape.positions) continue;
+      const bf16 *x = stage + row * kPitch<SIZE> + channel;
+      bf16 *out = to + at * stride + channel;
+      turnPair<N>(x, x + half, out, out + half, rope, static_cast<long>(at) * shape.size + channel, half, -1);
+    }
+  };
+  if (shape.size == SIZE) turn(std::integral_constant<int, 8>(), SIZE / 2);
+  else turn(std::integral_constant<int, 1>(), shape.size / 2);
+}
+
 /** Over the four lanes that share a row. */
 __device__ __forceinline__ float rowMax(float x) {
   x = fmaxf(x, __shfl_xor_sync(kAll, x, 1));
@@ -118,17 +183,19 @@ template <int SIZE> constexpr size_t kForwardBytes = 4 * kKeys * kPitch<SIZE> * 
 /** context <- softmax(q k^T scale) v; logSums: log of each query's sum of exp(scores). */
 template <int SIZE>
 __global__ void __launch_bounds__(kTileWarps *kWarp)
-    attendTiles(const bf16 *qkv, bf16 *context, float *logSums, HeadShape shape) {
+    attendTiles(const bf16 *qkv, bf16 *context, float *logSums, HeadShape shape, Rope tables) {
   bf16 *shared = sharedMemory<bf16>();
   constexpr int tile = kKeys * kPitch<SIZE>;
   const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp, first = blockIdx.x * kOwners;
   const HeadPlace at(shape, blockIdx.z, blockIdx.y);
+  const Rope rope = tables.of(shape.positions, blockIdx.z, shape.size);
   const bf16 *q = qkv + at.qkv, *k = q + shape.width(), *v = k + shape.width();
 
   uint32_t a[SIZE / 16][4];
   bringRows<SIZE, kOwners>(shared, q, shape.stride, first, shape);
   endGroup();
   finishCopies<0>();
+  turnTile<SIZE, kOwners>(shared, first, shape, rope);
   __syncthreads();
   takeRows<SIZE>(a, shared + warp * 16 * kPitch<SIZE>);
   __syncthreads();
@@ -149,6 +216,7 @@ __global__ void __launch_bounds__(kTileWarps *kWarp)
     } else {
       finishCopies<0>();
     }
+    turnTile<SIZE, kKeys>(shared + 2 * stage * tile, key, shape, rope);
     __syncthreads();
     float s[kKeys / 8][4];
     multiplyRows<SIZE, kKeys>(s, a, shared + 2 * stage * tile);
@@ -193,13 +261,15 @@ template <int SIZE> constexpr size_t kBackBytes = 2 * kOwners * kPitch<SIZE> * s
 /** dq, or (KEYS) dk and dv, of every position. d: gradients in the layout of qkv. */
 template <int SIZE, bool KEYS>
 __global__ void __launch_bounds__(kTileWarps *kWarp)
-    attendTilesBack(const bf16 *qkv, const bf16 *dContext, const float *logSums, const float *inner, bf16 *d, HeadShape shape) {
+    attendTilesBack(const bf16 *qkv, const bf16 *dContext, const float *logSums, const float *inner, bf16 *d, HeadShape shape,
+                    Rope tables) {
   bf16 *shared = sharedMemory<bf16>();
   bf16 *second = shared + kOwners * kPitch<SIZE>;
   float *logs = reinterpret_cast<float *>(second + kOwners * kPitch<SIZE>), *inners = logs + kPartners;
   const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp, first = blockIdx.x * kOwners;
   const int row = first + warp * 16 + lane / 4;
   const HeadPlace at(shape, blockIdx.z, blockIdx.y);
+  const Rope rope = tables.of(shape.positions, blockIdx.z, shape.size);
   const bf16 *q = qkv + at.qkv, *k = q + shape.width(), *v = k + shape.width(), *g = dContext + at.context;
   const float factor = shape.scale * kLog2e;
 
@@ -209,6 +279,7 @@ __global__ void __launch_bounds__(kTileWarps *kWarp)
   bringRows<SIZE, kOwners>(second, KEYS ? v : g, KEYS ? shape.stride : shape.contextStride, first, shape);
   endGroup();
   finishCopies<0>();
+  turnTile<SIZE, kOwners>(shared, first, shape, rope);
   __syncthreads();
   takeRows<SIZE>(a, shared + warp * 16 * kPitch<SIZE>);
   takeRows<SIZE>(b, second + warp * 16 * kPitch<SIZE>);
@@ -232,6 +303,7 @@ __global__ void __launch_bounds__(kTileWarps *kWarp)
       inners[threadIdx.x] = inside ? inner[at.sums + from + threadIdx.x] : 0;
     }
     finishCopies<0>();
+    turnTile<SIZE, kPartners>(shared, from, shape, rope);
     __syncthreads();
     float s[kPartners / 8][4], w[kPartners / 8][4];
     multiplyRows<SIZE, kPartners>(s, a, shared);
@@ -250,7 +322,12 @@ __global__ void __launch_bounds__(kTileWarps *kWarp)
     if constexpr (KEYS) addProduct<SIZE, kPartners>(more, s, second);
   }
   bf16 *out = d + at.qkv + (KEYS ? shape.width() : 0);
-  giveRows<SIZE>(out, shape.stride, row, sums, 1, 1, shape);
+  if (rope.cos == nullptr) {
+    giveRows<SIZE>(out, shape.stride, row, sums, 1, 1, shape);
+  } else {
+    __syncthreads(); // whoever still reads the tiles
+    giveRowsBack<SIZE>(out, shape.stride, first + warp * 16, sums, shared + warp * 16 * kPitch<SIZE>, shape, rope);
+  }
   if constexpr (KEYS) giveRows<SIZE>(out + shape.width(), shape.stride, row, more, 1, 1, shape);
 }
 

@@ -5,7 +5,7 @@
 #include "blocks.cuh"
 #include "columns.cuh"
 #include "network.h"
-#include "swiglu.cuh"
+#include "normed-swiglu.cuh"
 
 namespace trmesh {
 
@@ -64,21 +64,29 @@ private:
     trmesh::run(runtime_.stream(), overRows(rows), normRowsBackFor<T>(shape.hidden), y, scales, flow, flow, rows, shape.hidden);
   }
 
+  /** scales: those of the norm inside, or null; slides: room for as many. */
+  void activateUnitsBack(const T *gates, T *dGates, T *act, const GateLayout &at, float *scales, float *slides) {
+    if (scales == nullptr) slides = nullptr;
+    else innerSlides(runtime_.stream(), gates, act, at, scales, slides);
+    trmesh::run(runtime_.stream(), overItems(at.rows * at.width / 8), activateBack<T>, gates, dGates, act, at, scales, slides);
+  }
+
   void feedForwardBack(const NetworkShape &shape, const PackedLayer<T> &layer, const SavedLayer<T> &at, const T *y, long batch,
                        T *flow, const LayerGradients &gradients) {
     // The mixer's padding rows lie behind the others and have no gradient.
     const long D = shape.hidden, F = shape.inner, rows = batch * shape.positions, block = rows < kBlockRows ? rows : kBlockRows;
     Cutter measure(nullptr);
-    measure.take<T>(block * F), measure.take<T>(block * 2 * F);
+    measure.take<T>(block * F), measure.take<T>(block * 2 * F), measure.take<float>(block);
     Cutter cutter(wide_.take(measure.used()));
     T *act = cutter.take<T>(block * F), *dGateUp = cutter.take<T>(block * 2 * F);
+    float *slides = cutter.take<float>(block);
     normBack(shape, y, at.scales, flow, rows);
     for (long first = 0; first < rows; first += block) {
       const long here = rows - first < block ? rows - first : block;
       T *ds = flow + first * D;
       through(ds, layer.down, act, here, F, D, 0);
-      trmesh::run(runtime_.stream(), overItems(here * F / 8), activateBack<T>, at.gateUp + first * 2 * F, dGateUp, act,
-                  GateLayout{here, F, 2 * F, F});
+      activateUnitsBack(at.gateUp + first * 2 * F, dGateUp, act, {here, F, 2 * F, F, false},
+                        shape.normed ? at.innerScales + first : nullptr, slides);
       addGradient(ds, D, act, here, F, {{gradients.down, D}});
       addGradient(dGateUp, 2 * F, at.mixed + first * D, here, D, {{gradients.gate, F}, {gradients.up, F}});
       through(dGateUp, layer.gateUp, ds, here, D, 2 * F, 1);
@@ -103,8 +111,7 @@ private:
     through(flow, layer.o, dContext, rows, D, D, 0);
     const HeadShape heads = headShapeOf(shape, samples.count);
     trmesh::run(runtime_.stream(), overItems(rows * shape.heads), attendInner<T>, at.context, dContext, inner, heads);
-    attendBack(runtime_.stream(), at.qkv, dContext, at.logSums, inner, dQkv, heads);
-    turn<T>(runtime_.stream(), dQkv, rows, shape.heads, shape.headSize(), 3 * D, samples.rope, -1);
+    attendBack(runtime_.stream(), at.qkv, dContext, at.logSums, inner, dQkv, heads, samples.rope);
     addGradient(flow, D, at.context, rows, D, {{gradients.o, D}});
     addGradient(dQkv, 3 * D, at.x, rows, D, {{gradients.q, D}, {gradients.k, D}, {gradients.v, D}});
     through(dQkv, layer.qkv, flow, rows, D, 3 * D, 1);
@@ -116,15 +123,15 @@ private:
     const Number number = numberOf<T>;
     Cutter measure(nullptr);
     measure.take<T>(G * columns), measure.take<T>(2 * G * columns), measure.take<float>(2 * G * S);
+    measure.take<float>(columns);
     Cutter cutter(wide_.take(measure.used()));
     T *act = cutter.take<T>(G * columns), *dGateUp = cutter.take<T>(2 * G * columns);
-    float *dWeights = cutter.take<float>(2 * G * S);
+    float *dWeights = cutter.take<float>(2 * G * S), *slides = cutter.take<float>(columns);
     trmesh::run(runtime_.stream(), overColumns(columns), normColumnsBack<T>, at.mixed, at.mixerScales, flow, flow, shape.positions,
                 S, columns);
     products_.multiply(number, Operand(layer.mixerDown, G, true), Operand(flow, columns), number, act, columns, G, columns, S,
                        0);
-    trmesh::run(runtime_.stream(), overItems(G * columns / 8), activateBack<T>, at.mixerGateUp, dGateUp, act,
-                GateLayout{1, G * columns, 0, G * columns});
+    activateUnitsBack(at.mixerGateUp, dGateUp, act, {G, columns, columns, G * columns, true}, at.mixerInnerScales, slides);
     products_.multiply(number, Operand(flow, columns), Operand(act, columns, true), Number::f32, gradients.mixerDown, G,
                        shape.positions, G, columns, 1);
     products_.multiply(number, Operand(dGateUp, columns), Operand(at.x, columns, true), Number::f32, dWeights, S, 2 * G, S,

@@ -2,7 +2,7 @@
 #pragma once
 #include "columns.cuh"
 #include "network.h"
-#include "swiglu.cuh"
+#include "normed-swiglu.cuh"
 
 namespace trmesh {
 
@@ -45,11 +45,16 @@ private:
                 shape.eps, scales);
   }
 
+  /** scales: those of the norm inside, or null. */
+  void activateUnits(const NetworkShape &shape, const T *gates, T *act, const GateLayout &at, float *scales) {
+    if (scales != nullptr) innerScales(runtime_.stream(), gates, at, shape.eps, scales);
+    trmesh::run(runtime_.stream(), overItems(at.rows * at.width / 8), activate<T>, gates, act, at, scales);
+  }
+
   void mixByAttention(const NetworkShape &shape, const PackedLayer<T> &layer, const SavedLayer<T> &at, const Samples &samples) {
     const long D = shape.hidden, rows = shape.rows(samples.count);
     project(at.x, layer.qkv, at.qkv, rows, 3 * D, D);
-    turn<T>(runtime_.stream(), at.qkv, rows, shape.heads, shape.headSize(), 3 * D, samples.rope, 1);
-    attend(runtime_.stream(), at.qkv, at.context, at.logSums, headShapeOf(shape, samples.count));
+    attend(runtime_.stream(), at.qkv, at.context, at.logSums, headShapeOf(shape, samples.count), samples.rope);
     project(at.context, layer.o, at.mixed, rows, D, D);
     norm(shape, at.x, at.mixed, rows, at.mixerScales);
   }
@@ -60,8 +65,8 @@ private:
     products_.multiply(number, Operand(layer.mixerGateUp, S), Operand(at.x, columns), number, at.mixerGateUp, columns, 2 * G, columns,
                        S, 0);
     T *act = static_cast<T *>(wide_.take(static_cast<size_t>(G * columns) * sizeof(T)));
-    const GateLayout gates{1, G * columns, 0, G * columns};
-    trmesh::run(runtime_.stream(), overItems(G * columns / 8), activate<T>, at.mixerGateUp, act, gates);
+    const GateLayout gates{G, columns, columns, G * columns, true};
+    activateUnits(shape, at.mixerGateUp, act, gates, at.mixerInnerScales);
     products_.multiply(number, Operand(layer.mixerDown, G), Operand(act, columns), number, at.mixed, columns, S, columns, G, 0);
     trmesh::run(runtime_.stream(), overColumns(columns), normColumns<T>, at.mixed, at.x, at.mixed, shape.positions, S, columns,
                 shape.eps, at.mixerScales);
@@ -78,7 +83,7 @@ private:
       const long here = rows - first < block ? rows - first : block;
       T *gates = at.gateUp == nullptr ? own : at.gateUp + first * 2 * F;
       project(at.mixed + first * D, layer.gateUp, gates, here, 2 * F, D);
-      trmesh::run(runtime_.stream(), overItems(here * F / 8), activate<T>, gates, act, GateLayout{here, F, 2 * F, F});
+      activateUnits(shape, gates, act, {here, F, 2 * F, F, false}, shape.normed ? at.innerScales + first : nullptr);
       project(act, layer.down, next + first * D, here, D, F);
     }
     norm(shape, at.mixed, next, rows, at.scales);

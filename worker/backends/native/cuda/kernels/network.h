@@ -22,6 +22,8 @@ struct NetworkShape {
   long inner;
   long mixerInner;
   float eps;
+  /** A norm inside both. */
+  bool normed;
 
   long headSize() const { return hidden / heads; }
   /** Positions as rows of the mixer's products, whose operands want multiples of 8. */
@@ -108,6 +110,8 @@ private:
 template <class T> struct SavedLayer {
   T *x, *qkv, *context, *mixed, *gateUp, *mixerGateUp;
   float *logSums, *mixerScales, *scales;
+  /** Of the norms inside, of every column of the mixer's and of every row; null without them. */
+  float *mixerInnerScales, *innerScales;
 };
 
 template <class T> struct SavedPass {
@@ -129,10 +133,12 @@ template <class T> struct SavedPass {
       } else {
         layer.mixerGateUp = cutter.take<T>(2 * shape.mixerInner * batch * D);
         layer.mixerScales = cutter.take<float>(batch * D);
+        if (shape.normed) layer.mixerInnerScales = cutter.take<float>(batch * D);
       }
       layer.mixed = cutter.take<T>(rows * D);
       layer.gateUp = saving ? cutter.take<T>(rows * 2 * shape.inner) : nullptr;
       layer.scales = cutter.take<float>(rows);
+      if (shape.normed) layer.innerScales = cutter.take<float>(rows);
     }
     y = saving ? cutter.take<T>(rows * D) : layers[0].x;
     bytes = cutter.used();

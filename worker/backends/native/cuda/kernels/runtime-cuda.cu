@@ -1,6 +1,7 @@
 // Memory and order of work on a GPU: one stream, and allocations that follow it, from a pool that keeps what it has.
 #include "runtime.h"
 #include <stdexcept>
+#include <vector>
 
 namespace trmesh {
 
@@ -30,6 +31,7 @@ public:
     must(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "no stream");
   }
   ~CudaRuntime() override {
+    for (cudaEvent_t event : arrived_) cudaEventDestroy(event);
     if (stream_ != nullptr) cudaStreamDestroy(stream_);
   }
 
@@ -64,6 +66,18 @@ public:
   void toHost(void *to, const void *from, size_t bytes) override {
     must(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "a copy from the GPU");
     wait();
+  }
+  void startToHost(long i, void *to, const void *from, size_t bytes) override {
+    for (long have = static_cast<long>(arrived_.size()); have <= i; have++) {
+      cudaEvent_t event = nullptr;
+      must(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "no event");
+      arrived_.push_back(event);
+    }
+    must(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "a copy from the GPU");
+    must(cudaEventRecord(arrived_[static_cast<size_t>(i)], stream_), "an event");
+  }
+  void finishToHost(long i) override {
+    must(cudaEventSynchronize(arrived_.at(static_cast<size_t>(i))), "a copy from the GPU (CUDA_LAUNCH_BLOCKING=1 names the kernel)");
   }
   void clear(void *memory, size_t bytes) override { must(cudaMemsetAsync(memory, 0, bytes, stream_), "clearing memory"); }
   bool pin(void *memory, size_t bytes) override {
@@ -106,6 +120,8 @@ private:
   cudaStream_t stream_ = nullptr;
   cudaMemPool_t pool_ = nullptr;
   cudaDeviceProp properties_{};
+  /** Of copies to the host that are under way. */
+  std::vector<cudaEvent_t> arrived_;
 };
 
 } // namespace

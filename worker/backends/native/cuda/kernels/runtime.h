@@ -18,6 +18,9 @@ public:
   /** The host's memory may change at once after toDevice, and is there after toHost. */
   virtual void toDevice(void *to, const void *from, size_t bytes) = 0;
   virtual void toHost(void *to, const void *from, size_t bytes) = 0;
+  /** Copy `i` to the host (any small number): if its memory is pinned the host need not wait. It is there after finishToHost. */
+  virtual void startToHost(long i, void *to, const void *from, size_t bytes) = 0;
+  virtual void finishToHost(long i) = 0;
   virtual void clear(void *memory, size_t bytes) = 0;
   /** Keeps the host's memory where it is, so that copies of it go straight. It must outlive the process. False: refused. */
   virtual bool pin(void *memory, size_t bytes) = 0;

@@ -33,21 +33,26 @@ __device__ __forceinline__ double angleOf(double y, double x) {
   return y < 0.0 ? -positive : positive;
 }
 
-[[maybe_unused]] static __global__ void updateParameters(float *p, float *m, float *v, const float *g, long count, UpdateFactors f) {
+/** rate shadow + (1 - rate) p. */
+__device__ __forceinline__ float averaged(double shadow, double p, double rate) {
+  return static_cast<float>(plus(times(rate, shadow), times(1.0 - rate, p)));
+}
+
+/** One update, then the average unless `shadow` is null. */
+[[maybe_unused]] static __global__ void updateParameters(float *p, float *m, float *v, const float *g, long count, UpdateFactors f,
+                                                         float *shadow, double rate) {
   for (long i = firstItem(); i < count; i += itemStep()) {
     const double gradient = g[i], first = m[i], second = v[i];
     m[i] = static_cast<float>(plus(first, times(f.keep1, plus(gradient, -first))));
     v[i] = static_cast<float>(plus(second, times(f.keep2, plus(times(gradient, gradient), -second))));
     const double angle = angleOf(m[i], times(sqrt(static_cast<double>(v[i])), f.scale));
     p[i] = static_cast<float>(plus(times(p[i], f.decay), -times(f.move, angle)));
+    if (shadow != nullptr) shadow[i] = averaged(shadow[i], p[i], rate);
   }
 }
 
-/** shadow <- rate shadow + (1 - rate) p. */
 [[maybe_unused]] static __global__ void averageParameters(float *shadow, const float *p, long count, double rate) {
-  const double fresh = 1.0 - rate;
-  for (long i = firstItem(); i < count; i += itemStep())
-    shadow[i] = static_cast<float>(plus(times(rate, shadow[i]), times(fresh, p[i])));
+  for (long i = firstItem(); i < count; i += itemStep()) shadow[i] = averaged(shadow[i], p[i], rate);
 }
 
 } // namespace trmesh
