@@ -30,6 +30,8 @@ interface Running {
   readonly ended: Promise<number | string>
 }
 
+const LEAVE_MS = 5_000
+
 export class Crew {
   private broker: RunningNats | undefined
   private readonly links = new Map<Role, Link>()
@@ -65,8 +67,20 @@ export class Crew {
     }
   }
 
+  /** One that came before under this role leaves first. */
   async addWorker(role: Role, mortal = false): Promise<void> {
     if (mortal) this.mortal.add(role)
+    const before = this.running.get(role)
+    if (before !== undefined) {
+      const cable = this.links.get(role)
+      this.links.delete(role)
+      this.signal(role, 'SIGTERM')
+      const patience = setTimeout(() => this.signal(role, 'SIGKILL'), LEAVE_MS)
+      await before.ended
+      clearTimeout(patience)
+      await cable?.close()
+      if (this.closed) return
+    }
     if (!this.links.has(role)) await this.open(role)
     this.spawn(role)
   }
@@ -140,7 +154,12 @@ export class Crew {
   }
 
   private async open(role: Role): Promise<void> {
-    this.links.set(role, await Link.open(this.brokerPort, this.options.watch(role)))
+    const watch = this.options.watch(role)
+    // Of one that is to leave, nothing is a newcomer's any more.
+    const link: Link = await Link.open(this.brokerPort, (seen, direction, frame) =>
+      this.links.get(role) === link ? watch(seen, direction, frame) : undefined,
+    )
+    this.links.set(role, link)
   }
 
   private spawn(role: Role): void {

@@ -75,7 +75,7 @@ export class Round {
     this.sequence = new FaultSequence({
       ...{ faults, rng, workers, ledger: this.ledger, calm: CALM_COMMITS },
       now: () => performance.now(),
-      onNewcomer: () => void this.crew?.addWorker('late', true),
+      onNewcomer: () => void this.crew?.addWorker('late', true).catch((error: unknown) => this.harnessFailed(error)),
     })
   }
 
@@ -134,8 +134,12 @@ export class Round {
     this.say(`step ${this.ledger.step}: ${nameOf(armed)}, on the cable of ${role}`)
     const { rng, disk } = this.options
     const deadAfterMs = Number(flagsOf(this.options)['cluster.deadAfterMs'])
-    const failed = (error: unknown): void => void this.wrong.push(`the harness: ${String(error)}`)
+    const failed = (error: unknown): void => this.harnessFailed(error)
     return inflict(armed, { crew, rng, role, deadAfterMs, old: this.old, disk, failed }, seen, frame)
+  }
+
+  private harnessFailed(error: unknown): void {
+    this.wrong.push(`the harness: ${String(error)}`)
   }
 }
 
