@@ -123,6 +123,8 @@ export async function buildCuda({ root, log, targets = CUDA_TARGETS }: CudaBuild
           made,
         ]
         await compile(nvcc, link, 'the native engine for GPUs', 'it needs g++ beside nvcc')
+        if (cudaLibraryPath(root) !== library)
+          throw new SystemRefused('the sources changed while they were compiled', 'run it again')
         writeFileSync(targetsPath(root), targets === CUDA_TARGETS ? '8.0, 9.0, 10.0 and newer' : targets.join(' '))
         renameSync(made, library)
       } finally {

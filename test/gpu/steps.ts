@@ -27,7 +27,7 @@ export interface GpuStepOptions {
   readonly small: string
 }
 
-const OP_TESTS = ['network', 'ops', 'loss', 'replica']
+const OP_TESTS = ['network', 'ops', 'loss', 'replica', 'replay']
 /** What the tools find makes them end with this. */
 const FOUND = '77'
 
@@ -67,7 +67,7 @@ export function gpuSteps({ root, node, gpu, golden, small }: GpuStepOptions): Gp
       limitS: 300,
     },
     ...right,
-    { name: 'bits', shows: 'steps of real size give the same losses again', program: node, args: [built('test', 'gpu', 'bits.js'), gpu], limitS: 120, twice: true }, // prettier-ignore
+    { name: 'bits', shows: 'steps of real size give the same losses again, with the graph of the recursion and without', program: node, args: [built('test', 'gpu', 'bits.js'), gpu], limitS: 200, twice: true }, // prettier-ignore
     { name: 'sudoku-768', shows: 'Sudoku-MLP at batch 768, training and answers', program: node, args: bench('peer', '--preset', 'sudoku-mlp', '--batch', '768', '--rounds', '3'), limitS: 240 }, // prettier-ignore
     { name: 'arc-192', shows: 'ARC with attention at batch 192', program: node, args: bench('peer', '--preset', 'arc1', '--batch', '192', '--rounds', '3'), limitS: 300 }, // prettier-ignore
     { name: 'curve', shows: '200 losses against PyTorch, or the CPU engine', program: node, args: bench('curve', '--preset', 'tiny'), limitS: 200 }, // prettier-ignore

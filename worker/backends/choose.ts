@@ -24,6 +24,8 @@ export interface BackendOptions {
   precision?: 'auto' | 'f32' | 'bf16'
   /** Instruction set of the native engine (TRMESH_ISA). Unset: the best of this processor. */
   isa?: string
+  /** The native engine on a GPU records its recursion as a graph. Unset: yes. */
+  graphs?: boolean
   /** The native engine for GPUs in place of the one that is built here: for tests. */
   cuda?: CudaLibrary
 }
@@ -131,9 +133,14 @@ async function startTensorflow(options: BackendOptions, why: string): Promise<Ba
 }
 
 async function startNative(options: BackendOptions, why: string): Promise<Backend> {
-  const { root, precision = 'auto', threads, isa, gpu, cuda } = options
+  const { root, precision = 'auto', threads, isa, gpu, graphs, cuda } = options
   if (isNumber(gpu)) {
-    const opened = await openCuda(root, { gpu, precision, ...(cuda === undefined ? {} : { library: cuda }) })
+    const opened = await openCuda(root, {
+      gpu,
+      precision,
+      ...(graphs === undefined ? {} : { graphs }),
+      ...(cuda === undefined ? {} : { library: cuda }),
+    })
     return { name: 'native', device: `GPU ${gpu}`, why, ...opened }
   }
   const opened = await openNative(root, {

@@ -35,13 +35,14 @@ function peakFlops(): number {
 }
 
 try {
-  const { config, backend, gpu, threads, recompute, isa, root } = setup
+  const { config, backend, gpu, threads, recompute, isa, graphs, root } = setup
   const chosen = await selectBackend(backend, {
     root,
     ...(gpu === undefined ? {} : { gpu }),
     ...(threads === undefined ? {} : { threads }),
     precision: config.model.precision,
     ...(isa === undefined ? {} : { isa }),
+    ...(graphs === undefined ? {} : { graphs }),
   })
   const layout = layoutOf(config.model)
   const arena = arenaOf(layout, config)

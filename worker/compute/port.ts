@@ -15,6 +15,8 @@ export interface ComputeSetup {
   readonly threads: number | undefined
   /** Keep only what a network pass starts from, and run it again in backward. */
   readonly recompute: boolean
+  /** The recursion as a graph of the GPU, on the native engine. Default: yes. */
+  readonly graphs?: boolean
   /** Instruction set of the native engine; undefined: the best here. */
   readonly isa: string | undefined
   readonly root: string

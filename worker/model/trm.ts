@@ -13,6 +13,7 @@ import { network } from '../ops/network.js'
 import type { RopeTables } from '../ops/rope.js'
 import { ropeTables, ropeTablesAt } from '../ops/rope.js'
 import { primitives } from '../ops/primitives.js'
+import { replayed } from '../ops/replay.js'
 import { scoped } from '../ops/scope.js'
 import type { Parameters } from './parameters.js'
 import { Sums } from './sums.js'
@@ -113,11 +114,23 @@ export class Trm {
 
   private run(parameters: Parameters, calls: readonly Call[], x: tf.Tensor2D, start: Thought, batch: number): Thought {
     const shape = this.shape(batch)
-    return scoped(() =>
-      this.perform(calls, x, start, (call, h, injection) =>
+    const perform = (question: tf.Tensor2D, states: Thought): Thought =>
+      this.perform(calls, question, states, (call, h, injection) =>
         network().forward(h, injection, parameters.networks[call.network], shape),
-      ),
-    )
+      )
+    // Who observes wants to see every call.
+    if (calls.length < 2 || this.options.observe !== undefined) return scoped(() => perform(x, start))
+    const stacks = [...new Set(calls.map((call) => parameters.networks[call.network]))]
+    const work = {
+      what: JSON.stringify(calls),
+      shape,
+      stacks,
+      inputs: [x, ...start],
+      perform: ([question, ...states]: readonly tf.Tensor2D[]): tf.Tensor2D[] => [
+        ...perform(question as tf.Tensor2D, states as unknown as Thought),
+      ],
+    }
+    return scoped(() => replayed(work)) as unknown as Thought
   }
 
   /** A whole supervision step without gradient, or some cycles of it. The caller disposes the result; `start` is left alone. */

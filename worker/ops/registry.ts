@@ -16,6 +16,7 @@ import type { LinearKernel } from './linear.js'
 import type { MambaKernel } from './mamba.js'
 import type { NetworkKernel } from './network.js'
 import type { Primitives } from './primitives.js'
+import type { ReplayKernel } from './replay.js'
 import type { RopeKernel } from './rope.js'
 import type { SelectiveScanKernel } from './selective-scan.js'
 import type { SiluGateKernel } from './silu-gate.js'
@@ -43,6 +44,7 @@ export interface Kernels {
   selectiveScan: SelectiveScanKernel
   mamba: MambaKernel
   network: NetworkKernel
+  replay: ReplayKernel
   update: UpdateKernel
 }
 export type OpName = keyof Kernels

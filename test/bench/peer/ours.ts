@@ -30,11 +30,20 @@ interface Trainer {
 
 let trainer: Trainer | undefined
 
-async function build({ config: asked, backend, gpu, precision, threads, puzzles, weights }: Build): Promise<Answer> {
+async function build({
+  config: asked,
+  backend,
+  gpu,
+  precision,
+  threads,
+  graphs,
+  puzzles,
+  weights,
+}: Build): Promise<Answer> {
   const config = { ...asked, model: { ...asked.model, precision } }
   const isa = process.env['TRMESH_ISA']
   const compute = await startCompute(
-    { config, backend, gpu: gpu ?? undefined, threads, isa, recompute: false, root: process.cwd() },
+    { config, backend, gpu: gpu ?? undefined, threads, isa, recompute: false, root: process.cwd(), ...(graphs === undefined ? {} : { graphs }) }, // prettier-ignore
     (error) => {
       throw error
     },

@@ -25,6 +25,8 @@ export interface Build {
   readonly gpu: number | null
   readonly precision: Precision
   readonly compiled: boolean
+  /** Ours on a GPU: the recursion as a graph. Default: yes. */
+  readonly graphs?: boolean
   readonly threads: number
   /** Rows of the puzzle table; zeros at first. */
   readonly puzzles: number

@@ -44,6 +44,12 @@ namespace emulation {
 
 Place now;
 
+std::vector<std::function<void()>> *recorder = nullptr;
+void perform(std::function<void()> work) {
+  if (recorder != nullptr) recorder->push_back(std::move(work));
+  else work();
+}
+
 namespace {
 
 /** Threads and warps of a block from the last to the first instead: TRMESH_EMULATION=backwards. */

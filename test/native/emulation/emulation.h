@@ -5,9 +5,11 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #define __global__
 #define __device__
@@ -47,6 +49,11 @@ void launchThreads(dim3 grid, dim3 block, size_t shared, void (*body)(void *), v
 template <class Body> void launch(dim3 grid, dim3 block, size_t shared, const Body &body) {
   launchThreads(grid, block, shared, [](void *given) { (*static_cast<const Body *>(given))(); }, const_cast<Body *>(&body));
 }
+
+/** Does it now, or keeps it where work is being recorded (runtime.cpp). */
+void perform(std::function<void()> work);
+/** Where work is kept; null: it is done. */
+extern std::vector<std::function<void()>> *recorder;
 
 void *sharedMemory();
 /** A thread reads or writes shared memory: the launch fails if another did since they last met, and one of both wrote. */

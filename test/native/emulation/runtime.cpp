@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 #include <new>
+#include <set>
 #include <vector>
 #include "products.h"
 
@@ -19,26 +20,50 @@ public:
   Stream stream() const override { return 0; }
   void *allocate(size_t bytes) override {
     const size_t whole = static_cast<size_t>(roundUp(static_cast<long>(bytes == 0 ? 1 : bytes), 256));
-    void *memory = std::aligned_alloc(256, whole);
-    if (memory == nullptr) throw std::bad_alloc();
-    std::memset(memory, 0xff, whole);
-    sizes_[memory] = whole;
-    used_ += whole;
-    most_ = used_ > most_ ? used_ : most_;
+    if (recording_ == nullptr) return block(whole);
+    void *memory = recording_->memory.again(whole);
+    if (memory == nullptr) recording_->memory.add(memory = block(whole), whole);
     return memory;
   }
   void release(void *memory) override {
-    const auto at = sizes_.find(memory);
-    if (at == sizes_.end()) std::abort();
-    used_ -= at->second;
-    std::memset(memory, 0xff, at->second);
-    sizes_.erase(at);
-    std::free(memory);
+    for (RecordedMemory *recorded : recorded_)
+      if (recorded->release(memory)) return;
+    if (recording_ != nullptr && orphans_.erase(memory) == 0) later_.push_back(memory);
+    else free(memory);
   }
-  void toDevice(void *to, const void *from, size_t bytes) override { std::memcpy(to, from, bytes); }
-  void toHost(void *to, const void *from, size_t bytes) override { std::memcpy(to, from, bytes); }
+
+  void startRecording() override {
+    recording_ = std::make_unique<Played>(*this);
+    emulation::recorder = &recording_->work;
+  }
+  std::unique_ptr<Recording> finishRecording() override {
+    std::unique_ptr<Recording> made = std::move(recording_);
+    recorded();
+    return made;
+  }
+  void abandonRecording() override {
+    recording_.reset();
+    recorded();
+  }
+  bool isRecording() const override { return recording_ != nullptr; }
+  void replay(Recording &recording) override {
+    for (const std::function<void()> &work : static_cast<Played &>(recording).work) work();
+  }
+
+  void toDevice(void *to, const void *from, size_t bytes) override {
+    mustNotRecord();
+    std::memcpy(to, from, bytes);
+  }
+  void toHost(void *to, const void *from, size_t bytes) override {
+    mustNotRecord();
+    std::memcpy(to, from, bytes);
+  }
+  void clear(void *memory, size_t bytes) override {
+    emulation::perform([=] { std::memset(memory, 0, bytes); });
+  }
   /** There when it is waited for, not before: who does not wait finds what was there. */
   void startToHost(long i, void *to, const void *from, size_t bytes) override {
+    mustNotRecord();
     const char *const bytesThen = static_cast<const char *>(from);
     started_[i] = {to, std::vector<char>(bytesThen, bytesThen + bytes)};
   }
@@ -47,15 +72,56 @@ public:
     std::memcpy(to, bytes.data(), bytes.size());
     started_.erase(i);
   }
-  void clear(void *memory, size_t bytes) override { std::memset(memory, 0, bytes); }
   bool pin(void *, size_t) override { return true; }
-  void wait() override {}
+  void wait() override { mustNotRecord(); }
   std::string name() const override { return "no GPU: its kernels played on the host, for tests"; }
   size_t used() const override { return used_; }
   size_t mostUsed() const override { return most_; }
   void enter() const override {}
 
 private:
+  struct Played final : Recording {
+    explicit Played(HostRuntime &runtime) : runtime(runtime) { runtime.recorded_.insert(&memory); }
+    ~Played() override {
+      runtime.recorded_.erase(&memory);
+      memory.end([this](void *block) { runtime.free(block); }, [this](void *block) { runtime.orphans_.insert(block); });
+    }
+    HostRuntime &runtime;
+    RecordedMemory memory;
+    std::vector<std::function<void()>> work;
+  };
+
+  void *block(size_t whole) {
+    void *memory = std::aligned_alloc(256, whole);
+    if (memory == nullptr) throw std::bad_alloc();
+    std::memset(memory, 0xff, whole);
+    sizes_[memory] = whole;
+    used_ += whole;
+    most_ = used_ > most_ ? used_ : most_;
+    return memory;
+  }
+  void free(void *memory) {
+    const auto at = sizes_.find(memory);
+    if (at == sizes_.end()) std::abort();
+    orphans_.erase(memory);
+    used_ -= at->second;
+    std::memset(memory, 0xff, at->second);
+    sizes_.erase(at);
+    std::free(memory);
+  }
+  void recorded() {
+    emulation::recorder = nullptr;
+    for (void *memory : later_) free(memory);
+    later_.clear();
+  }
+  void mustNotRecord() const {
+    if (recording_ != nullptr) throw std::runtime_error("it copies between host and GPU on its way");
+  }
+
+  std::set<RecordedMemory *> recorded_;
+  std::set<void *> orphans_;
+  std::vector<void *> later_;
+  std::unique_ptr<Played> recording_;
   std::map<void *, size_t> sizes_;
   std::map<long, std::pair<void *, std::vector<char>>> started_;
   size_t used_ = 0, most_ = 0;
@@ -66,6 +132,13 @@ public:
   void multiply(Number in, const Operand &a, const Operand &b, Number out, void *c, long stride, long m, long n, long k,
                 float beta) override {
     mustFit(a, b, in, stride, n);
+    emulation::perform([=] { multiplyNow(in, a, b, out, c, stride, m, n, k, beta); });
+  }
+  std::string name() const override { return "plain loops"; }
+
+private:
+  static void multiplyNow(Number in, const Operand &a, const Operand &b, Number out, void *c, long stride, long m, long n, long k,
+                          float beta) {
     const std::vector<float> right = plain(b, in, k, n);
     std::vector<float> sums(static_cast<size_t>(n));
     for (long i = 0; i < m; i++) {
@@ -78,9 +151,6 @@ public:
       for (long j = 0; j < n; j++) put(c, out, i * stride + j, sums[static_cast<size_t>(j)], beta);
     }
   }
-  std::string name() const override { return "plain loops"; }
-
-private:
   /** What the library on a GPU wants of bf16: every row begins at a multiple of 16 bytes. */
   static void mustFit(const Operand &a, const Operand &b, Number in, long stride, long n) {
     if (in != Number::bf16) return;

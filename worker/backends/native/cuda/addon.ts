@@ -5,9 +5,12 @@ import type { ShapeNumbers } from '../engine.js'
 declare const deviceHandle: unique symbol
 declare const arrayHandle: unique symbol
 declare const networkHandle: unique symbol
+declare const recordingHandle: unique symbol
 export type DeviceHandle = object & { readonly [deviceHandle]: true }
 /** f32 elements on the device. */
 export type DeviceArray = object & { readonly [arrayHandle]: true }
+/** Work that was recorded, with the memory it uses. */
+export type CudaRecording = object & { readonly [recordingHandle]: true }
 export type CudaNetwork = object & { readonly [networkHandle]: true }
 
 /** As of the engine on the CPU, and whether SwiGLU has a norm inside. */
@@ -144,6 +147,14 @@ export interface CudaAddon {
     count: number,
   ): boolean
   average(device: DeviceHandle, shadow: Float32Array, p: Float32Array, rate: number): void
+  /** From now on work is recorded, not done; what reads or writes from the host throws. */
+  startRecording(device: DeviceHandle): void
+  finishRecording(device: DeviceHandle): CudaRecording
+  abandonRecording(device: DeviceHandle): void
+  replay(device: DeviceHandle, recording: CudaRecording): void
+  dropRecording(device: DeviceHandle, recording: CudaRecording): void
+  /** Grows when the engine's own memory moved: recordings from before must not be played. */
+  moves(device: DeviceHandle): number
   /** GFLOP/s of a large product in the engine's numbers. */
   peak(device: DeviceHandle, seconds: number): number
   wait(device: DeviceHandle): void

@@ -19,7 +19,11 @@ export class CudaBackend extends MathBackendCPU {
   /** Elements of the largest tensor that each op of the library had fetched from the device: none may be of a batch's states. */
   readonly fetched = new Map<string, number>()
 
-  constructor(readonly engine: CudaEngine) {
+  /** @param records whether the recursion may become a graph of the GPU */
+  constructor(
+    readonly engine: CudaEngine,
+    readonly records = true,
+  ) {
     super()
     Reflect.set(this, 'firstUse', false) // its greeting advises another backend
   }
@@ -112,8 +116,8 @@ const onHost = (config: KernelConfig): KernelConfig => ({
 })
 
 /** Registers the backend and its kernels for this thread's engine. */
-export function registerCuda(engine: CudaEngine): void {
-  tf.registerBackend(NATIVE_CUDA, () => new CudaBackend(engine), 0)
+export function registerCuda(engine: CudaEngine, records: boolean): void {
+  tf.registerBackend(NATIVE_CUDA, () => new CudaBackend(engine, records), 0)
   const own = deviceKernels((name) => onHost(tf.getKernel(name, 'cpu')))
   for (const config of tf.getKernelsForBackend('cpu')) {
     if (own.some(({ kernelName }) => kernelName === config.kernelName)) continue

@@ -60,21 +60,35 @@ interface PackedEntry {
 const KEPT = 4
 const packedOf = new WeakMap<CudaBackend, PackedEntry[]>()
 
-/** The packed form of `stack`; the one that was used longest ago gives way, and its memory if it fits. */
+/**
+ * The packed form of `stack`. It takes the place of one whose weights are no more, so that after an update weights lie where they
+ * lay; else the one that was used longest ago gives way, and its memory if it fits.
+ */
 function packed(backend: CudaBackend, stack: Stack, shape: NetworkShape): PackedEntry {
   const entries = packedOf.get(backend) ?? []
   packedOf.set(backend, entries)
   const at = entries.findIndex((entry) => entry.stack === stack)
   const [known] = at < 0 ? [] : entries.splice(at, 1)
-  const entry = known ?? make(backend, stack, shape, entries.length >= KEPT ? entries.shift() : undefined)
+  const entry = known ?? make(backend, stack, shape, entries)
   entries.push(entry) // the last is the most recently used
   return entry
 }
 
-function make(backend: CudaBackend, stack: Stack, shape: NetworkShape, oldest: PackedEntry | undefined): PackedEntry {
+function leaving(entries: PackedEntry[], key: string): PackedEntry | undefined {
+  const gone = entries.findIndex((entry) => entry.key === key && entry.weights.some(({ w }) => w.isDisposed))
+  if (gone >= 0) return entries.splice(gone, 1)[0]
+  return entries.length >= KEPT ? entries.shift() : undefined
+}
+
+/** For a recording: what must be in its place. */
+export const packedNetwork = (backend: CudaBackend, stack: Stack, shape: NetworkShape): CudaNetwork =>
+  packed(backend, stack, shape).network
+
+function make(backend: CudaBackend, stack: Stack, shape: NetworkShape, entries: PackedEntry[]): PackedEntry {
   const { addon, device } = backend.engine
   const { numbers, weights } = described(stack, shape)
   const key = numbers.join(' ')
+  const oldest = leaving(entries, key)
   const network = oldest?.key === key ? oldest.network : addon.reserve(device, numbers)
   addon.pack(device, network, weights.map(({ w }) => backend.arrayOf(w))) // prettier-ignore
   return { stack, key, network, weights }

@@ -8,12 +8,15 @@ import './head-loss.js'
 import { findCudaLibrary, type CudaLibrary } from './library.js'
 import { NATIVE_CUDA } from './name.js'
 import './network.js'
+import './replay.js'
 import './update.js'
 
 export interface CudaOptions {
   readonly gpu: number
   /** Unset or auto: bf16. */
   readonly precision: 'auto' | 'f32' | 'bf16'
+  /** The recursion as a graph of the GPU (replay.ts). Unset: yes. */
+  readonly graphs?: boolean
   /** In place of what is built here: for tests. */
   readonly library?: CudaLibrary
 }
@@ -24,7 +27,7 @@ export interface CudaOptions {
  */
 export async function openCuda(
   root: string,
-  { gpu, precision, library = findCudaLibrary(root) }: CudaOptions,
+  { gpu, precision, graphs = true, library = findCudaLibrary(root) }: CudaOptions,
 ): Promise<{ detail: string; precision: 'f32' | 'bf16'; peak: (seconds: number) => number; memory: () => number }> {
   const chosen = precision === 'f32' ? 'f32' : 'bf16'
   let engine: ReturnType<typeof startCudaEngine>
@@ -41,7 +44,7 @@ export async function openCuda(
     tf.removeBackend(NATIVE_CUDA)
     for (const { kernelName } of tf.getKernelsForBackend(NATIVE_CUDA)) tf.unregisterKernel(kernelName, NATIVE_CUDA)
   }
-  registerCuda(engine)
+  registerCuda(engine, graphs)
   if (!(await tf.setBackend(NATIVE_CUDA)))
     throw new BackendUnavailable('the native backend does not start in this Node', 'use --backend wasm')
   const { addon, device } = engine

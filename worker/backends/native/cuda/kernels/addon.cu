@@ -1,8 +1,8 @@
 // What JavaScript sees of the engine on a GPU: functions on arrays that lie on the device. Lengths are checked here; the kernels
 // trust them.
 #include "blocks.cuh"
-#include "flat.h"
 #include "gather.cuh"
+#include "replay.h"
 
 namespace trmesh {
 namespace {
@@ -319,6 +319,12 @@ NAPI_MODULE_INIT() {
   offer<ema>(env, exports, "average");
   offer<step>(env, exports, "update");
   offer<leave>(env, exports, "leaveHalves");
+  offer<startRecording>(env, exports, "startRecording");
+  offer<finishRecording>(env, exports, "finishRecording");
+  offer<abandonRecording>(env, exports, "abandonRecording");
+  offer<replay>(env, exports, "replay");
+  offer<dropRecording>(env, exports, "dropRecording");
+  offer<moves>(env, exports, "moves");
   offer<peak>(env, exports, "peak");
   offer<wait>(env, exports, "wait");
   return exports;

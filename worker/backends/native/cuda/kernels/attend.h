@@ -5,8 +5,6 @@
 
 namespace trmesh {
 
-constexpr int kMostHeadSize = 128;
-
 /** The kernels for heads of up to SIZE channels. */
 struct TileKernels {
   decltype(&attendTiles<16>) forward;

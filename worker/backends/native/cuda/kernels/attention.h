@@ -4,6 +4,8 @@
 
 namespace trmesh {
 
+constexpr int kMostHeadSize = 128;
+
 struct HeadShape {
   int samples;
   int positions;

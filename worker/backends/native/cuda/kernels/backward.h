@@ -2,6 +2,7 @@
 // of the shapes alone.
 #pragma once
 #include <initializer_list>
+#include "attend.h"
 #include "blocks.cuh"
 #include "columns.cuh"
 #include "network.h"

@@ -64,7 +64,7 @@ template <class... P, class... A> void run(Stream stream, const Launch &how, voi
   if (how.grid.x == 0) return;
 #if defined(TRMESH_EMULATED)
   static_cast<void>(stream);
-  emulation::launch(how.grid, how.block, how.shared, [&] { kernel(static_cast<P>(args)...); });
+  emulation::perform([=] { emulation::launch(how.grid, how.block, how.shared, [&] { kernel(static_cast<P>(args)...); }); });
 #else
   const void *const itself = reinterpret_cast<const void *>(kernel);
   if (how.shared > 48 * 1024)

@@ -1,5 +1,6 @@
 // A pass forward: per layer the mixing over positions and SwiGLU over channels, each with its residual norm.
 #pragma once
+#include "attend.h"
 #include "columns.cuh"
 #include "network.h"
 #include "normed-swiglu.cuh"

@@ -4,7 +4,7 @@
 #pragma once
 #include <stdexcept>
 #include <vector>
-#include "attend.h"
+#include "attention.h"
 #include "products.h"
 #include "rope.cuh"
 #include "rows.cuh"

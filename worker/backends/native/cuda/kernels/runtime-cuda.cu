@@ -1,5 +1,6 @@
 // Memory and order of work on a GPU: one stream, and allocations that follow it, from a pool that keeps what it has.
 #include "runtime.h"
+#include <set>
 #include <stdexcept>
 #include <vector>
 
@@ -39,6 +40,7 @@ public:
   void enter() const override { must(cudaSetDevice(device_), "the GPU does not answer"); }
 
   void *allocate(size_t bytes) override {
+    if (recording_ != nullptr) return allocateForRecording(static_cast<size_t>(roundUp(static_cast<long>(bytes == 0 ? 1 : bytes), 256)));
     void *memory = nullptr;
     cudaError_t status = cudaMallocAsync(&memory, bytes == 0 ? 256 : bytes, stream_);
     if (status == cudaErrorMemoryAllocation) {
@@ -56,18 +58,57 @@ public:
     must(status, "memory of the GPU");
     return memory;
   }
-  void release(void *memory) override { cudaFreeAsync(memory, stream_); }
+  void release(void *memory) override {
+    for (RecordedMemory *recorded : recorded_)
+      if (recorded->release(memory)) return;
+    if (orphans_.erase(memory) > 0) cudaFree(memory);
+    else if (recording_ != nullptr) later_.push_back(memory); // not a part of what is recorded
+    else cudaFreeAsync(memory, stream_);
+  }
+
+  void startRecording() override {
+    must(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "the start of a graph");
+    recording_ = std::make_unique<Graph>(*this);
+  }
+  std::unique_ptr<Recording> finishRecording() override {
+    cudaGraph_t graph = nullptr;
+    must(cudaStreamEndCapture(stream_, &graph), "the end of a graph");
+    const cudaError_t status = cudaGraphInstantiate(&recording_->executable, graph, 0);
+    cudaGraphDestroy(graph);
+    must(status, "a graph");
+    std::unique_ptr<Recording> made = std::move(recording_);
+    releaseLater();
+    return made;
+  }
+  void abandonRecording() override {
+    if (recording_ == nullptr) return;
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    cudaGraph_t graph = nullptr;
+    if (cudaStreamIsCapturing(stream_, &status) == cudaSuccess && status != cudaStreamCaptureStatusNone &&
+        cudaStreamEndCapture(stream_, &graph) == cudaSuccess && graph != nullptr)
+      cudaGraphDestroy(graph);
+    cudaGetLastError(); // why it was abandoned has been told
+    recording_.reset();
+    releaseLater();
+  }
+  bool isRecording() const override { return recording_ != nullptr; }
+  void replay(Recording &recording) override {
+    must(cudaGraphLaunch(static_cast<Graph &>(recording).executable, stream_), "a graph");
+  }
 
   void toDevice(void *to, const void *from, size_t bytes) override {
+    mustNotRecord();
     must(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "a copy to the GPU");
     // Memory that is not pinned has been read when the call returns; pinned memory has not.
     if (isPinned(from)) wait();
   }
   void toHost(void *to, const void *from, size_t bytes) override {
+    mustNotRecord();
     must(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "a copy from the GPU");
     wait();
   }
   void startToHost(long i, void *to, const void *from, size_t bytes) override {
+    mustNotRecord();
     for (long have = static_cast<long>(arrived_.size()); have <= i; have++) {
       cudaEvent_t event = nullptr;
       must(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "no event");
@@ -85,7 +126,10 @@ public:
     cudaGetLastError(); // slower copies are no failure
     return false;
   }
-  void wait() override { must(cudaStreamSynchronize(stream_), "the GPU (CUDA_LAUNCH_BLOCKING=1 names the kernel)"); }
+  void wait() override {
+    mustNotRecord();
+    must(cudaStreamSynchronize(stream_), "the GPU (CUDA_LAUNCH_BLOCKING=1 names the kernel)");
+  }
 
   std::string name() const override {
     return std::string(properties_.name) + " (compute capability " + std::to_string(properties_.major) + "." +
@@ -95,6 +139,36 @@ public:
   size_t mostUsed() const override { return attribute(cudaMemPoolAttrUsedMemHigh); }
 
 private:
+  struct Graph final : Recording {
+    explicit Graph(CudaRuntime &runtime) : runtime(runtime) { runtime.recorded_.insert(&memory); }
+    ~Graph() override {
+      if (executable != nullptr) {
+        cudaStreamSynchronize(runtime.stream_);
+        cudaGraphExecDestroy(executable);
+      }
+      runtime.recorded_.erase(&memory);
+      memory.end([](void *block) { cudaFree(block); }, [this](void *block) { runtime.orphans_.insert(block); });
+    }
+    CudaRuntime &runtime;
+    RecordedMemory memory;
+    cudaGraphExec_t executable = nullptr;
+  };
+
+  void *allocateForRecording(size_t bytes) {
+    void *memory = recording_->memory.again(bytes);
+    if (memory != nullptr) return memory;
+    // Allowed while a stream records in this mode; memory of the pool would be a part of the graph, at another place every time.
+    must(cudaMalloc(&memory, bytes), "memory for a graph");
+    recording_->memory.add(memory, bytes);
+    return memory;
+  }
+  void releaseLater() {
+    for (void *memory : later_) cudaFreeAsync(memory, stream_);
+    later_.clear();
+  }
+  void mustNotRecord() const {
+    if (recording_ != nullptr) throw std::runtime_error("it copies between host and GPU on its way");
+  }
   /** A build for one card alone may be brought to another. */
   void mustHaveKernels() const {
     cudaFuncAttributes found;
@@ -120,6 +194,12 @@ private:
   cudaStream_t stream_ = nullptr;
   cudaMemPool_t pool_ = nullptr;
   cudaDeviceProp properties_{};
+  std::set<RecordedMemory *> recorded_;
+  /** Of recordings that are no more, but held by arrays. */
+  std::set<void *> orphans_;
+  /** Given back while something was recorded. */
+  std::vector<void *> later_;
+  std::unique_ptr<Graph> recording_;
   /** Of copies to the host that are under way. */
   std::vector<cudaEvent_t> arrived_;
 };

@@ -2,8 +2,10 @@
 // on CUDA (runtime-cuda.cu) and, in tests, on the host.
 #pragma once
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include "device.h"
+#include "recording.h"
 
 namespace trmesh {
 
@@ -25,6 +27,16 @@ public:
   /** Keeps the host's memory where it is, so that copies of it go straight. It must outlive the process. False: refused. */
   virtual bool pin(void *memory, size_t bytes) = 0;
   virtual void wait() = 0;
+  /**
+   * From now on work is recorded, not done, until finishRecording. What is allocated meanwhile stays the recording's; copies to
+   * and from the host throw, and so does finishRecording, where the device cannot record.
+   */
+  virtual void startRecording() = 0;
+  virtual std::unique_ptr<Recording> finishRecording() = 0;
+  /** Forgets what was recorded since startRecording. */
+  virtual void abandonRecording() = 0;
+  virtual bool isRecording() const = 0;
+  virtual void replay(Recording &recording) = 0;
   /** For people: the card's name, its compute capability, its memory. */
   virtual std::string name() const = 0;
   /** Bytes that lie allocated, now and at most. */
@@ -32,6 +44,9 @@ public:
   virtual size_t mostUsed() const = 0;
   /** Makes this thread of the host work on this device. */
   virtual void enter() const = 0;
+
+  /** How often memory that lasts gave way to larger: what was recorded before works on what is no longer there. */
+  size_t moves = 0;
 };
 
 /** @throws std::runtime_error with the number of devices if there is none of this number */
@@ -47,6 +62,8 @@ public:
   /** At least `bytes`; old contents are lost if it grows. */
   void *take(size_t bytes) {
     if (bytes > size_) {
+      if (runtime_.isRecording()) throw std::runtime_error("it needs more memory than the same work before");
+      if (memory_ != nullptr) runtime_.moves++;
       free();
       memory_ = runtime_.allocate(bytes);
       size_ = bytes;
