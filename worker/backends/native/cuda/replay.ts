@@ -87,8 +87,8 @@ export class Replays {
     const { addon, device } = this.backend.engine
     const inputs = work.inputs.map((input) => tf.keep(this.copy(input)))
     let outputs: tf.Tensor2D[] = []
-    addon.startRecording(device)
     try {
+      addon.startRecording(device)
       tf.tidy(() => {
         outputs = work.perform(inputs).map((output) => tf.keep(output))
       })
