@@ -21,8 +21,7 @@ export const TASKS: Readonly<Record<string, Task>> = {
   // For what pays late.
   'sudoku-6x6-long': { preset: 'sudoku-6x6', flags: DEEP, steps: 600 },
   'maze-7x7': { preset: 'maze-7x7', flags: DEEP, steps: 500 },
-  // For what attention is good at, and what else could mix tokens: one cycle, for the sake of time.
-  'maze-7x7-long': { preset: 'maze-7x7', flags: { 'train.minutes': '0' }, steps: 700 },
+  // Its own mixer is attention, which small boards teach too slowly to compare anything with.
   tiny: { preset: 'tiny', flags: DEEP, steps: 800 },
 }
 
