@@ -20,7 +20,7 @@ export const TARGETS: readonly Target[] = [
   }),
   reader('rejects', (input) => (bad(input) ? Promise.reject(new TypeError('not ours')) : Promise.resolve(true))),
   reader('hoards', (input) => {
-    if (bad(input)) kept.push(new Array<number>(20_000_000).fill(0))
+    if (bad(input)) kept.push(new Array<number>(14_000_000).fill(0))
     return true
   }),
   reader('hangs', (input) => {

@@ -81,14 +81,15 @@ function watched(
   let index = order.from
   let since: number | undefined
   let started = false
-  let hung = false
+  /** Judged so, and ended: until it is, it may go on to the next. */
+  let hung: number | undefined
   let wrong: string | undefined
   const watch = setInterval(() => {
     const now = at[0] as number
     if (now !== index || since === undefined) [index, since] = [now, performance.now()]
     progress(index)
-    if (performance.now() - since < hangMs || hung || !started) return
-    hung = true
+    if (performance.now() - since < hangMs || hung !== undefined || !started) return
+    hung = index
     void thread.terminate()
   }, WATCH_MS)
   return new Promise((resolve) => {
@@ -108,8 +109,8 @@ function watched(
     thread.on('error', (error) => (wrong = `ends the thread: ${error.message}`))
     thread.on('exit', () => {
       clearInterval(watch)
-      const why = hung ? `takes longer than ${hangMs / 1000} s` : (wrong ?? 'ends the thread')
-      resolve(whole || failures.length >= MOST_FAILURES ? undefined : { index: at[0] as number, why })
+      const why = hung !== undefined ? `takes longer than ${hangMs / 1000} s` : (wrong ?? 'ends the thread')
+      resolve(whole || failures.length >= MOST_FAILURES ? undefined : { index: hung ?? (at[0] as number), why })
     })
   })
 }
