@@ -83,7 +83,7 @@ const PUZZLE_EVALUATE = { everySteps: 6510, augmentations: 0 } as const
 const HRM_PUZZLE_TRAIN = { ...PUZZLE_TRAIN, steps: 26040, emaRate: 0 } as const
 const HRM_PUZZLE_EVALUATE = { everySteps: 2604, augmentations: 0 } as const
 
-/** Of `tiny`: what learns in minutes on two cores (test/bench/LOG.md): many cheap steps, no decay. */
+/** Of `tiny`: what learns in minutes on two cores (test/bench/LOG.md): many cheap steps. */
 const QUICK_MODEL = {
   hidden: 64,
   heads: 4,
@@ -247,7 +247,8 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   'maze-7x7': {
     model: { ...QUICK_MODEL, ...MLP },
     data: { ...BOARD_DATA, kind: 'maze', canvas: 7, generatedTasksPerFamily: 200 },
-    train: { ...QUICK_TRAIN, minutes: 5 },
+    // Without the decay it stays at 94 % of unseen mazes, however long it trains.
+    train: { ...QUICK_TRAIN, steps: 3000, lrMinRatio: 0.1 },
     evaluate: BOARD_EVALUATE,
   },
 }
