@@ -95,13 +95,7 @@ function failureOf({ type, data }: TestEvent): string | undefined {
   const cause: unknown = error?.cause ?? error
   const why = cause instanceof Error ? cause.message : String(cause)
   const where = data.file === undefined ? '' : `${relative(built, data.file).replace(/\.test\.js$/, '')} > `
-  return `${where}${data.name ?? ''}: ${why
-    .split('\n')
-    .filter(Boolean)
-    .slice(0, 8)
-    .map((line) => line.trim())
-    .join(' ')
-    .slice(0, 300)}`
+  return `${where}${data.name ?? ''}: ${why.replace(/\s+/g, ' ').slice(0, 300)}`
 }
 
 /** Counts of the summaries that node:test prints for each run of its own, added up. */

@@ -9,16 +9,14 @@ export interface Mode {
   readonly bits: 'team' | 'any' | 'none'
 }
 
+const EXACT = { 'reduce.wire': 'f32', 'reduce.mode': 'exact', 'reduce.group': 2 } as const
+
 export const MODES = {
   f32: { flags: { 'reduce.wire': 'f32' }, round: 1, bits: 'team' },
   bf16: { flags: { 'reduce.wire': 'bf16' }, round: 1, bits: 'team' },
   int8: { flags: { 'reduce.wire': 'int8' }, round: 1, bits: 'none' },
-  exact: { flags: { 'reduce.wire': 'f32', 'reduce.mode': 'exact', 'reduce.group': 2 }, round: 1, bits: 'any' },
-  balanced: {
-    flags: { 'reduce.wire': 'f32', 'reduce.mode': 'exact', 'reduce.group': 2, 'cluster.balance': 'speed' },
-    round: 1,
-    bits: 'any',
-  },
+  exact: { flags: EXACT, round: 1, bits: 'any' },
+  balanced: { flags: { ...EXACT, 'cluster.balance': 'speed' }, round: 1, bits: 'any' },
   local: {
     flags: { 'reduce.wire': 'f32', 'reduce.localSteps': 4, 'reduce.outerLr': 1, 'reduce.outerMomentum': 0 },
     round: 4,

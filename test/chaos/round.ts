@@ -75,7 +75,7 @@ export class Round {
     this.sequence = new FaultSequence({
       ...{ faults, rng, workers, ledger: this.ledger, calm: CALM_COMMITS },
       now: () => performance.now(),
-      onNewcomer: () => void this.crew?.addWorker('late', true).catch((error: unknown) => this.harnessFailed(error)),
+      onNewcomer: () => void this.crew?.addWorker('late', true).catch(this.failed),
     })
   }
 
@@ -134,13 +134,10 @@ export class Round {
     this.say(`step ${this.ledger.step}: ${nameOf(armed)}, on the cable of ${role}`)
     const { rng, disk } = this.options
     const deadAfterMs = Number(flagsOf(this.options)['cluster.deadAfterMs'])
-    const failed = (error: unknown): void => this.harnessFailed(error)
-    return inflict(armed, { crew, rng, role, deadAfterMs, old: this.old, disk, failed }, seen, frame)
+    return inflict(armed, { crew, rng, role, deadAfterMs, old: this.old, disk, failed: this.failed }, seen, frame)
   }
 
-  private harnessFailed(error: unknown): void {
-    this.wrong.push(`the harness: ${String(error)}`)
-  }
+  private readonly failed = (error: unknown): void => void this.wrong.push(`the harness: ${String(error)}`)
 }
 
 /** Everything of the end that must be the same bits, and the loss of every step. */

@@ -7,9 +7,7 @@ import type { Seen } from './frames.js'
 import type { Ledger } from './ledger.js'
 import type { Direction } from './link.js'
 
-const UNUSED = 'unused: '
-export const unusedInWords = (fault: Fault): string => `${UNUSED}${nameOf(fault)}`
-export const isUnused = (wrong: string): boolean => wrong.startsWith(UNUSED)
+export const unusedInWords = (fault: Fault): string => `unused: ${nameOf(fault)}`
 
 export interface Suffered {
   readonly fault: Fault

@@ -10,7 +10,7 @@ import { nameOf, type Fault } from '../faults.js'
 import { seenOf } from '../frames.js'
 import { Ledger } from '../ledger.js'
 import { endOf } from '../round.js'
-import { FaultSequence, unusedInWords, type Suffered } from '../sequence.js'
+import { FaultSequence, type Suffered } from '../sequence.js'
 import { Broker, type Direction, type VirtualFate } from './broker.js'
 import { VirtualCrew, type Role } from './crew.js'
 import { VirtualDisk } from './disk.js'
@@ -29,6 +29,8 @@ export interface VirtualRunOptions {
 
 export interface VirtualResult {
   readonly suffered: readonly Suffered[]
+  /** The run was over before their moment came. */
+  readonly unused: readonly Fault[]
   readonly wrong: readonly string[]
   /** Somebody was given up. */
   readonly lost: boolean
@@ -121,6 +123,7 @@ export class VirtualRun {
     const { steps } = config.train
     return {
       ...{ suffered: this.sequence.suffered, wrong: this.wrong, lost: this.lost, worked: this.worked, said: this.said },
+      unused: this.sequence.unused(),
       end: this.wrong.length === 0 ? endOf(config.run.dir, steps) : undefined,
       virtualMs: this.time.now,
       events: this.time.events,
@@ -142,7 +145,6 @@ export class VirtualRun {
   private check(): void {
     const { config, losing } = this.options
     const { steps, slots } = config.train
-    this.wrong.push(...this.sequence.unused().map(unusedInWords))
     const carriesLost = config.reduce.mode === 'fast' && (losing || this.lost)
     this.wrong.push(...this.ledger.check(steps, carriesLost))
     const known = [...lossesOf(join(config.run.dir, 'r')).keys()].sort((a, b) => a - b)

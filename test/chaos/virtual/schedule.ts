@@ -9,7 +9,7 @@ import { rngFor } from '../../../shared/rng/counter.js'
 import { configOf, type Flags } from '../../helpers/cluster.js'
 import { KEEPING, LOSING, nameOf, OVERTAKING, shuffled, type Fault } from '../faults.js'
 import { MODES, type ModeName } from '../modes.js'
-import { isUnused } from '../sequence.js'
+import { unusedInWords } from '../sequence.js'
 import { VirtualRun, type VirtualResult } from './run.js'
 
 export interface Schedule {
@@ -19,8 +19,7 @@ export interface Schedule {
   readonly workers: number
   readonly losing: boolean
   readonly faults: readonly Fault[]
-  /** STEPS unless said. */
-  readonly steps?: number
+  readonly steps: number
 }
 
 export interface ScheduleResult extends Pick<
@@ -59,7 +58,7 @@ export function scheduleOf(seed: number, keep?: readonly number[]): Schedule {
   const count = 1 + Math.floor(rng.uniform() * MOST_FAULTS)
   const drawn = shuffled(rng, losing ? [...LOSING, ...OVERTAKING] : [...KEEPING, ...OVERTAKING]).slice(0, count)
   const faults = keep === undefined ? drawn : drawn.filter((_, i) => keep.includes(i))
-  return { seed, mode, topology, workers, losing, faults }
+  return { seed, mode, topology, workers, losing, faults, steps: STEPS }
 }
 
 export const inWords = ({ mode, topology, workers, faults }: Schedule): string =>
@@ -75,7 +74,7 @@ const BUCKET_BYTES = {
   local: 8192,
 } as const satisfies Record<ModeName, number>
 
-const configFor = ({ mode, topology, workers, losing, steps = STEPS }: Schedule, dir: string): RunConfig =>
+const configFor = ({ mode, topology, workers, losing, steps }: Schedule, dir: string): RunConfig =>
   configOf({
     ...TINY,
     'train.steps': steps,
@@ -96,15 +95,16 @@ export class Schedules {
 
   /** A fault whose moment did not come before the end gets a run of twice the steps. */
   async run(schedule: Schedule): Promise<ScheduleResult> {
-    const result = await this.compared(schedule)
-    const { steps = STEPS } = schedule
-    const early = result.wrong.length > 0 && result.wrong.every(isUnused) && steps === STEPS
-    return early ? this.compared({ ...schedule, steps: 2 * steps }) : result
+    const result = await this.one(schedule)
+    const early = result.wrong.length === 0 && result.unused.length > 0
+    if (!early) return this.compared(schedule, result)
+    const longer = { ...schedule, steps: 2 * schedule.steps }
+    return this.compared(longer, await this.one(longer))
   }
 
-  private async compared(schedule: Schedule): Promise<ScheduleResult> {
+  private async compared(schedule: Schedule, run: VirtualResult): Promise<ScheduleResult> {
     const { bits } = MODES[schedule.mode]
-    const result = await this.one(schedule)
+    const result = { ...run, wrong: [...run.wrong, ...run.unused.map(unusedInWords)] }
     const comparable =
       result.wrong.length === 0 && bits !== 'none' && (bits === 'any' || !(schedule.losing || result.lost))
     if (!comparable) return { ...result, sameBits: undefined }
@@ -128,7 +128,7 @@ export class Schedules {
   }
 
   /** In mode exact the same for any number of workers. */
-  private async withoutFaults({ mode, topology, workers, steps = STEPS }: Schedule): Promise<VirtualResult> {
+  private async withoutFaults({ mode, topology, workers, steps }: Schedule): Promise<VirtualResult> {
     const crew = MODES[mode].bits === 'any' ? 2 : workers
     const key = `${mode} ${topology} ${crew} ${steps}`
     const known = this.calm.get(key)

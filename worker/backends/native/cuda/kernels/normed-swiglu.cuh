@@ -7,9 +7,16 @@
 
 namespace trmesh {
 
-/** What a unit sums of one element: (g u)^2, or (BACK) d(act) silu(g) u. */
-template <class T, bool BACK> __device__ __forceinline__ float innerTerm(float g, float u, float d) {
-  return BACK ? d * rounded<T>(g * sigmoid(g)) * u : (g * u) * (g * u);
+/** What a unit sums of N neighbours: (g u)^2, or (BACK) d(act) silu(g) u. */
+template <class T, bool BACK, int N>
+__device__ __forceinline__ void innerTerms(const T *gates, const T *act, const GateLayout &at, long row, long column, float (&terms)[N]) {
+  const T *gate = gates + row * at.stride + column;
+  float g[N], u[N], d[N] = {};
+  load<N>(gate, g);
+  load<N>(gate + at.up, u);
+  if constexpr (BACK) load<N>(act + row * at.width + column, d);
+#pragma unroll
+  for (int e = 0; e < N; e++) terms[e] = BACK ? d[e] * rounded<T>(g[e] * sigmoid(g[e])) * u[e] : (g[e] * u[e]) * (g[e] * u[e]);
 }
 /** What becomes of a unit's sum: r, or (BACK) slide. */
 template <bool BACK> __device__ __forceinline__ float innerResult(float sum, float count, float eps, float scale) {
@@ -24,13 +31,10 @@ __global__ void innerRows(const T *gates, const T *act, GateLayout at, float eps
   if (row >= at.rows) return;
   float sum = 0;
   for (long column = 8 * lane; column < at.width; column += 8 * kWarp) {
-    const T *gate = gates + row * at.stride + column;
-    float g[8], u[8], d[8] = {};
-    load<8>(gate, g);
-    load<8>(gate + at.up, u);
-    if constexpr (BACK) load<8>(act + row * at.width + column, d);
+    float terms[8];
+    innerTerms<T, BACK>(gates, act, at, row, column, terms);
 #pragma unroll
-    for (int e = 0; e < 8; e++) sum += innerTerm<T, BACK>(g[e], u[e], d[e]);
+    for (int e = 0; e < 8; e++) sum += terms[e];
   }
   sum = warpSum(sum);
   if (lane == 0) (BACK ? slides : scales)[row] = innerResult<BACK>(sum, static_cast<float>(at.width), eps, BACK ? scales[row] : 0.0f);
@@ -45,13 +49,10 @@ __global__ void innerColumns(const T *gates, const T *act, GateLayout at, float 
   const bool inside = column < at.width;
   float sums[2] = {0, 0};
   for (long row = warp; inside && row < at.rows; row += kColumnWarps) {
-    const T *gate = gates + row * at.stride + column;
-    float g[2], u[2], d[2] = {};
-    load<2>(gate, g);
-    load<2>(gate + at.up, u);
-    if constexpr (BACK) load<2>(act + row * at.width + column, d);
+    float terms[2];
+    innerTerms<T, BACK>(gates, act, at, row, column, terms);
 #pragma unroll
-    for (int e = 0; e < 2; e++) sums[e] += innerTerm<T, BACK>(g[e], u[e], d[e]);
+    for (int e = 0; e < 2; e++) sums[e] += terms[e];
   }
   sumOverWarps(partial, warp, lane, sums);
   if (!inside || warp != 0) return;
