@@ -30,8 +30,8 @@ export async function run(options: BenchOptions, report: Report): Promise<void> 
 
   const stepsOf = (recipe: Recipe): number =>
     stepsWithin(budget, (steps) => trainingFlops(configOf(task, recipe, steps, 0)))
-  const accuracies = async (recipe: Recipe): Promise<number[]> => {
-    const all: number[] = []
+  const outcomes = async (recipe: Recipe): Promise<Outcome[]> => {
+    const all: Outcome[] = []
     for (let seed = 0; seed < seeds; seed++) {
       const config = configOf(task, recipe, stepsOf(recipe), seed)
       const key = keyOf(config, engine)
@@ -42,29 +42,34 @@ export async function run(options: BenchOptions, report: Report): Promise<void> 
         outcome = await trial(config, root)
         const { user, system } = process.cpuUsage(began)
         book.add(key, what, outcome)
-        const percent = (100 * outcome.accuracy).toFixed(1)
-        note(`${what}: ${outcome.diverged ? 'diverged' : `${percent} % of ${outcome.rows}, loss ${outcome.loss.toFixed(3)}`} (${((user + system) / 1e6).toFixed(0)} s cpu)`) // prettier-ignore
+        const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+        const halting = outcome.halting === undefined ? '' : `, where they halt ${percent(outcome.halting)}`
+        note(`${what}: ${outcome.diverged ? 'diverged' : `${percent(outcome.accuracy)} of ${outcome.rows}${halting}, loss ${outcome.loss.toFixed(3)}`} (${((user + system) / 1e6).toFixed(0)} s cpu)`) // prettier-ignore
       }
-      all.push(100 * outcome.accuracy)
+      all.push(outcome)
     }
     return all
   }
   for (const recipe of chosen(options.only)) {
-    const ours = await accuracies(recipe)
+    const all = await outcomes(recipe)
+    const ours = all.map(percentRight)
+    const halting = all.flatMap((one) => (one.halting === undefined ? [] : [100 * one.halting]))
     const { mean, ...interval } = estimate(ours)
     const rival = recipe.name === BASELINE ? undefined : (recipe.against ?? BASELINE)
-    const apart = rival === undefined ? undefined : difference(ours, await accuracies(rowOf(rival)))
+    const apart = rival === undefined ? undefined : difference(ours, (await outcomes(rowOf(rival))).map(percentRight))
     const steps = stepsOf(recipe)
     report({
       config: `${taskName}, ${steps} steps: ${recipe.name}`,
       value: mean,
       unit: '%',
       ratio: null,
-      remark: [rangeOf({ mean, ...interval }), apart === undefined ? '' : `${spoken(apart)} against ${rival}: ${verdictOf(apart)}`, differs(recipe, steps)].join('  '), // prettier-ignore
-      more: { recipe: recipe.name, steps, seeds, accuracies: ours, ...interval, difference: apart },
+      remark: [rangeOf({ mean, ...interval }), halting.length < seeds ? '' : `halting ${estimate(halting).mean.toFixed(1)} %`, apart === undefined ? '' : `${spoken(apart)} against ${rival}: ${verdictOf(apart)}`, differs(recipe, steps)].join('  '), // prettier-ignore
+      more: { recipe: recipe.name, steps, seeds, accuracies: ours, halting, ...interval, difference: apart },
     })
   }
 }
+
+const percentRight = ({ accuracy }: Outcome): number => 100 * accuracy
 
 function rowOf(name: string): Recipe {
   const recipe = RECIPES.find((one) => one.name === name)

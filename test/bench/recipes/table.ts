@@ -15,12 +15,17 @@ export interface Task {
 /** Two cycles, one of them without gradient, as in the paper's model: so that recipes about depth have some to vary. */
 const DEEP = { 'model.hCycles': '2', 'train.minutes': '0' }
 
+/** The baseline explores as little as the paper's, whatever the preset does. */
+const SPARING = { 'model.haltExplorationProb': '0.1' }
+
 export const TASKS: Readonly<Record<string, Task>> = {
   'sudoku-4x4': { preset: 'sudoku-4x4', flags: DEEP, steps: 170 },
   'sudoku-6x6': { preset: 'sudoku-6x6', flags: DEEP, steps: 300 },
   // For what pays late.
   'sudoku-6x6-long': { preset: 'sudoku-6x6', flags: DEEP, steps: 600 },
-  'maze-7x7': { preset: 'maze-7x7', flags: DEEP, steps: 500 },
+  'maze-7x7': { preset: 'maze-7x7', flags: { ...DEEP, ...SPARING }, steps: 500 },
+  // For what shows when nearly all is learned: how answers fare with more supervision steps than they need.
+  'maze-7x7-long': { preset: 'maze-7x7', flags: { ...DEEP, ...SPARING }, steps: 1500 },
   // Its own mixer is attention, which small boards teach too slowly to compare anything with.
   tiny: { preset: 'tiny', flags: DEEP, steps: 800 },
 }
@@ -54,6 +59,9 @@ export const RECIPES: readonly Recipe[] = [
   { name: 'smoothing', flags: { 'train.labelSmoothing': '0.2' } },
   { name: 'clip', flags: { 'train.clipNorm': '1' } },
   { name: 'halt-weight', flags: { 'train.haltLossWeight': '0.05' } },
+  // No example halts before a step drawn for it, instead of one in ten.
+  { name: 'explore', flags: { 'model.haltExplorationProb': '1' } },
+  { name: 'explore-half', flags: { 'model.haltExplorationProb': '0.5' } },
   { name: 'muon', flags: { 'train.optimizer': 'muon' } },
   { name: 'normed-swiglu', flags: { 'model.swiglu': 'normed' } },
   { name: 'muon-normed', flags: { 'train.optimizer': 'muon', 'model.swiglu': 'normed' } },

@@ -22,6 +22,8 @@ export interface Outcome {
   /** Mean loss of the cells over the last tenth of the steps. */
   readonly loss: number
   readonly diverged: boolean
+  /** The accuracy where every row answers at the step at which q_halt first says so, instead of the last one. */
+  readonly halting?: number
   /** Of a model that trims: the accuracy where only the expected part of the canvas is computed at test time. */
   readonly shown?: number
 }
@@ -44,9 +46,18 @@ export async function trial(config: RunConfig, root: string): Promise<Outcome> {
   const table = new PuzzleTable(source.numPuzzles, model.puzzleEmbDim)
   try {
     const { loss, diverged } = await learn(config, source, replica, arena, table)
-    const { exact, cells, known } = diverged ? { exact: 0, cells: 0, known: source.evaluation.rows } : solve(config, source, replica, table) // prettier-ignore
-    const shown = !diverged && model.trim > 0 ? { shown: solve(config, source, replica, table, true).exact } : {}
-    return { accuracy: exact, cells, rows: known, loss, diverged, ...shown }
+    if (diverged) return { accuracy: 0, cells: 0, rows: source.evaluation.rows, loss, diverged }
+    const { last, halting } = solve(config, source, replica, table)
+    const shown = model.trim > 0 ? { shown: solve(config, source, replica, table, true).last.exact } : {}
+    return {
+      accuracy: last.exact,
+      cells: last.cells,
+      rows: last.known,
+      loss,
+      diverged,
+      halting: halting.exact,
+      ...shown,
+    }
   } finally {
     replica.dispose()
     await source.close()
@@ -90,15 +101,16 @@ async function learn(
   return { loss, diverged: false }
 }
 
-/** Every unseen test row answered by the averaged weights. */
+/** Every unseen test row answered by the averaged weights, after the last supervision step and where it halts. */
 export function solve(
   { model, data }: RunConfig,
   { evaluation }: OpenedSource,
   replica: Replica,
   table: PuzzleTable,
   trims = false,
-): RowAccuracy {
-  const score = new RowAccuracy()
+): { last: RowAccuracy; halting: RowAccuracy } {
+  const [last, halting] = [new RowAccuracy(), new RowAccuracy()]
+  const question = { steps: [model.haltMaxSteps], early: true }
   for (let from = 0; from < evaluation.rows; from += BATCH) {
     const batch = Math.min(BATCH, evaluation.rows - from)
     const asked = Array.from({ length: batch }, (_, i) => evaluation.row(from + i))
@@ -108,11 +120,13 @@ export function solve(
     const inputs = Uint8Array.from(asked.flatMap(({ inputs }) => Array.from(inputs)))
     const boxes = trims ? asked.flatMap(({ box }) => (box === undefined ? [] : [box])) : []
     const kept = boxes.map((box) => keptCells(box, canvasOf(model), model.trim))
-    const { preds } = replica.evaluate({ rows, inputs, batch, ...(kept.length > 0 && { kept }) })
+    const { preds } = replica.evaluate({ rows, inputs, batch, ...(kept.length > 0 && { kept }) }, question)
     asked.forEach(({ inputs, labels }, i) => {
-      if (data.sizes === '' || !inputs.includes(PAD))
-        score.add(labels, preds.subarray(i * model.seqLen, (i + 1) * model.seqLen))
+      if (data.sizes !== '' && inputs.includes(PAD)) return
+      const answer = (of: number): Uint8Array => preds.subarray(of * model.seqLen, (of + 1) * model.seqLen)
+      last.add(labels, answer(i))
+      halting.add(labels, answer(batch + i))
     })
   }
-  return score
+  return { last, halting }
 }

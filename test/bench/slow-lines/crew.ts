@@ -150,7 +150,7 @@ export async function learnTogether(config: RunConfig, workers: number, root: st
         for (const { sums } of results) loss += sums.lmLoss / train.slots / last
       })
     }
-    const { exact } = solve(config, source, members[0]!.replica, table)
+    const { exact } = solve(config, source, members[0]!.replica, table).last
     const each = workers * train.steps
     const { gradients, rows, examples: shown } = traffic
     const trafficPerStep = { gradients: gradients / each, rows: rows / each, examples: shown / each }
