@@ -13,6 +13,7 @@ import { ownKernel } from '../../worker/ops/registry.js'
 import { buildRacy, emulatedCuda, hasCompiler } from '../helpers/cuda.js'
 import { inputsOf, type Problem } from '../helpers/native.js'
 import { compute } from '../helpers/network-pass.js'
+import { computeStack, STACKS } from '../helpers/stacks.js'
 
 const root = process.cwd()
 const base = { layers: 1, rope: true, inner: 16, mixerInner: 16 } as const
@@ -40,12 +41,16 @@ describe('races in the CUDA kernels, played on the host', { skip: hasCompiler ? 
     assert.equal(says('copy'), '1 wrong values')
   })
 
-  it('are not in passes, losses and sums by token', async () => {
+  it('are not in passes, scans, losses and sums by token', async () => {
     const cuda = await emulatedCuda(root, true)
     for (const precision of ['f32', 'bf16'] as const) {
       await selectBackend('native', { root, gpu: 0, precision, cuda })
       for (const problem of PROBLEMS) assert.ok(compute(problem, inputsOf(problem)).y.every(Number.isFinite))
     }
+    await selectBackend('native', { root, gpu: 0, precision: 'bf16', cuda })
+    for (const [name, model] of STACKS)
+      if (['hybrid, both directions', 'ConvSwiGLU'].includes(name))
+        assert.ok(computeStack(model).dh.every(Number.isFinite))
     const tokens = Uint8Array.from({ length: 20 }, (_, i) => i % 5)
     embedding()
       .gradTable(tokens, 5, tf.ones<tf.Rank.R2>([20, 70]))

@@ -52,6 +52,21 @@ describe('the recursion as a recording', { skip: noCompiler }, () => {
       assert.deepEqual(rest, { results: plain.results, state: plain.state })
     })
 
+  it('holds sub-layers of smaller ops too, whose parameters lie where they lay after an update', async () => {
+    for (const other of [
+      { mixer: 'hybrid', stateSize: 4, stateHead: 16, layers: 1, hCycles: 2 },
+      { swiglu: 'conv', hCycles: 2 },
+    ] as const) {
+      const of: ModelConfig = { ...model, ...other }
+      await open(false)
+      const plain = trained(of)
+      await open(true)
+      const { counts, ...rest } = trained(of)
+      assert.deepEqual(counts, { recorded: 1, played: 4, dropped: 0, refused: undefined })
+      assert.deepEqual(rest, { results: plain.results, state: plain.state })
+    }
+  })
+
   it('is made again when the memory of the engine has moved', async () => {
     const evaluate = ({ replica }: Run, step: number): void => {
       if (step !== 3) return

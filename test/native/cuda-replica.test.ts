@@ -5,7 +5,6 @@ import { before, describe, it } from 'node:test'
 import * as tf from '@tensorflow/tfjs-core'
 import { compileConfig } from '../../shared/config/compile.js'
 import type { ModelConfig } from '../../shared/config/run-config.js'
-import { BackendUnavailable } from '../../shared/errors.js'
 import { decodeBf16, roundToWire } from '../../shared/gradients/bf16.js'
 import { initialParams, initialStates } from '../../shared/gradients/init.js'
 import { layoutOf } from '../../shared/gradients/layout.js'
@@ -21,6 +20,7 @@ import { relativeError } from '../helpers/network-pass.js'
 const root = process.cwd()
 const { model: tiny, train } = compileConfig({ preset: 'tiny', env: {}, flags: { 'train.slots': '2' } })
 const small: ModelConfig = { ...tiny, hidden: 32, heads: 2, puzzleEmbDim: 32, hCycles: 2, lCycles: 1 }
+const HYBRID = { mixer: 'hybrid', stateSize: 8, stateHead: 16, layers: 1 } as const
 const slots = [slotId(0), slotId(1)]
 
 interface Run {
@@ -64,8 +64,10 @@ function trained(options: ReplicaOptions, model = small, onCommit: OnCommit = (c
 
 describe('a replica on the CUDA kernels, played on the host', { skip: noCompiler }, () => {
   let plain: Run
+  const onDevice = async (): Promise<unknown> =>
+    selectBackend('native', { root, precision: 'f32', ...(await cudaUnderTest(root)) })
   before(async () => {
-    await selectBackend('native', { root, precision: 'f32', ...(await cudaUnderTest(root)) })
+    await onDevice()
     plain = trained({})
   })
 
@@ -93,12 +95,27 @@ describe('a replica on the CUDA kernels, played on the host', { skip: noCompiler
       assert.ok(elements < small.hidden * small.seqLen, `${op} fetches ${elements} elements`)
   })
 
-  it('refuses layers that it has no kernels for, in words', () => {
-    assert.throws(
-      () => trained({}, { ...small, swiglu: 'conv' }),
-      (error: unknown) => error instanceof BackendUnavailable && /no CUDA kernels .* conv-swiglu/.test(error.message),
-    )
-  })
+  for (const [name, change] of [
+    ['ConvSwiGLU', { swiglu: 'conv' }],
+    ['Mamba-2 and attention', HYBRID],
+    ['Mamba-2 and attention, both directions', { ...HYBRID, scan: 'bidirectional' }],
+    ['Mamba-2', { ...HYBRID, mixer: 'mamba', positions: 'none' }],
+  ] as const)
+    it(`trains ${name} as the reference does`, async () => {
+      const model: ModelConfig = { ...small, ...change }
+      const ours = trained({}, model)
+      const again = trained({ recompute: true }, model)
+      assert.deepEqual(again, ours)
+      for (const [op, elements] of cudaBackend().fetched)
+        assert.ok(elements < model.hidden * model.seqLen, `${op} fetches ${elements} elements`)
+      await selectBackend('wasm', { root })
+      const theirs = trained({}, model)
+      await onDevice()
+      ours.sums.forEach(({ lossTotal }, i) =>
+        assert.ok(Math.abs(lossTotal / (theirs.sums[i]?.lossTotal ?? NaN) - 1) < 1e-5, `step ${i + 1}`),
+      )
+      assert.ok(relativeError(ours.grad, theirs.grad) < 1e-3)
+    })
 
   it('lets the gradient out as bf16: the bits that the wire would round it to', () => {
     const of = (halves: boolean): Run & { readonly first: Float32Array } => {

@@ -53,11 +53,12 @@ export type NetworkSaved =
 export type Stack = readonly SubLayerWeights[]
 
 export interface NetworkKernel {
-  forward(h: tf.Tensor2D, injection: tf.Tensor2D, stack: Stack, shape: NetworkShape): tf.Tensor2D
+  /** injection: null where there is none. */
+  forward(h: tf.Tensor2D, injection: tf.Tensor2D | null, stack: Stack, shape: NetworkShape): tf.Tensor2D
   /** As forward, keeping what backward needs. The output is part of `saved` and is disposed with it. */
   forwardSaving(
     h: tf.Tensor2D,
-    injection: tf.Tensor2D,
+    injection: tf.Tensor2D | null,
     stack: Stack,
     shape: NetworkShape,
   ): { y: tf.Tensor2D; saved: NetworkSaved }
@@ -137,18 +138,21 @@ function subLayerBackward(
   throw new Error(`what ${kept.kind} kept cannot go back through ${subLayer.kind}`)
 }
 
+const injected = (h: tf.Tensor2D, injection: tf.Tensor2D | null): tf.Tensor2D =>
+  injection === null ? h : primitives().add(h, injection)
+
 /** The composition of the smaller ops. */
 export const composed: NetworkKernel = {
   forward: (h, injection, stack, shape) =>
     tf.tidy(() =>
       stack.reduce<tf.Tensor2D>(
         (state, subLayer) => tf.tidy(() => subLayerForward(state, subLayer, shape).y),
-        primitives().add(h, injection),
+        injected(h, injection),
       ),
     ),
   forwardSaving: (h, injection, stack, shape) =>
     scoped(() => {
-      let y = primitives().add(h, injection)
+      let y = injected(h, injection)
       const subLayers = stack.map((subLayer) => {
         const kept = subLayerForward(y, subLayer, shape)
         y = kept.y

@@ -1,6 +1,5 @@
 // The engine on a GPU as TypeScript sees it: one function per call of kernels/addon.cu, on arrays that lie on the device.
 import { createRequire } from 'node:module'
-import type { ShapeNumbers } from '../engine.js'
 
 declare const deviceHandle: unique symbol
 declare const arrayHandle: unique symbol
@@ -13,8 +12,8 @@ export type DeviceArray = object & { readonly [arrayHandle]: true }
 export type CudaRecording = object & { readonly [recordingHandle]: true }
 export type CudaNetwork = object & { readonly [networkHandle]: true }
 
-/** As of the engine on the CPU, and whether SwiGLU has a norm inside. */
-export type CudaShape = readonly [...ShapeNumbers, number]
+/** Hidden, heads, positions (0 without an MLP mixer), layers, mixer (0 MLP, 1 attention, 2 none), inner (0: none), mixerInner, eps, normed. */
+export type CudaShape = readonly [number, number, number, number, number, number, number, number, number]
 
 type Tables = DeviceArray | null
 
@@ -41,7 +40,7 @@ export interface CudaAddon {
     device: DeviceHandle,
     network: CudaNetwork,
     h: DeviceArray,
-    injection: DeviceArray,
+    injection: DeviceArray | null,
     batch: number,
     positions: number,
     cos: Tables,
@@ -75,6 +74,8 @@ export interface CudaAddon {
     flipB: boolean,
     sameB: boolean,
   ): void
+  /** An op of kernels/sub-layers.h: arrays read, filled and added to, and its numbers. */
+  subLayer(device: DeviceHandle, op: string, arrays: readonly DeviceArray[], numbers: readonly number[]): void
   add(device: DeviceHandle, a: DeviceArray, b: DeviceArray, out: DeviceArray): void
   scale(device: DeviceHandle, a: DeviceArray, factor: number, out: DeviceArray): void
   /** A block of a matrix; strides from row to row. */

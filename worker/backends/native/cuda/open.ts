@@ -9,6 +9,7 @@ import { findCudaLibrary, type CudaLibrary } from './library.js'
 import { NATIVE_CUDA } from './name.js'
 import './network.js'
 import './replay.js'
+import './sub-layers.js'
 import './update.js'
 
 export interface CudaOptions {

@@ -1,5 +1,5 @@
-// Plain tfjs ops on the device: products, sums of equal shapes, one number times all, blocks of matrices, rows by index. What a
-// kernel does not cover the library computes on the host.
+// Plain tfjs ops on the device: products, sums of equal shapes, one number times all, blocks of matrices, rows by index, positions in
+// reverse. What a kernel does not cover the library computes on the host.
 import type { KernelConfig, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core'
 import { slice_util, util } from '@tensorflow/tfjs-core'
 import type { CudaEngine, DeviceArray } from './addon.js'
@@ -132,6 +132,23 @@ const gather =
     return info
   }
 
+/** Positions of every sample in reverse. */
+const reverse =
+  (library: KernelFunc): KernelFunc =>
+  (call) => {
+    const { x } = call.inputs as { x: TensorInfo }
+    const { dims } = call.attrs as { dims: number | number[] }
+    const memory = memoryOf(call)
+    const axes = util.parseAxisParam(dims, x.shape)
+    if (!areFloats(x) || x.shape.length !== 3 || axes.length !== 1 || axes[0] !== 1 || !memory.isThere(x))
+      return library(call)
+    const [batch = 0, positions = 0, columns = 0] = x.shape
+    const { info, array } = memory.take(x.shape)
+    const { addon, device } = memory.engine
+    addon.subLayer(device, 'reverse', [memory.arrayOf(x), array], [batch * positions, positions, columns])
+    return info
+  }
+
 /** `library`: the same op as the library computes it on the host, for the calls that these leave to it. */
 export function deviceKernels(library: (name: string) => KernelConfig): KernelConfig[] {
   const over = (kernelName: string, make: (fallback: KernelFunc) => KernelFunc): KernelConfig => ({
@@ -146,5 +163,6 @@ export function deviceKernels(library: (name: string) => KernelConfig): KernelCo
     over('Slice', slice),
     over('Concat', concat),
     over('GatherV2', gather),
+    over('Reverse', reverse),
   ]
 }

@@ -8,7 +8,7 @@ import type { CudaRecording } from './addon.js'
 import type { CudaBackend } from './backend.js'
 import { cudaBackend } from './backend.js'
 import { NATIVE_CUDA } from './name.js'
-import { packedNetwork } from './network.js'
+import { placesOf } from './network.js'
 
 /** What must not have changed: things are compared by identity. */
 interface Known {
@@ -49,7 +49,7 @@ export class Replays {
     const { batch, positions, heads, eps, rope } = work.shape
     const what = [work.what, batch, positions, heads, eps, ...work.inputs.map(({ shape }) => shape)].join(' ')
     // Weights are packed here, so that a graph finds them in their place.
-    const where: unknown[] = work.stacks.map((stack) => packedNetwork(this.backend, stack, work.shape))
+    const where: unknown[] = work.stacks.flatMap((stack) => placesOf(this.backend, stack, work.shape))
     if (rope !== null) where.push(this.backend.arrayOf(rope.cos), this.backend.arrayOf(rope.sin))
     if (addon.moves(device) !== this.moves) this.forget()
     this.moves = addon.moves(device)

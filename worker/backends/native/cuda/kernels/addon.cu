@@ -84,12 +84,15 @@ napi_value pin(napi_env env, const Arguments &given) {
   return pinned;
 }
 
-/** (device, [hidden, heads, positions, layers, attention, inner, mixerInner, eps, normed]) -> network; positions 0 with attention */
+/** 0: MLP over positions, 1: attention, 2: none. */
+Mixer mixerOf(double number) { return number == 1 ? Mixer::attention : number == 0 ? Mixer::positions : Mixer::none; }
+
+/** (device, [hidden, heads, positions, layers, mixer, inner, mixerInner, eps, normed]) -> network; positions 0 without an MLP mixer */
 napi_value reserve(napi_env env, const Arguments &given) {
   const std::vector<double> n = given.numbers(1);
   if (n.size() != 9) throw std::invalid_argument("a shape has nine numbers");
   const NetworkShape shape{static_cast<long>(n[0]), static_cast<long>(n[1]), static_cast<long>(n[2]), static_cast<long>(n[3]),
-                           n[4] != 0,               static_cast<long>(n[5]), static_cast<long>(n[6]), static_cast<float>(n[7]),
+                           mixerOf(n[4]),           static_cast<long>(n[5]), static_cast<long>(n[6]), static_cast<float>(n[7]),
                            n[8] != 0};
   return external(env, new NetworkHandle{given.handle<DeviceRef>(0), deviceOf(given).engine->reserve(shape)});
 }
@@ -97,7 +100,7 @@ napi_value reserve(napi_env env, const Arguments &given) {
 /** Arguments from `i` on: batch, positions; and, where a pass is to be run, cos and sin, or null. */
 Samples samplesOf(const Arguments &given, size_t i, const NetworkShape &shape, bool tables) {
   Samples samples{given.integer(i), given.integer(i + 1), {nullptr, nullptr, 0}};
-  if (!shape.attention && samples.positions != shape.positions)
+  if (shape.byPosition() && samples.positions != shape.positions)
     throw std::invalid_argument("an MLP mixer of " + std::to_string(shape.positions) + " positions cannot mix " +
                                 std::to_string(samples.positions));
   if (samples.count < 1 || samples.count > 65535 || samples.positions < 1)
@@ -116,7 +119,7 @@ Samples samplesOf(const Arguments &given, size_t i, const NetworkShape &shape, b
 template <class P>
 std::vector<LayerArrays<P>> perLayer(const NetworkShape &shape, const std::vector<DeviceArray *> &arrays) {
   const long square = shape.hidden * shape.hidden, mixer = shape.mixerInner * shape.positions, inner = shape.inner * shape.hidden;
-  const size_t each = shape.attention ? 7 : 6;
+  const size_t each = (shape.attention() ? 4 : shape.byPosition() ? 3 : 0) + (shape.feedsForward() ? 3 : 0);
   if (arrays.size() != each * static_cast<size_t>(shape.layers))
     throw std::invalid_argument("these are not the weights of this network");
   std::vector<LayerArrays<P>> all(static_cast<size_t>(shape.layers));
@@ -127,9 +130,9 @@ std::vector<LayerArrays<P>> perLayer(const NetworkShape &shape, const std::vecto
   };
   for (LayerArrays<P> &layer : all) {
     layer = {};
-    if (shape.attention) layer.q = take(square), layer.k = take(square), layer.v = take(square), layer.o = take(square);
-    else layer.mixerGate = take(mixer), layer.mixerUp = take(mixer), layer.mixerDown = take(mixer);
-    layer.gate = take(inner), layer.up = take(inner), layer.down = take(inner);
+    if (shape.attention()) layer.q = take(square), layer.k = take(square), layer.v = take(square), layer.o = take(square);
+    else if (shape.byPosition()) layer.mixerGate = take(mixer), layer.mixerUp = take(mixer), layer.mixerDown = take(mixer);
+    if (shape.feedsForward()) layer.gate = take(inner), layer.up = take(inner), layer.down = take(inner);
   }
   return all;
 }
@@ -148,7 +151,7 @@ napi_value savedFloats(napi_env env, const Arguments &given) {
   return numberValue(env, static_cast<double>(bytes / sizeof(float)));
 }
 
-/** (device, network, h, injection, batch, positions, cos, sin, y, saved or null) */
+/** (device, network, h, injection or null, batch, positions, cos, sin, y, saved or null) */
 napi_value forward(napi_env, const Arguments &given) {
   Engine &engine = *deviceOf(given).engine;
   const PackedNetwork &network = *given.handle<NetworkHandle>(1).network;
@@ -157,8 +160,9 @@ napi_value forward(napi_env, const Arguments &given) {
   void *saved = nullptr;
   if (!given.isNull(9))
     saved = given.handle<DeviceArray>(9).atLeast(static_cast<long>(engine.savedBytes(network, samples) / sizeof(float)));
-  engine.forward(network, given.handle<DeviceArray>(2).atLeast(size), given.handle<DeviceArray>(3).atLeast(size), samples,
-                 given.handle<DeviceArray>(8).atLeast(size), saved);
+  const float *injection = given.isNull(3) ? nullptr : given.handle<DeviceArray>(3).atLeast(size);
+  engine.forward(network, given.handle<DeviceArray>(2).atLeast(size), injection, samples, given.handle<DeviceArray>(8).atLeast(size),
+                 saved);
   return nullptr;
 }
 
@@ -280,6 +284,14 @@ napi_value losses(napi_env, const Arguments &given) {
   return nullptr;
 }
 
+/** (device, op, arrays, numbers): an op of sub-layers.h */
+napi_value subLayer(napi_env, const Arguments &given) {
+  std::vector<Span> arrays;
+  for (const DeviceArray *each : given.handles<DeviceArray>(2)) arrays.push_back({each->atLeast(0), each->length()});
+  deviceOf(given).engine->subLayer(given.text(1), arrays, given.numbers(3));
+  return nullptr;
+}
+
 /** (device, seconds) -> GFLOP/s */
 napi_value peak(napi_env env, const Arguments &given) { return numberValue(env, deviceOf(given).engine->peak(given.number(1))); }
 
@@ -325,6 +337,7 @@ NAPI_MODULE_INIT() {
   offer<replay>(env, exports, "replay");
   offer<dropRecording>(env, exports, "dropRecording");
   offer<moves>(env, exports, "moves");
+  offer<subLayer>(env, exports, "subLayer");
   offer<peak>(env, exports, "peak");
   offer<wait>(env, exports, "wait");
   return exports;

@@ -28,9 +28,10 @@ public:
     for (long i = shape.layers - 1; i >= 0; i--) {
       const SavedLayer<T> &at = pass.layers[i];
       const T *y = i + 1 < shape.layers ? pass.layers[i + 1].x : pass.y;
-      feedForwardBack(shape, packed.layers[i], at, y, batch, flow, gradients[i]);
-      if (shape.attention) attentionBack(shape, packed.layers[i], at, samples, flow, gradients[i]);
-      else positionsBack(shape, packed.layers[i], at, batch, flow, gradients[i]);
+      const T *mixed = shape.feedsForward() ? at.mixed : y;
+      if (shape.feedsForward()) feedForwardBack(shape, packed.layers[i], at, y, batch, flow, gradients[i]);
+      if (shape.attention()) attentionBack(shape, packed.layers[i], at, mixed, samples, flow, gradients[i]);
+      else if (shape.byPosition()) positionsBack(shape, packed.layers[i], at, mixed, batch, flow, gradients[i]);
     }
     trmesh::run(runtime_.stream(), overItems(items), leaveRows<T>, flow, dh, order, shape.hidden);
   }
@@ -94,8 +95,8 @@ private:
     }
   }
 
-  void attentionBack(const NetworkShape &shape, const PackedLayer<T> &layer, const SavedLayer<T> &at, const Samples &samples, T *flow,
-                     const LayerGradients &gradients) {
+  void attentionBack(const NetworkShape &shape, const PackedLayer<T> &layer, const SavedLayer<T> &at, const T *mixed,
+                     const Samples &samples, T *flow, const LayerGradients &gradients) {
     const long D = shape.hidden, rows = shape.rows(samples.count);
     Cutter measure(nullptr);
     const auto cut = [&](Cutter &cutter, T *&dContext, T *&dQkv, float *&inner) {
@@ -108,7 +109,7 @@ private:
     cut(measure, dContext, dQkv, inner);
     Cutter cutter(wide_.take(measure.used()));
     cut(cutter, dContext, dQkv, inner);
-    normBack(shape, at.mixed, at.mixerScales, flow, rows);
+    normBack(shape, mixed, at.mixerScales, flow, rows);
     through(flow, layer.o, dContext, rows, D, D, 0);
     const HeadShape heads = headShapeOf(shape, samples.count);
     trmesh::run(runtime_.stream(), overItems(rows * shape.heads), attendInner<T>, at.context, dContext, inner, heads);
@@ -118,8 +119,8 @@ private:
     through(dQkv, layer.qkv, flow, rows, D, 3 * D, 1);
   }
 
-  void positionsBack(const NetworkShape &shape, const PackedLayer<T> &layer, const SavedLayer<T> &at, long batch, T *flow,
-                     const LayerGradients &gradients) {
+  void positionsBack(const NetworkShape &shape, const PackedLayer<T> &layer, const SavedLayer<T> &at, const T *mixed, long batch,
+                     T *flow, const LayerGradients &gradients) {
     const long S = shape.padded(), G = shape.mixerInner, columns = batch * shape.hidden;
     const Number number = numberOf<T>;
     Cutter measure(nullptr);
@@ -128,7 +129,7 @@ private:
     Cutter cutter(wide_.take(measure.used()));
     T *act = cutter.take<T>(G * columns), *dGateUp = cutter.take<T>(2 * G * columns);
     float *dWeights = cutter.take<float>(2 * G * S), *slides = cutter.take<float>(columns);
-    trmesh::run(runtime_.stream(), overColumns(columns), normColumnsBack<T>, at.mixed, at.mixerScales, flow, flow, shape.positions,
+    trmesh::run(runtime_.stream(), overColumns(columns), normColumnsBack<T>, mixed, at.mixerScales, flow, flow, shape.positions,
                 S, columns);
     products_.multiply(number, Operand(layer.mixerDown, G, true), Operand(flow, columns), number, act, columns, G, columns, S,
                        0);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include "backward.h"
 #include "forward.h"
+#include "sub-layers.h"
 
 namespace trmesh {
 
@@ -20,7 +21,8 @@ template <class T> __global__ void fillWithNoise(T *to, long count, uint32_t see
 template <class T> class NetworkEngine final : public Engine {
 public:
   NetworkEngine(Runtime &runtime, Products &products)
-      : runtime_(runtime), products_(products), forward_(runtime, products), backward_(runtime, products) {}
+      : runtime_(runtime), products_(products), forward_(runtime, products), backward_(runtime, products),
+        subLayers_(runtime, products) {}
 
   std::unique_ptr<PackedNetwork> reserve(const NetworkShape &shape) override {
     mustHave(shape);
@@ -34,15 +36,16 @@ public:
     for (long i = 0; i < shape.layers; i++) {
       const PackedLayer<T> &to = packed.layers[i];
       const LayerWeights &from = weights[i];
-      if (shape.attention) {
+      if (shape.attention()) {
         const float *parts[3] = {from.q, from.k, from.v};
         for (int part = 0; part < 3; part++) cast(parts[part], D, D, to.qkv + part * D * D, D, D);
         cast(from.o, D, D, to.o, D, D);
-      } else {
+      } else if (shape.byPosition()) {
         cast(from.mixerGate, G, S, to.mixerGateUp, G, padded);
         cast(from.mixerUp, G, S, to.mixerGateUp + G * padded, G, padded);
         cast(from.mixerDown, S, G, to.mixerDown, padded, G);
       }
+      if (!shape.feedsForward()) continue;
       cast(from.gate, F, D, to.gateUp, F, D);
       cast(from.up, F, D, to.gateUp + F * D, F, D);
       cast(from.down, D, F, to.down, D, F);
@@ -61,6 +64,10 @@ public:
   void backward(const PackedNetwork &network, const void *saved, const float *dy, const Samples &samples, float *dh,
                 const std::vector<LayerGradients> &gradients) override {
     backward_.run(static_cast<const Packed<T> &>(network), saved, dy, samples, dh, gradients);
+  }
+
+  void subLayer(const std::string &op, const std::vector<Span> &arrays, const std::vector<double> &numbers) override {
+    subLayers_.run(op, arrays, numbers);
   }
 
   double peak(double seconds) override {
@@ -99,6 +106,7 @@ private:
   Products &products_;
   Forward<T> forward_;
   Backward<T> backward_;
+  SubLayers<T> subLayers_;
 };
 
 } // namespace

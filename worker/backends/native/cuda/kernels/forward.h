@@ -28,9 +28,12 @@ public:
     for (long i = 0; i < shape.layers; i++) {
       const SavedLayer<T> &at = pass.layers[saving ? i : 0];
       T *next = !saving ? at.x : i + 1 < shape.layers ? pass.layers[i + 1].x : pass.y;
-      if (shape.attention) mixByAttention(shape, packed.layers[i], at, samples);
-      else mixByPositions(shape, packed.layers[i], at, batch);
-      feedForward(shape, packed.layers[i], at, shape.rows(batch), next);
+      T *mixed = shape.feedsForward() ? at.mixed : next;
+      if (shape.attention()) mixByAttention(shape, packed.layers[i], at, samples, mixed);
+      else if (shape.byPosition()) mixByPositions(shape, packed.layers[i], at, batch, mixed);
+      if (!shape.feedsForward()) continue;
+      const bool alone = shape.mixer == Mixer::none;
+      feedForward(shape, packed.layers[i], at, shape.rows(batch), alone ? at.x : at.mixed, alone && !saving ? at.mixed : next, next);
     }
     trmesh::run(runtime_.stream(), overItems(items), leaveRows<T>, pass.y, y, order, shape.hidden);
   }
@@ -41,9 +44,10 @@ private:
     products_.multiply(numberOf<T>, Operand(x, summed), Operand(w, summed, true), numberOf<T>, out, columns, rows, columns, summed, 0);
   }
 
-  void norm(const NetworkShape &shape, const T *x, T *product, long rows, float *scales) {
-    trmesh::run(runtime_.stream(), overRows(rows), normRowsFor<T>(shape.hidden), product, x, product, rows, shape.hidden,
-                shape.eps, scales);
+  /** y may be either of x and the product. */
+  void norm(const NetworkShape &shape, const T *x, const T *product, T *y, long rows, float *scales) {
+    trmesh::run(runtime_.stream(), overRows(rows), normRowsFor<T>(shape.hidden), product, x, y, rows, shape.hidden, shape.eps,
+                scales);
   }
 
   /** scales: those of the norm inside, or null. */
@@ -52,15 +56,16 @@ private:
     trmesh::run(runtime_.stream(), overItems(at.rows * at.width / 8), activate<T>, gates, act, at, scales);
   }
 
-  void mixByAttention(const NetworkShape &shape, const PackedLayer<T> &layer, const SavedLayer<T> &at, const Samples &samples) {
+  void mixByAttention(const NetworkShape &shape, const PackedLayer<T> &layer, const SavedLayer<T> &at, const Samples &samples,
+                      T *y) {
     const long D = shape.hidden, rows = shape.rows(samples.count);
     project(at.x, layer.qkv, at.qkv, rows, 3 * D, D);
     attend(runtime_.stream(), at.qkv, at.context, at.logSums, headShapeOf(shape, samples.count), samples.rope);
     project(at.context, layer.o, at.mixed, rows, D, D);
-    norm(shape, at.x, at.mixed, rows, at.mixerScales);
+    norm(shape, at.x, at.mixed, y, rows, at.mixerScales);
   }
 
-  void mixByPositions(const NetworkShape &shape, const PackedLayer<T> &layer, const SavedLayer<T> &at, long batch) {
+  void mixByPositions(const NetworkShape &shape, const PackedLayer<T> &layer, const SavedLayer<T> &at, long batch, T *y) {
     const long S = shape.padded(), G = shape.mixerInner, columns = batch * shape.hidden;
     const Number number = numberOf<T>;
     products_.multiply(number, Operand(layer.mixerGateUp, S), Operand(at.x, columns), number, at.mixerGateUp, columns, 2 * G, columns,
@@ -69,11 +74,13 @@ private:
     const GateLayout gates{G, columns, columns, G * columns, true};
     activateUnits(shape, at.mixerGateUp, act, gates, at.mixerInnerScales);
     products_.multiply(number, Operand(layer.mixerDown, G), Operand(act, columns), number, at.mixed, columns, S, columns, G, 0);
-    trmesh::run(runtime_.stream(), overColumns(columns), normColumns<T>, at.mixed, at.x, at.mixed, shape.positions, S, columns,
+    trmesh::run(runtime_.stream(), overColumns(columns), normColumns<T>, at.mixed, at.x, y, shape.positions, S, columns,
                 shape.eps, at.mixerScales);
   }
 
-  void feedForward(const NetworkShape &shape, const PackedLayer<T> &layer, const SavedLayer<T> &at, long rows, T *next) {
+  /** product: room that is not x, and may be y. */
+  void feedForward(const NetworkShape &shape, const PackedLayer<T> &layer, const SavedLayer<T> &at, long rows, const T *x, T *product,
+                   T *y) {
     const long D = shape.hidden, F = shape.inner, block = rows < kBlockRows ? rows : kBlockRows;
     Cutter measure(nullptr);
     measure.take<T>(block * F);
@@ -83,11 +90,11 @@ private:
     for (long first = 0; first < rows; first += block) {
       const long here = rows - first < block ? rows - first : block;
       T *gates = at.gateUp == nullptr ? own : at.gateUp + first * 2 * F;
-      project(at.mixed + first * D, layer.gateUp, gates, here, 2 * F, D);
+      project(x + first * D, layer.gateUp, gates, here, 2 * F, D);
       activateUnits(shape, gates, act, {here, F, 2 * F, F, false}, shape.normed ? at.innerScales + first : nullptr);
-      project(act, layer.down, next + first * D, here, D, F);
+      project(act, layer.down, product + first * D, here, D, F);
     }
-    norm(shape, at.mixed, next, rows, at.scales);
+    norm(shape, x, product, y, rows, at.scales);
   }
 
   Runtime &runtime_;

@@ -11,23 +11,29 @@
 
 namespace trmesh {
 
+/** What mixes the positions of a layer; none: the layer is SwiGLU over channels alone. */
+enum class Mixer { positions, attention, none };
+
 struct NetworkShape {
   long hidden;
   long heads;
   /** Of an MLP mixer, whose weights they size; an attention network takes them with every pass. */
   long positions;
   long layers;
-  bool attention;
-  /** Width of SwiGLU over channels, and over positions (MLP mixer only). */
+  Mixer mixer;
+  /** Width of SwiGLU over channels (0: layers without), and over positions (MLP mixer only). */
   long inner;
   long mixerInner;
   float eps;
   /** A norm inside both. */
   bool normed;
 
+  bool attention() const { return mixer == Mixer::attention; }
+  bool byPosition() const { return mixer == Mixer::positions; }
+  bool feedsForward() const { return inner > 0; }
   long headSize() const { return hidden / heads; }
   /** Positions as rows of the mixer's products, whose operands want multiples of 8. */
-  long padded() const { return attention ? positions : roundUp(positions, 8); }
+  long padded() const { return byPosition() ? roundUp(positions, 8) : positions; }
   /** Rows of a pass over `batch` samples. */
   long rows(long batch) const { return batch * padded(); }
 };
@@ -39,7 +45,7 @@ inline void mustHave(const NetworkShape &shape) {
     refuse("its widths (" + std::to_string(shape.hidden) + ", " + std::to_string(shape.inner) + ", " +
            std::to_string(shape.mixerInner) + ") must be multiples of 8");
   if (shape.hidden > kMostColumns) refuse("it is wider than " + std::to_string(kMostColumns) + " channels");
-  if (shape.attention && shape.headSize() > kMostHeadSize)
+  if (shape.attention() && shape.headSize() > kMostHeadSize)
     refuse("its heads have " + std::to_string(shape.headSize()) + " channels, at most " + std::to_string(kMostHeadSize));
 }
 
@@ -91,13 +97,15 @@ private:
   void cut(Cutter &cutter) {
     const long D = shape.hidden, F = shape.inner, S = shape.padded(), G = shape.mixerInner;
     for (PackedLayer<T> &layer : layers) {
-      if (shape.attention) {
+      layer = {};
+      if (shape.attention()) {
         layer.qkv = cutter.take<T>(3 * D * D);
         layer.o = cutter.take<T>(D * D);
-      } else {
+      } else if (shape.byPosition()) {
         layer.mixerGateUp = cutter.take<T>(2 * G * S);
         layer.mixerDown = cutter.take<T>(S * G);
       }
+      if (!shape.feedsForward()) continue;
       layer.gateUp = cutter.take<T>(2 * F * D);
       layer.down = cutter.take<T>(D * F);
     }
@@ -108,6 +116,7 @@ private:
 
 /** What a pass keeps of a layer. Without backward all layers share the first one's, and gates and ups are not kept. */
 template <class T> struct SavedLayer {
+  /** `mixed`: what the mixer leaves. Where a layer is a mixer or SwiGLU alone it is room for a product, or x itself. */
   T *x, *qkv, *context, *mixed, *gateUp, *mixerGateUp;
   float *logSums, *mixerScales, *scales;
   /** Of the norms inside, of every column of the mixer's and of every row; null without them. */
@@ -125,17 +134,18 @@ template <class T> struct SavedPass {
     for (SavedLayer<T> &layer : layers) {
       layer = {};
       layer.x = cutter.take<T>(rows * D);
-      if (shape.attention) {
+      if (shape.attention()) {
         layer.qkv = cutter.take<T>(rows * 3 * D);
         layer.context = cutter.take<T>(rows * D);
         layer.logSums = cutter.take<float>(rows * shape.heads);
         layer.mixerScales = cutter.take<float>(rows);
-      } else {
+      } else if (shape.byPosition()) {
         layer.mixerGateUp = cutter.take<T>(2 * shape.mixerInner * batch * D);
         layer.mixerScales = cutter.take<float>(batch * D);
         if (shape.normed) layer.mixerInnerScales = cutter.take<float>(batch * D);
       }
-      layer.mixed = cutter.take<T>(rows * D);
+      layer.mixed = saving && shape.mixer == Mixer::none ? layer.x : cutter.take<T>(rows * D);
+      if (!shape.feedsForward()) continue;
       layer.gateUp = saving ? cutter.take<T>(rows * 2 * shape.inner) : nullptr;
       layer.scales = cutter.take<float>(rows);
       if (shape.normed) layer.innerScales = cutter.take<float>(rows);
@@ -162,7 +172,7 @@ inline HeadShape headShapeOf(const NetworkShape &shape, long batch) {
 }
 
 inline RowOrder rowOrderOf(const NetworkShape &shape, long batch) {
-  return {static_cast<int>(batch), static_cast<int>(shape.positions), !shape.attention};
+  return {static_cast<int>(batch), static_cast<int>(shape.positions), shape.byPosition()};
 }
 
 } // namespace trmesh
