@@ -27,7 +27,7 @@ export interface GpuStepOptions {
   readonly small: string
 }
 
-const OP_TESTS = ['network', 'ops', 'loss', 'replica', 'replay']
+const OP_TESTS = ['network', 'stacks', 'ops', 'loss', 'replica', 'replay']
 /** What the tools find makes them end with this. */
 const FOUND = '77'
 
