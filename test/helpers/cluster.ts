@@ -156,6 +156,7 @@ export const work = (
   credentials = '',
   ca = '',
   backend: WorkerOptions['backend'] = 'wasm',
+  more: Partial<WorkerOptions> = {},
 ): Service =>
   service(t, (out, signal) =>
     serveWorker({
@@ -174,6 +175,7 @@ export const work = (
       root,
       signal,
       out,
+      ...more,
     }),
   )
 

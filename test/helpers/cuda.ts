@@ -2,12 +2,22 @@
 // backend for anybody: hours for what a GPU does in a second.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { compile } from '../../deploy/setup/compiler.js'
 import { nodeHeaders } from '../../deploy/setup/native-build.js'
 import type { BackendOptions } from '../../worker/backends/choose.js'
-import { cudaKernelFolder, type CudaLibrary } from '../../worker/backends/native/cuda/library.js'
+import { cudaKernelFolder, cudaLibraryPath, type CudaLibrary } from '../../worker/backends/native/cuda/library.js'
 import { kernelFolder, nativeFolder } from '../../worker/backends/native/library.js'
 
 const SOURCES = ['engine.cu', 'addon.cu']
@@ -69,6 +79,15 @@ export async function emulatedCuda(root: string, races = false): Promise<CudaLib
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
+}
+
+/** Makes `folder` a root in which the engine for GPUs is built, as far as its finder can tell: what it is, is the emulation. */
+export async function rootWithEmulatedGpu(root: string, folder: string): Promise<void> {
+  const { path } = await emulatedCuda(root)
+  symlinkSync(join(root, 'worker'), join(folder, 'worker'))
+  const library = cudaLibraryPath(folder)
+  mkdirSync(dirname(library), { recursive: true })
+  copyFileSync(path, library)
 }
 
 /** The program of emulation/racy.cpp. */
