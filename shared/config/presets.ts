@@ -107,7 +107,7 @@ const QUICK_TRAIN = {
 } as const
 /** Boards that show in minutes whether everything works. Every shown board is its own: no shuffles, so that unseen is unseen. */
 const BOARD_DATA = { source: 'generated', augmentations: 0, generatedFamilies: 20 } as const
-const BOARD_EVALUATE = { everySteps: 0, augmentations: 0 } as const
+const BOARD_EVALUATE = { everySteps: 0, augmentations: 0, early: 'on' } as const
 const MLP = { mixer: 'mlp', positions: 'none' } as const
 
 export const PRESETS: Readonly<Record<PresetName, Preset>> = {
@@ -125,7 +125,7 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
     },
     train: { ...QUICK_TRAIN, lr: 1e-3, minutes: 6.5 },
     checkpoint: { everySteps: 1000 },
-    evaluate: { everySteps: 0, augmentations: 0, batch: 32 },
+    evaluate: { everySteps: 0, augmentations: 0, batch: 32, early: 'on' },
   },
   arc1: {
     model: { ...MODEL, lCycles: 4 },
