@@ -1,6 +1,6 @@
-// Time of a training step of one worker, by phase, on random examples. Yardstick of the whole step: the modelled FLOPs of
-// the step (shared/flops.ts) at the speed of the step's own largest matrix product, measured in the same run. What is
-// missing to a ratio of 1 is overhead of ops, elementwise work and smaller products.
+// Time of a training step of one worker, by phase, on random examples (--preset, --batch, --threads, --gpu). Yardstick of the whole
+// step: the modelled FLOPs of the step (shared/flops.ts) at the speed of the step's own largest matrix product, or of a GPU's in its
+// own numbers, measured in the same run. What is missing to a ratio of 1 is overhead of ops, elementwise work and smaller products.
 import { compileConfig } from '../../shared/config/compile.js'
 import type { RunConfig } from '../../shared/config/run-config.js'
 import type { PresetName } from '../../shared/config/schema.js'
@@ -69,18 +69,20 @@ function timed(config: RunConfig, slots: number, steps: number): { all: Record<T
   return { all, processorMs: (user + system) / 1000 / steps }
 }
 
-export async function run({ backend: asked, preset, quick }: BenchOptions, report: Report): Promise<void> {
+export async function run(options: BenchOptions, report: Report): Promise<void> {
+  const { backend: asked, preset, quick, gpu, batch, threads = 1 } = options
   const name = preset ?? 'tiny'
   if (!isPreset(name)) throw new RangeError(`there is no preset ${name}; there are ${PRESET_NAMES.join(', ')}`)
   const config = compileConfig({ preset: name, env: {}, flags: {} })
-  const backend = await selectBackend(asked, { root: process.cwd(), threads: 1 })
-  const slots = quick ? 1 : (CPU_SLOTS[name] ?? 1)
+  const backend = await selectBackend(asked, { root: process.cwd(), threads, ...(gpu !== undefined && { gpu }) })
+  const slots = batch ?? (quick ? 1 : (CPU_SLOTS[name] ?? 1))
   const { all, processorMs } = timed(config, slots, quick ? 1 : 15)
   const { model } = config
   const m = slots * positionsOf(model)
-  const { gflopPerSecond } = matmulSpeed(m, model.hidden, swigluWidth(model.hidden, model.expansion), 20, () =>
-    performance.now(),
-  )
+  const width = swigluWidth(model.hidden, model.expansion)
+  // On a GPU the library's product is not the one that steps are made of.
+  const ofCard = gpu === undefined ? undefined : backend.peak?.(0.5)
+  const gflopPerSecond = ofCard ?? matmulSpeed(m, model.hidden, width, 20, () => performance.now()).gflopPerSecond
   const what = `${name}, ${slots} slots, ${backend.name}, ${backend.device}`
   for (const phase of PHASES)
     report({ config: `${what}: ${phase}`, value: median(all.map((one) => one[phase])), unit: 'ms', ratio: null })

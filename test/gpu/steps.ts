@@ -70,6 +70,7 @@ export function gpuSteps({ root, node, gpu, golden, small }: GpuStepOptions): Gp
     { name: 'bits', shows: 'steps of real size give the same losses again, with the graph of the recursion and without', program: node, args: [built('test', 'gpu', 'bits.js'), gpu], limitS: 200, twice: true }, // prettier-ignore
     { name: 'sudoku-768', shows: 'Sudoku-MLP at batch 768, training and answers', program: node, args: bench('peer', '--preset', 'sudoku-mlp', '--batch', '768', '--rounds', '3'), limitS: 240 }, // prettier-ignore
     { name: 'arc-192', shows: 'ARC with attention at batch 192', program: node, args: bench('peer', '--preset', 'arc1', '--batch', '192', '--rounds', '3'), limitS: 300 }, // prettier-ignore
+    { name: 'hybrid', shows: 'a training step of Mamba-2 with attention at the size of ARC, batch 32, by phase', program: node, args: bench('step', '--preset', 'hybrid-arc1', '--batch', '32'), limitS: 200 }, // prettier-ignore
     { name: 'curve', shows: '200 losses against PyTorch, or the CPU engine', program: node, args: bench('curve', '--preset', 'tiny'), limitS: 200 }, // prettier-ignore
     watched('memcheck', 'bf16'),
     watched('racecheck', 'bf16'),
