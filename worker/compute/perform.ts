@@ -122,8 +122,8 @@ function adopt(performer: Performer, { hInit, lInit }: Extract<Command, { type: 
 }
 
 /** On a CPU the same with and without recomputing: the order of sums must not depend on it. */
-const microBatchFor = ({ config: { model }, recompute, onGpu }: Performer): number =>
-  onGpu ? microBatchOnGpu(model, recompute) : microBatchOf(model)
+const microBatchFor = ({ config: { model, train }, recompute, onGpu }: Performer): number =>
+  onGpu ? microBatchOnGpu(model, train.slots, recompute) : microBatchOf(model)
 
 /** In mode exact the sums go to the other thread as they are, so they lie in memory that both see. */
 function groupsFor({ config, layout }: Performer): Pick<ReplicaOptions, 'groups'> {

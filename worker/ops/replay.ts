@@ -13,6 +13,9 @@ export interface Work {
   perform(inputs: readonly tf.Tensor2D[]): tf.Tensor2D[]
 }
 
+/** Recordings that a backend keeps at once, at most: each keeps the states of a batch and some more (worker/train/gpu-memory.ts). */
+export const MOST_RECORDED = 2
+
 /** What `work.perform` makes of its inputs, in tensors of their own. */
 export type ReplayKernel = (work: Work) => tf.Tensor2D[]
 

@@ -4,6 +4,7 @@ import type { ModelConfig } from '../../shared/config/run-config.js'
 import { positionsOf } from '../../shared/gradients/layout.js'
 import { callsOf, layersIn, recursionOf } from '../../shared/recursion.js'
 import { subLayersOf } from '../../shared/sub-layers.js'
+import { gpuBytes } from './gpu-memory.js'
 
 /** Bytes of saved activations at once, at most, unless a single sample needs more. */
 const BUDGET_BYTES = 3 * 2 ** 30
@@ -15,25 +16,30 @@ export function savedBytes(model: ModelConfig): number {
   return 4 * layersIn(model, callsOf(model).slice(-graded)) * perLayer
 }
 
-/** Of a GPU's memory, likewise, for cards of 80 GB: the bytes below are rather too many. */
-const GPU_BUDGET_BYTES = 64 * 2 ** 30
+/**
+ * Of a GPU's memory, likewise, for cards of 80 GB, of which 79 GiB can be had: the rest is the driver's, cuBLASLt's, and what the
+ * pool cannot use because it lies in pieces.
+ */
+const GPU_BUDGET_BYTES = 70 * 2 ** 30
+
+/** Samples that a pass of the kernels takes. */
+const MOST_SAMPLES = 65535
 
 /**
- * Bytes on a GPU of one sample, roughly: what backward needs in bf16, of all graded calls or (recompute) of one with the states
- * that the others start from; the states in f32; and what backward itself writes. No attention weights lie in memory there.
+ * Of a run of so many slots, all of which one GPU may come to hold. Graphs of the recursion count whether or not they are used, so that
+ * to do without them changes no bit. The official ARC run (768 slots, recompute) takes 48 GiB without them and 67 GiB with two, so it
+ * keeps both its graphs and its batch in one.
  */
-export function gpuBytes(model: ModelConfig, recompute: boolean): number {
-  const S = positionsOf(model)
-  const weights = model.mixer === 'attention' ? 2 * model.heads * S * S : 0
-  const perLayer = subLayersOf(model, S).reduce((sum, { kept }) => sum + kept, -weights)
-  const { graded } = recursionOf(model)
-  const calls = callsOf(model).slice(-graded)
-  const kept = layersIn(model, recompute ? calls.slice(-1) : calls) * perLayer
-  const states = 8 + (recompute ? 2 * graded : 0)
-  return 2 * kept + 4 * states * S * model.hidden + 2 * perLayer
+export function microBatchOnGpu(model: ModelConfig, slots: number, recompute: boolean): number {
+  const fits = (batch: number): boolean =>
+    gpuBytes(model, { batch, slots, recompute, graphs: true }) <= GPU_BUDGET_BYTES
+  let [most, tooMany] = [1, MOST_SAMPLES + 1]
+  while (tooMany - most > 1) {
+    const middle = Math.floor((most + tooMany) / 2)
+    if (fits(middle)) most = middle
+    else tooMany = middle
+  }
+  return most
 }
-
-export const microBatchOnGpu = (model: ModelConfig, recompute: boolean): number =>
-  Math.max(1, Math.floor(GPU_BUDGET_BYTES / gpuBytes(model, recompute)))
 
 export const microBatchOf = (model: ModelConfig): number => Math.max(1, Math.floor(BUDGET_BYTES / savedBytes(model)))

@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <map>
 #include <new>
-#include <set>
 #include <vector>
 #include "products.h"
 
@@ -12,40 +11,28 @@ namespace trmesh {
 
 namespace {
 
-class HostRuntime final : public Runtime {
+class HostRuntime final : public Runtime, private MemorySource {
 public:
-  ~HostRuntime() override {
-    for (const auto &one : sizes_) std::free(one.first);
-  }
   Stream stream() const override { return 0; }
-  void *allocate(size_t bytes) override {
-    const size_t whole = static_cast<size_t>(roundUp(static_cast<long>(bytes == 0 ? 1 : bytes), 256));
-    if (recording_ == nullptr) return block(whole);
-    void *memory = recording_->memory.again(whole);
-    if (memory == nullptr) recording_->memory.add(memory = block(whole), whole);
-    return memory;
-  }
-  void release(void *memory) override {
-    for (RecordedMemory *recorded : recorded_)
-      if (recorded->release(memory)) return;
-    if (recording_ != nullptr && orphans_.erase(memory) == 0) later_.push_back(memory);
-    else free(memory);
-  }
+  void *allocate(size_t bytes) override { return book_.allocate(bytes); }
+  void release(void *memory) override { book_.release(memory); }
 
   void startRecording() override {
-    recording_ = std::make_unique<Played>(*this);
+    recording_ = std::make_unique<Played>(book_);
+    book_.startRecording(*recording_);
     emulation::recorder = &recording_->work;
   }
   std::unique_ptr<Recording> finishRecording() override {
-    std::unique_ptr<Recording> made = std::move(recording_);
-    recorded();
-    return made;
+    emulation::recorder = nullptr;
+    book_.endRecording();
+    return std::move(recording_);
   }
   void abandonRecording() override {
+    emulation::recorder = nullptr;
+    book_.endRecording();
     recording_.reset();
-    recorded();
   }
-  bool isRecording() const override { return recording_ != nullptr; }
+  bool isRecording() const override { return book_.isRecording(); }
   void replay(Recording &recording) override {
     for (const std::function<void()> &work : static_cast<Played &>(recording).work) work();
   }
@@ -75,56 +62,38 @@ public:
   bool pin(void *, size_t) override { return true; }
   void wait() override { mustNotRecord(); }
   std::string name() const override { return "no GPU: its kernels played on the host, for tests"; }
-  size_t used() const override { return used_; }
-  size_t mostUsed() const override { return most_; }
+  size_t used() const override { return book_.used(); }
+  size_t mostUsed() const override { return book_.mostUsed(); }
   void enter() const override {}
 
 private:
   struct Played final : Recording {
-    explicit Played(HostRuntime &runtime) : runtime(runtime) { runtime.recorded_.insert(&memory); }
-    ~Played() override {
-      runtime.recorded_.erase(&memory);
-      memory.end([this](void *block) { runtime.free(block); }, [this](void *block) { runtime.orphans_.insert(block); });
-    }
-    HostRuntime &runtime;
-    RecordedMemory memory;
+    explicit Played(MemoryBook &book) : Recording(book) {}
     std::vector<std::function<void()>> work;
   };
 
-  void *block(size_t whole) {
-    void *memory = std::aligned_alloc(256, whole);
+  void *take(size_t bytes, bool) override {
+    void *memory = std::aligned_alloc(256, bytes);
     if (memory == nullptr) throw std::bad_alloc();
-    std::memset(memory, 0xff, whole);
-    sizes_[memory] = whole;
-    used_ += whole;
-    most_ = used_ > most_ ? used_ : most_;
+    std::memset(memory, 0xff, bytes);
+    sizes_[memory] = bytes;
     return memory;
   }
-  void free(void *memory) {
+  /** Who still reads it finds NaN. */
+  void give(void *memory, bool) override {
     const auto at = sizes_.find(memory);
-    if (at == sizes_.end()) std::abort();
-    orphans_.erase(memory);
-    used_ -= at->second;
     std::memset(memory, 0xff, at->second);
     sizes_.erase(at);
     std::free(memory);
   }
-  void recorded() {
-    emulation::recorder = nullptr;
-    for (void *memory : later_) free(memory);
-    later_.clear();
-  }
   void mustNotRecord() const {
-    if (recording_ != nullptr) throw std::runtime_error("it copies between host and GPU on its way");
+    if (book_.isRecording()) throw std::runtime_error("it copies between host and GPU on its way");
   }
 
-  std::set<RecordedMemory *> recorded_;
-  std::set<void *> orphans_;
-  std::vector<void *> later_;
+  MemoryBook book_{*this};
   std::unique_ptr<Played> recording_;
   std::map<void *, size_t> sizes_;
   std::map<long, std::pair<void *, std::vector<char>>> started_;
-  size_t used_ = 0, most_ = 0;
 };
 
 class HostProducts final : public Products {

@@ -51,8 +51,15 @@ export class CudaBackend extends MathBackendCPU {
       throw new TypeError('a kernel of the native backend works on f32 tensors only')
     const length = tf.util.sizeFromShape(shape)
     const array = this.engine.addon.allocate(this.engine.device, length)
-    this.engine.addon.write(this.engine.device, array, values)
     this.arrays.set(dataId, { array, length })
+    try {
+      this.engine.addon.write(this.engine.device, array, values)
+    } catch (error) {
+      // Nothing may be written while work is recorded; the array must not outlast the attempt.
+      this.arrays.delete(dataId)
+      this.engine.addon.release(this.engine.device, array)
+      throw error
+    }
     return array
   }
 

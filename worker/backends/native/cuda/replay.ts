@@ -2,7 +2,7 @@
 // everything to its place; the second time they are recorded, on inputs at fixed addresses; from then on they are played again, as
 // long as shapes, weights, tables and the engine's own memory lie where they lay. What cannot be recorded is launched as before.
 import * as tf from '@tensorflow/tfjs-core'
-import type { Work } from '../../../ops/replay.js'
+import { MOST_RECORDED, type Work } from '../../../ops/replay.js'
 import { registerKernel } from '../../../ops/registry.js'
 import type { CudaRecording } from './addon.js'
 import type { CudaBackend } from './backend.js'
@@ -31,9 +31,6 @@ export interface ReplayCounts {
   refused: string | undefined
 }
 
-/** A graph keeps the states of a batch and some more: as many as are in use at once, for training and for evaluation. */
-const KEPT = 2
-
 export class Replays {
   readonly counts: ReplayCounts = { recorded: 0, played: 0, dropped: 0, refused: undefined }
   private known: Known[] = []
@@ -57,7 +54,7 @@ export class Replays {
       known.what === what && known.where.length === where.length && known.where.every((one, i) => one === where[i])
     const known = this.known.find(same)
     if (known === undefined) {
-      if (this.known.length >= KEPT) this.drop(this.known.shift())
+      if (this.known.length >= MOST_RECORDED) this.drop(this.known.shift())
       this.known.push({ what, where, state: 'seen' })
       return work.perform(work.inputs)
     }

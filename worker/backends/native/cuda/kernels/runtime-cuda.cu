@@ -1,6 +1,5 @@
 // Memory and order of work on a GPU: one stream, and allocations that follow it, from a pool that keeps what it has.
 #include "runtime.h"
-#include <set>
 #include <stdexcept>
 #include <vector>
 
@@ -11,7 +10,7 @@ namespace {
 /** Asked for, never run: is there code for this card? */
 __global__ void probeKernel() {}
 
-class CudaRuntime final : public Runtime {
+class CudaRuntime final : public Runtime, private MemorySource {
 public:
   explicit CudaRuntime(int device) : device_(device) {
     int devices = 0;
@@ -39,36 +38,15 @@ public:
   Stream stream() const override { return stream_; }
   void enter() const override { must(cudaSetDevice(device_), "the GPU does not answer"); }
 
-  void *allocate(size_t bytes) override {
-    if (recording_ != nullptr) return allocateForRecording(static_cast<size_t>(roundUp(static_cast<long>(bytes == 0 ? 1 : bytes), 256)));
-    void *memory = nullptr;
-    cudaError_t status = cudaMallocAsync(&memory, bytes == 0 ? 256 : bytes, stream_);
-    if (status == cudaErrorMemoryAllocation) {
-      cudaGetLastError(); // it is told here, not at the next call
-      // What was given back may lie in pieces: the pool hands all that is free to the driver, and takes it anew in one.
-      wait();
-      must(cudaMemPoolTrimTo(pool_, 0), "the memory pool");
-      status = cudaMallocAsync(&memory, bytes == 0 ? 256 : bytes, stream_);
-    }
-    if (status == cudaErrorMemoryAllocation) {
-      cudaGetLastError();
-      throw std::runtime_error("the GPU has no room for " + std::to_string(bytes >> 20) + " MB more; it holds " +
-                               std::to_string(used() >> 20) + " MB of ours: take fewer slots, or --recompute");
-    }
-    must(status, "memory of the GPU");
-    return memory;
-  }
-  void release(void *memory) override {
-    for (RecordedMemory *recorded : recorded_)
-      if (recorded->release(memory)) return;
-    if (orphans_.erase(memory) > 0) cudaFree(memory);
-    else if (recording_ != nullptr) later_.push_back(memory); // not a part of what is recorded
-    else cudaFreeAsync(memory, stream_);
-  }
+  void *allocate(size_t bytes) override { return book_.allocate(bytes); }
+  void release(void *memory) override { book_.release(memory); }
 
   void startRecording() override {
+    // What was given back is free from here on, so that it can make room for the graph's own memory.
+    wait();
     must(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "the start of a graph");
-    recording_ = std::make_unique<Graph>(*this);
+    recording_ = std::make_unique<Graph>(book_, stream_);
+    book_.startRecording(*recording_);
   }
   std::unique_ptr<Recording> finishRecording() override {
     cudaGraph_t graph = nullptr;
@@ -76,9 +54,8 @@ public:
     const cudaError_t status = cudaGraphInstantiate(&recording_->executable, graph, 0);
     cudaGraphDestroy(graph);
     must(status, "a graph");
-    std::unique_ptr<Recording> made = std::move(recording_);
-    releaseLater();
-    return made;
+    book_.endRecording();
+    return std::move(recording_);
   }
   void abandonRecording() override {
     if (recording_ == nullptr) return;
@@ -88,10 +65,10 @@ public:
         cudaStreamEndCapture(stream_, &graph) == cudaSuccess && graph != nullptr)
       cudaGraphDestroy(graph);
     cudaGetLastError(); // why it was abandoned has been told
+    book_.endRecording();
     recording_.reset();
-    releaseLater();
   }
-  bool isRecording() const override { return recording_ != nullptr; }
+  bool isRecording() const override { return book_.isRecording(); }
   void replay(Recording &recording) override {
     must(cudaGraphLaunch(static_cast<Graph &>(recording).executable, stream_), "a graph");
   }
@@ -135,39 +112,49 @@ public:
     return std::string(properties_.name) + " (compute capability " + std::to_string(properties_.major) + "." +
            std::to_string(properties_.minor) + ", " + std::to_string(properties_.totalGlobalMem >> 30) + " GB)";
   }
-  size_t used() const override { return attribute(cudaMemPoolAttrUsedMemCurrent); }
-  size_t mostUsed() const override { return attribute(cudaMemPoolAttrUsedMemHigh); }
+  size_t used() const override { return book_.used(); }
+  size_t mostUsed() const override { return book_.mostUsed(); }
 
 private:
   struct Graph final : Recording {
-    explicit Graph(CudaRuntime &runtime) : runtime(runtime) { runtime.recorded_.insert(&memory); }
+    Graph(MemoryBook &book, cudaStream_t stream) : Recording(book), stream(stream) {}
     ~Graph() override {
-      if (executable != nullptr) {
-        cudaStreamSynchronize(runtime.stream_);
-        cudaGraphExecDestroy(executable);
-      }
-      runtime.recorded_.erase(&memory);
-      memory.end([](void *block) { cudaFree(block); }, [this](void *block) { runtime.orphans_.insert(block); });
+      if (executable == nullptr) return;
+      cudaStreamSynchronize(stream);
+      cudaGraphExecDestroy(executable);
     }
-    CudaRuntime &runtime;
-    RecordedMemory memory;
+    cudaStream_t stream;
     cudaGraphExec_t executable = nullptr;
   };
 
-  void *allocateForRecording(size_t bytes) {
-    void *memory = recording_->memory.again(bytes);
-    if (memory != nullptr) return memory;
-    // Allowed while a stream records in this mode; memory of the pool would be a part of the graph, at another place every time.
-    must(cudaMalloc(&memory, bytes), "memory for a graph");
-    recording_->memory.add(memory, bytes);
-    return memory;
+  void *take(size_t bytes, bool lasting) override {
+    void *memory = nullptr;
+    if (get(memory, bytes, lasting)) return memory;
+    // What was given back may lie in pieces: the pool hands all that is free to the driver, and takes it anew in one. A graph's
+    // memory is not of the pool, but of what it leaves.
+    if (!lasting) wait();
+    must(cudaMemPoolTrimTo(pool_, 0), "the memory pool");
+    if (get(memory, bytes, lasting)) return memory;
+    throw std::runtime_error("the GPU has no room for " + std::to_string(bytes >> 20) + " MB more; it holds " +
+                             std::to_string(used() >> 20) + " MB of ours: take fewer slots, or --recompute");
   }
-  void releaseLater() {
-    for (void *memory : later_) cudaFreeAsync(memory, stream_);
-    later_.clear();
+  /** False: there is no such room. */
+  bool get(void *&memory, size_t bytes, bool lasting) {
+    // Allowed while a stream records in this mode; memory of the pool would be a part of the graph, at another place every time.
+    const cudaError_t status = lasting ? cudaMalloc(&memory, bytes) : cudaMallocAsync(&memory, bytes, stream_);
+    if (status != cudaErrorMemoryAllocation) {
+      must(status, "memory of the GPU");
+      return true;
+    }
+    cudaGetLastError(); // it is told here, not at the next call
+    return false;
+  }
+  void give(void *memory, bool lasting) override {
+    if (lasting) cudaFree(memory);
+    else cudaFreeAsync(memory, stream_);
   }
   void mustNotRecord() const {
-    if (recording_ != nullptr) throw std::runtime_error("it copies between host and GPU on its way");
+    if (book_.isRecording()) throw std::runtime_error("it copies between host and GPU on its way");
   }
   /** A build for one card alone may be brought to another. */
   void mustHaveKernels() const {
@@ -184,21 +171,12 @@ private:
     }
     return found.type == cudaMemoryTypeHost;
   }
-  size_t attribute(cudaMemPoolAttr which) const {
-    uint64_t bytes = 0;
-    must(cudaMemPoolGetAttribute(pool_, which, &bytes), "the memory pool");
-    return bytes;
-  }
 
   int device_;
   cudaStream_t stream_ = nullptr;
   cudaMemPool_t pool_ = nullptr;
   cudaDeviceProp properties_{};
-  std::set<RecordedMemory *> recorded_;
-  /** Of recordings that are no more, but held by arrays. */
-  std::set<void *> orphans_;
-  /** Given back while something was recorded. */
-  std::vector<void *> later_;
+  MemoryBook book_{*this};
   std::unique_ptr<Graph> recording_;
   /** Of copies to the host that are under way. */
   std::vector<cudaEvent_t> arrived_;
