@@ -60,7 +60,7 @@ describe('plain ops of the CUDA kernels, played on the host', { skip: noCompiler
     )
   })
 
-  it('adds, scales, cuts, joins and gathers like the library', () => {
+  it('adds, scales, cuts, joins, gathers and reverses like the library', () => {
     const values = random(35)
     const x = there(values, [7, 5])
     const [plain, at] = [tf.tensor2d(values, [7, 5]), (i: number): number => values[i] as number]
@@ -72,6 +72,10 @@ describe('plain ops of the CUDA kernels, played on the host', { skip: noCompiler
     close(tf.concat([x, plain], 0).dataSync(), [...values, ...values], 'under each other')
     const beside = Array.from({ length: 7 }, (_, r) => [...values.slice(5 * r, 5 * r + 5), ...values.slice(5 * r, 5 * r + 5)]) // prettier-ignore
     close(tf.concat([x, plain], 1).dataSync(), beside.flat(), 'beside each other')
+    const samples = tf.reshape(there(values.slice(0, 30), [6, 5]), [2, 3, 5])
+    const rows = (order: number[]): number[] => order.flatMap((row) => [0, 1, 2, 3, 4].map((c) => at(row * 5 + c)))
+    close(tf.reverse(samples, 1).dataSync(), rows([2, 1, 0, 5, 4, 3]), 'positions in reverse')
+    close(tf.reverse(samples, 0).dataSync(), rows([3, 4, 5, 0, 1, 2]), 'samples in reverse, by the library')
     close(tf.sum(x, 0).dataSync(), [0, 1, 2, 3, 4].map((c) => [0, 1, 2, 3, 4, 5, 6].reduce((sum, r) => sum + at(5 * r + c), 0)), 'a sum of the library') // prettier-ignore
     assert.throws(() => tf.gather(x, tf.tensor1d([7], 'int32')).dataSync(), /row 7 of 7/)
   })

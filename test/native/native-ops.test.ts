@@ -64,7 +64,7 @@ for (const isa of sets)
       }
     })
 
-    it('adds, scales, cuts and gathers like the library', () => {
+    it('adds, scales, cuts, gathers and reverses like the library', () => {
       const x = tf.tensor2d(random(7 * 5), [7, 5])
       const y = tf.tensor2d(random(7 * 5), [7, 5])
       const row = tf.tensor1d(random(5))
@@ -94,6 +94,10 @@ for (const isa of sets)
       close(tf.gather(x, tf.tensor1d([6, 0, 6], 'int32')).dataSync(), [6, 0, 6].flatMap((r) => [0, 1, 2, 3, 4].map((c) => at(x, r * 5 + c))), 'gather') // prettier-ignore
       assert.throws(() => tf.gather(x, tf.tensor1d([7], 'int32')).dataSync(), /row 7/)
       assert.throws(() => tf.slice(x, [5, 0], [4, 5]))
+      const samples = tf.tensor3d(random(2 * 3 * 5), [2, 3, 5])
+      const turned = [2, 1, 0, 5, 4, 3].flatMap((row) => [0, 1, 2, 3, 4].map((c) => at(samples, row * 5 + c)))
+      close(tf.reverse(samples, 1).dataSync(), turned, 'positions in reverse')
+      close(tf.reverse(samples, [0, 2]).dataSync(), Array.from({ length: 30 }, (_, i) => at(samples, (1 - Math.floor(i / 15)) * 15 + Math.floor((i % 15) / 5) * 5 + 4 - (i % 5))), 'other axes in reverse') // prettier-ignore
     })
 
     it('differentiates through the ops of the library', () => {

@@ -1,5 +1,5 @@
-// Plain tfjs ops on the native backend where the library's own kernels are too slow: products and sums by the engine, slices
-// and gathers as copies of whole rows. What a kernel does not cover goes to the library's.
+// Plain tfjs ops on the native backend where the library's own kernels are too slow: products and sums by the engine, slices,
+// gathers and reversals as copies of whole rows. What a kernel does not cover goes to the library's.
 import type { KernelConfig, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core'
 import { broadcast_util, slice_util, util } from '@tensorflow/tfjs-core'
 import type { NativeEngine } from './engine.js'
@@ -115,6 +115,25 @@ const gather =
     return info
   }
 
+/** Positions of every sample in reverse: (samples, positions, channels). */
+const reverse =
+  (library: KernelFunc): KernelFunc =>
+  (call) => {
+    const { x } = call.inputs as { x: TensorInfo }
+    const { dims } = call.attrs as { dims: number | number[] }
+    const axes = util.parseAxisParam(dims, x.shape)
+    if (!areFloats(x) || x.shape.length !== 3 || axes.length !== 1 || axes[0] !== 1) return library(call)
+    const memory = memoryOf(call)
+    const { info, values } = memory.take(x.shape)
+    const source = memory.memoryOf(x)
+    const [, positions = 0, width = 0] = x.shape
+    for (let at = 0; at < values.length; at += width) {
+      const t = (at / width) % positions
+      values.set(source.subarray(at, at + width), at + (positions - 1 - 2 * t) * width)
+    }
+    return info
+  }
+
 /** `library`: the same op as the library computes it, for the calls that these leave to it. */
 export function plainKernels(library: (name: string) => KernelConfig): KernelConfig[] {
   const over = (name: string, make: (fallback: KernelFunc) => KernelFunc): KernelConfig =>
@@ -125,5 +144,6 @@ export function plainKernels(library: (name: string) => KernelConfig): KernelCon
     over('Multiply', multiply),
     over('Slice', slice),
     over('GatherV2', gather),
+    over('Reverse', reverse),
   ]
 }
