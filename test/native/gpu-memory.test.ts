@@ -30,11 +30,17 @@ interface Measured {
 }
 
 /** An engine of its own trains and evaluates: both are recorded at their second time. */
-async function measured(model: ModelConfig, batch: number, recompute: boolean, graphs: boolean): Promise<Measured> {
+async function measured(
+  model: ModelConfig,
+  batch: number,
+  recompute: boolean,
+  graphs: boolean,
+  more = 0,
+): Promise<Measured> {
   const { precision } = model
   await selectBackend('native', { root, precision, graphs, ...(await cudaUnderTest(root)) })
-  const slots = Array.from({ length: batch }, (_, i) => i)
-  const run = new Run(slots, model, { recompute })
+  const slots = batch + more
+  const run = new Run([...Array(slots).keys()], model, { recompute, microBatch: batch })
   const inputs = new Uint8Array(batch * model.seqLen).fill(1)
   for (const step of [1, 2, 3]) {
     run.propose(step)
@@ -47,7 +53,7 @@ async function measured(model: ModelConfig, batch: number, recompute: boolean, g
   const used = addon.mostUsed(device)
   run.replica.dispose()
   replays().forget()
-  return { used, estimated: WORKSPACE + gpuBytes(model, { batch, slots: batch, recompute, graphs }) }
+  return { used, estimated: WORKSPACE + gpuBytes(model, { batch, slots, recompute, graphs }) }
 }
 
 /** Between two numbers of samples, of one. */
@@ -71,6 +77,15 @@ describe('the memory of a GPU', { skip: noCompiler }, () => {
         const room = model.networks === 'two' ? 2 : 1.25
         assert.ok(estimated < room * used, `${used} bytes of a sample are used, ${estimated} were expected`)
       })
+
+  it('holds the states of slots beyond a micro-batch', async () => {
+    const own = await measured(base, 2, true, true)
+    const more = await measured(base, 2, true, true, 4)
+    assert.ok(more.used <= more.estimated, `${more.used} bytes are used, ${more.estimated} were expected`)
+    // Two states each, as of the last commit and as of the step after it.
+    assert.equal(more.estimated - own.estimated, 4 * 4 * 4 * 16 * base.hidden)
+    assert.ok(more.used - own.used > (more.estimated - own.estimated) / 2)
+  })
 
   it('grows by what two recordings keep, in training and in evaluation', async () => {
     const batch = 4
