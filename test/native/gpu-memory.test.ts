@@ -12,10 +12,14 @@ import { MODEL, Run } from '../helpers/replica.js'
 
 const root = process.cwd()
 const base: ModelConfig = { ...MODEL, hidden: 64, heads: 2, puzzleEmbDim: 64, seqLen: 14, precision: 'bf16' }
+const STATES = { mixer: 'hybrid', stateSize: 16, stateHead: 32, layers: 1 } as const
 const MODELS: Readonly<Record<string, ModelConfig>> = {
   attention: base,
   'the MLP mixer': { ...base, mixer: 'mlp', positions: 'none' },
   'two layers in f32': { ...base, layers: 2, precision: 'f32' },
+  'Mamba-2 and attention': { ...base, ...STATES },
+  'both directions': { ...base, ...STATES, scan: 'bidirectional' },
+  ConvSwiGLU: { ...base, swiglu: 'conv' },
   // Two networks, and a look at the step after this one: a third work to record.
   HRM: { ...base, networks: 'two', hLayers: 1, gradient: 'last', halting: 'continue' },
 }

@@ -4,7 +4,7 @@
 import type { ModelConfig } from '../../shared/config/run-config.js'
 import { layoutOf, positionsOf } from '../../shared/gradients/layout.js'
 import { callsOf, latentsOf, layersOf, recursionOf, type Call, type Term } from '../../shared/recursion.js'
-import { subLayersOf, swigluWidth, type SubLayer } from '../../shared/sub-layers.js'
+import { MAMBA_EXPAND, subLayersOf, swigluWidth, type SubLayer } from '../../shared/sub-layers.js'
 import { MOST_RECORDED } from '../ops/replay.js'
 
 export interface GpuLoad {
@@ -44,6 +44,18 @@ interface SubLayerBytes {
   readonly backward: number
 }
 
+/** One sub-layer composed of smaller ops, in bytes. */
+interface ComposedBytes {
+  readonly kept: number
+  readonly passing: number
+  readonly backward: number
+  readonly rooms: number
+}
+
+/** Positions that the scan takes together, and f32 of its states at once (kChunk and kMostFloats of the kernels). */
+const SCAN_CHUNK = 32
+const SCAN_FLOATS = 2 ** 27
+
 /** Of an activation, and of a packed weight. */
 const widthOf = ({ precision }: ModelConfig): number => (precision === 'f32' ? 4 : 2)
 
@@ -54,7 +66,7 @@ function rowsOf(model: ModelConfig): number {
 }
 
 /** As network.h, forward.h and backward.h of the kernels cut their memory. */
-function subLayerBytes(model: ModelConfig, batch: number, { kind, kept }: SubLayer): SubLayerBytes {
+function subLayerBytes(model: ModelConfig, batch: number, { kind }: SubLayer): SubLayerBytes {
   const { hidden: D, heads, expansion } = model
   const width = widthOf(model)
   const rows = batch * rowsOf(model)
@@ -75,11 +87,48 @@ function subLayerBytes(model: ModelConfig, batch: number, { kind, kept }: SubLay
       const wide = Math.min(rows, BLOCK_ROWS) * (3 * width * F + 4)
       return { kept: passing + 2 * width * rows * F, passing, forward: wide, backward: wide }
     }
-    default: {
-      // Roughly: as much as backward needs, wherever it may lie.
-      const all = width * batch * kept
-      return { kept: all, passing: all, forward: all, backward: all }
+    default:
+      return { kept: 0, passing: 0, forward: 0, backward: 0 } // composedBytes
+  }
+}
+
+/**
+ * Of a sub-layer that is no part of a fused pass, all in f32, tensor after tensor (worker/ops/mamba.ts, conv-swiglu.ts): what stays for
+ * backward, what lies there while a pass is under way, and the rooms of its kernels (sub-layers.h). Null of a fused one.
+ */
+function composedBytes(model: ModelConfig, batch: number, kind: SubLayer['kind']): ComposedBytes | null {
+  const { hidden: D, stateSize: N, stateHead: P, scan, expansion } = model
+  const S = positionsOf(model)
+  const rows = batch * S
+  const width = widthOf(model)
+  /** Operands of the widest product, as it multiplies. */
+  const operands = (inner: number): number => width * (rows * (inner + D) + inner * D)
+  switch (kind) {
+    case 'mamba': {
+      const E = MAMBA_EXPAND * D
+      const H = E / P
+      const turned = scan === 'bidirectional' ? 1 : 0
+      const inputs = E + 2 * N
+      // Of every direction what the convolution is given, its sums and its results, and the steps.
+      const kept = (1 + turned) * (3 * inputs + H) + 3 * E + D + 2
+      const passing = kept + D + turned * 4 * E
+      const back = 3 * E + 2 * inputs + H + turned * (2 * E + 4 * inputs + 3 * H) + 9 * D
+      const chunks = Math.ceil(S / SCAN_CHUNK)
+      const states = chunks * H * (N * P + 1)
+      const scanned = 2 * Math.max(1, Math.min(batch, Math.floor(SCAN_FLOATS / states))) * states
+      return {
+        kept: 4 * rows * kept,
+        passing: 4 * rows * passing,
+        backward: 4 * rows * back,
+        rooms: 4 * scanned + operands(E),
+      }
     }
+    case 'conv-swiglu': {
+      const F = swigluWidth(D, expansion)
+      return { kept: 4 * rows * (5 * F + D + 1), passing: 4 * rows * (5 * F + 2 * D + 1), backward: 4 * rows * (4 * F + 3 * D), rooms: operands(F) } // prettier-ignore
+    }
+    default:
+      return null
   }
 }
 
@@ -120,9 +169,17 @@ export function gpuParts(model: ModelConfig, { batch, slots, recompute, graphs }
   const subLayers = subLayersOf(model, S).map((subLayer) => subLayerBytes(model, batch, subLayer))
   const sum = (of: keyof SubLayerBytes): number => subLayers.reduce((all, one) => all + one[of], 0)
   const most = (of: keyof SubLayerBytes): number => Math.max(...subLayers.map((one) => one[of]))
+  const composed = subLayersOf(model, S).flatMap(({ kind }) => composedBytes(model, batch, kind) ?? [])
+  const largest = (of: keyof ComposedBytes): number => Math.max(0, ...composed.map((one) => one[of]))
+  // Their weights lie there in f32 beside the others, of both kinds, instead of as matrices.
+  const settled = subLayersOf(model, S)
+    .filter(({ kind }) => composedBytes(model, batch, kind) !== null)
+    .flatMap(({ tensors }) => tensors.map(({ shape }) => shape.reduce((product, size) => product * size, 1)))
+    .reduce((all, elements) => all + elements, 0)
+  const keptComposed = composed.reduce((all, one) => all + one.kept, 0)
   const row = width * batch * rowsOf(model) * D
   const layers = layersOf(model)
-  const kept = ({ network }: Call): number => layers[network] * sum('kept') + row
+  const kept = ({ network }: Call): number => layers[network] * (sum('kept') + keptComposed) + row
   const calls = callsOf(model).slice(-graded)
   // From the states before the graded calls on, each call's own, and the sums they read.
   const sums = sumsOf(calls)
@@ -137,11 +194,12 @@ export function gpuParts(model: ModelConfig, { batch, slots, recompute, graphs }
   const trimmed = model.trim === 0 ? 0 : carried * state + 8 * batch * S * (D / model.heads)
   const heads = 8 * batch * S * (vocab + 2)
   return {
-    weights: (8 * 4 + 2 * width + 2) * layoutOf(model).elements + 4 * S * D * states,
+    weights:
+      (8 * 4 + 2 * width + 2) * layoutOf(model).elements + 4 * S * D * states + (8 - 2 * width) * (layers.H + layers.L) * settled, // prettier-ignore
     carries: 2 * carried * Math.max(slots, batch) * 4 * S * D,
-    step: (passes + raced) * state + own + trimmed + heads,
-    rooms: sum('passing') + most('forward') + row + most('backward'),
-    graphs: graphs ? MOST_RECORDED * recordedStates(model) * state : 0,
+    step: (passes + raced) * state + own + trimmed + heads + Math.max(largest('passing'), largest('backward')),
+    rooms: sum('passing') + most('forward') + row + most('backward') + largest('rooms'),
+    graphs: graphs ? MOST_RECORDED * (recordedStates(model) * state + largest('passing')) : 0,
   }
 }
 
