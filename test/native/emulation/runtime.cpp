@@ -1,6 +1,7 @@
 // The device's memory on the host: a block of its own for every array, filled with NaN, so that tools and tests see what reaches
 // past it and what nobody wrote. Products are plain loops.
 #include "runtime.h"
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <new>
@@ -67,21 +68,30 @@ public:
   void enter() const override {}
 
 private:
+  /** Bytes behind every block, a multiple of its alignment. */
+  static constexpr size_t kGuard = 4096;
+
   struct Played final : Recording {
     explicit Played(MemoryBook &book) : Recording(book) {}
     std::vector<std::function<void()>> work;
   };
 
   void *take(size_t bytes, bool) override {
-    void *memory = std::aligned_alloc(256, bytes);
+    void *memory = std::aligned_alloc(256, bytes + kGuard);
     if (memory == nullptr) throw std::bad_alloc();
-    std::memset(memory, 0xff, bytes);
+    std::memset(memory, 0xff, bytes + kGuard);
     sizes_[memory] = bytes;
     return memory;
   }
-  /** Who still reads it finds NaN. */
+  /** Who still reads it finds NaN. Who wrote past its end is noticed here: the test ends. */
   void give(void *memory, bool) override {
     const auto at = sizes_.find(memory);
+    const unsigned char *const behind = static_cast<const unsigned char *>(memory) + at->second;
+    for (size_t i = 0; i < kGuard; i++)
+      if (behind[i] != 0xff) {
+        std::fprintf(stderr, "a kernel wrote %zu bytes behind an array of %zu\n", i, at->second);
+        std::abort();
+      }
     std::memset(memory, 0xff, at->second);
     sizes_.erase(at);
     std::free(memory);
