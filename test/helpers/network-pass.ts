@@ -34,3 +34,23 @@ export function relativeError(actual: Float32Array, expected: Float32Array): num
   })
   return Math.sqrt(difference / size)
 }
+
+/** Of a whole pass: how far its results may be off, and those of the way back. */
+export interface Allowed {
+  readonly forward: number
+  readonly backward: number
+}
+
+/** Fails where one of the results is off by more; and where keeping what backward needs changes what comes out. */
+export function mustAgree(ours: Outputs, theirs: Outputs, { forward, backward }: Allowed, title: string): void {
+  for (const [what, limit] of [
+    ['y', forward],
+    ['ySaving', forward],
+    ['dh', backward],
+    ['gradients', backward],
+  ] as const) {
+    const error = relativeError(ours[what], theirs[what])
+    assert.ok(error < limit, `${title}: ${what} is off by ${error}, allowed ${limit}`)
+  }
+  assert.deepEqual(ours.y, ours.ySaving, `${title}: saving changes the result`)
+}

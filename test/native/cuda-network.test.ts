@@ -5,7 +5,7 @@ import { before, describe, it } from 'node:test'
 import { selectBackend, type BackendOptions } from '../../worker/backends/choose.js'
 import { cudaUnderTest, noCompiler } from '../helpers/cuda.js'
 import { inputsOf, titleOf, type Outputs, type Problem } from '../helpers/native.js'
-import { compute, relativeError } from '../helpers/network-pass.js'
+import { compute, mustAgree } from '../helpers/network-pass.js'
 
 const root = process.cwd()
 
@@ -52,16 +52,7 @@ describe('the network pass of the CUDA kernels, played on the host', { skip: noC
       const allowed = precision === 'f32' ? { forward: 3e-6, backward: 2e-5 } : { forward: 0.02, backward: 0.05 }
       for (const [problem, theirs] of expected) {
         const ours = compute(problem, inputsOf(problem))
-        for (const [what, limit] of [
-          ['y', allowed.forward],
-          ['ySaving', allowed.forward],
-          ['dh', allowed.backward],
-          ['gradients', allowed.backward],
-        ] as const) {
-          const error = relativeError(ours[what], theirs[what])
-          assert.ok(error < limit, `${titleOf(problem)}: ${what} is off by ${error}, allowed ${limit}`)
-        }
-        assert.deepEqual(ours.y, ours.ySaving, `${titleOf(problem)}: saving changes the result`)
+        mustAgree(ours, theirs, allowed, titleOf(problem))
       }
     })
 

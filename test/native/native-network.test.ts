@@ -13,7 +13,7 @@ import { linear } from '../../worker/ops/linear.js'
 import { network } from '../../worker/ops/network.js'
 import { Replica } from '../../worker/train/replica.js'
 import { inputsOf, setsBuilt, setUp, titleOf, type Outputs, type Problem } from '../helpers/native.js'
-import { compute, relativeError } from '../helpers/network-pass.js'
+import { compute, mustAgree } from '../helpers/network-pass.js'
 
 const root = process.cwd()
 const sets = setsBuilt(root)
@@ -68,16 +68,7 @@ describe('the native network pass', { skip }, () => {
           const theirs = expected.get(problem) as Outputs
           // bf16 keeps 8 bits; rounding adds up over some ten roundings of a pass.
           const allowed = precision === 'f32' ? { forward: 3e-6, backward: 2e-5 } : { forward: 0.02, backward: 0.05 }
-          for (const [what, limit] of [
-            ['y', allowed.forward],
-            ['ySaving', allowed.forward],
-            ['dh', allowed.backward],
-            ['gradients', allowed.backward],
-          ] as const) {
-            const error = relativeError(ours[what], theirs[what])
-            assert.ok(error < limit, `${titleOf(problem)}: ${what} is off by ${error}, allowed ${limit}`)
-          }
-          assert.deepEqual(ours.y, ours.ySaving, `${titleOf(problem)}: saving changes the result`)
+          mustAgree(ours, theirs, allowed, titleOf(problem))
         }
       })
 

@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { ModelConfig } from '../../shared/config/run-config.js'
 import { selectBackend } from '../../worker/backends/choose.js'
 import { setsBuilt, type Outputs } from '../helpers/native.js'
-import { relativeError } from '../helpers/network-pass.js'
+import { mustAgree } from '../helpers/network-pass.js'
 import { computeStack, STACKS } from '../helpers/stacks.js'
 
 const root = process.cwd()
@@ -37,16 +37,7 @@ describe('stacks of other sub-layers on the native engine', { skip }, () => {
           const ours = compute(model)
           const theirs = expected.get(name) as Outputs
           const allowed = precision === 'f32' ? { forward: 5e-6, backward: 3e-5 } : { forward: 0.02, backward: 0.05 }
-          for (const [what, limit] of [
-            ['y', allowed.forward],
-            ['ySaving', allowed.forward],
-            ['dh', allowed.backward],
-            ['gradients', allowed.backward],
-          ] as const) {
-            const error = relativeError(ours[what], theirs[what])
-            assert.ok(error < limit, `${name}: ${what} is off by ${error}, allowed ${limit}`)
-          }
-          assert.deepEqual(ours.y, ours.ySaving, `${name}: saving changes the result`)
+          mustAgree(ours, theirs, allowed, name)
         }
       })
 

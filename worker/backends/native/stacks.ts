@@ -156,8 +156,10 @@ export class Stacks<Network> {
     )
   }
 
-  /** Finds or makes the packed form of `stack`. It takes the place of one of the same sizes whose weights are no more; else, where there
-   * are many, the one that was used longest ago gives way, and its memory if it fits. */
+  /**
+   * Finds or makes the packed form of `stack`. It takes the place of one of the same sizes whose weights are no more; else, where there
+   * are many, the one that was used longest ago gives way, and its memory if it fits.
+   */
   private packed(stack: Stack, shape: NetworkShape): readonly PackedPart<Network>[] {
     const at = this.entries.findIndex((entry) => entry.stack === stack)
     const [known] = at < 0 ? [] : this.entries.splice(at, 1)
