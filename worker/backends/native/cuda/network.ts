@@ -35,9 +35,10 @@ const fusedOn = (backend: CudaBackend): FusedEngine<CudaNetwork> => ({
   },
   forward: (network, h, injection, shape, saves) => {
     const { addon, device } = backend.engine
+    // First, since they throw where a recording may not bring them.
+    const [from, added] = [backend.arrayOf(h), injection && backend.arrayOf(injection)]
     const y = backend.take(h.shape)
     const block = saves ? backend.take([addon.savedFloats(device, network, shape.batch, shape.positions)]) : null
-    const [from, added] = [backend.arrayOf(h), injection && backend.arrayOf(injection)]
     addon.forward(device, network, from, added, ...samplesOf(backend, shape), y.array, block?.array ?? null)
     return { y: asTensor(y.info), block: block && asTensor(block.info) }
   },

@@ -82,9 +82,10 @@ export class Replays {
 
   private record(work: Work): Known['state'] {
     const { addon, device } = this.backend.engine
-    const inputs = work.inputs.map((input) => tf.keep(this.copy(input)))
+    const inputs: tf.Tensor2D[] = []
     let outputs: tf.Tensor2D[] = []
     try {
+      for (const input of work.inputs) inputs.push(tf.keep(this.copy(input)))
       addon.startRecording(device)
       tf.tidy(() => {
         outputs = work.perform(inputs).map((output) => tf.keep(output))
