@@ -12,7 +12,7 @@ import { isSolvedSudoku } from '../../shared/puzzles/check-sudoku.js'
 import { checkMaze } from '../../shared/puzzles/check-maze.js'
 
 const configOf = (preset: 'sudoku-6x6' | 'maze-7x7', flags: Record<string, string>) =>
-  compileConfig({ preset, env: {}, flags: { 'data.generatedTasksPerFamily': '1', 'data.generatedFamilies': '12', ...flags } }) // prettier-ignore
+  compileConfig({ preset, env: {}, flags: { 'data.generatedTasksPerFamily': '1', 'data.generatedFamilies': '12', 'data.generatedTestBoards': '0', ...flags } }) // prettier-ignore
 
 async function setOf(preset: 'sudoku-6x6' | 'maze-7x7', flags: Record<string, string>): Promise<BoardDataset> {
   const { data } = configOf(preset, flags)
