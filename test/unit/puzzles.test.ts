@@ -131,7 +131,7 @@ test('no held-out board is among those trained on, and what cannot be had is ref
       kind === 'maze' ? 6 : 11,
     )
   }
-  const flags = { 'data.kind': 'maze', 'data.canvas': '5', 'data.generatedTasksPerFamily': '500' }
+  const flags = { 'data.kind': 'maze', 'data.canvas': '5', 'data.generatedTasksPerFamily': '500', 'data.generatedTestBoards': '0' } // prettier-ignore
   const { data } = compileConfig({ preset: 'maze-7x7', env: {}, flags })
   await assert.rejects(generateBoardSplits('maze', data), /there are not 2500 boards of 5 x 5 that are not trained on/)
 })
