@@ -4,7 +4,16 @@ import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { contentsOf, lossesOf, natsFor, temporaryFolder, train, withoutNats, type Flags } from '../helpers/cluster.js'
+import {
+  checkpointsOf,
+  contentsOf,
+  lossesOf,
+  natsFor,
+  temporaryFolder,
+  train,
+  withoutNats,
+  type Flags,
+} from '../helpers/cluster.js'
 
 const RECIPES: Readonly<Record<string, Flags>> = {
   'muon, cosine, smoothing and clipping': {
@@ -35,8 +44,9 @@ for (const [name, recipe] of Object.entries(RECIPES))
       const losses = [...lossesOf(folder)]
       const { hashes } = contentsOf(folder, 12)
       assert.equal(losses.length, 12)
-      // As if it had been stopped after step 5: what came later is gone (step 10, unless step 5 was still being written then).
-      for (const step of ['10', '12']) rmSync(join(folder, `step-000000${step}`), { recursive: true, force: true })
+      // As if it had been stopped after step 5: what came later is gone (step 10, or the next one if step 5 was still being written then).
+      for (const later of checkpointsOf(folder).filter((name) => name > 'step-00000005'))
+        rmSync(join(folder, later), { recursive: true })
       const { said } = await train(t, url, 2, run)
       assert.match(said, /resuming from step 5/)
       assert.deepEqual([...lossesOf(folder)], losses)

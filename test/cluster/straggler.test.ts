@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { afterwards, configOf, contentsOf, coordinate, journalOf, lastStep, lossesOf, natsFor, temporaryFolder, train, until, withoutNats, work, workerProcess, type Flags, type Process } from '../helpers/cluster.js' // prettier-ignore
 
-const STEPS = 110
+// So many that the run outlasts the time after which a silent worker is dead.
+const STEPS = 200
 const RUNS_MS = 20
 const RESTS_MS = 200
 
