@@ -35,7 +35,7 @@ export interface GpuParts {
 const BLOCK_ROWS = 2 ** 16
 
 /** One sub-layer of a batch, in bytes. */
-interface SubLayerBytes {
+interface FusedBytes {
   /** What a pass leaves for backward, and what one without backward lays down. */
   readonly kept: number
   readonly passing: number
@@ -50,6 +50,8 @@ interface ComposedBytes {
   readonly passing: number
   readonly backward: number
   readonly rooms: number
+  /** Beside those of every weight. */
+  readonly weights: number
 }
 
 /** Positions that the scan takes together, and f32 of its states at once (kChunk and kMostFloats of the kernels). */
@@ -65,8 +67,8 @@ function rowsOf(model: ModelConfig): number {
   return model.mixer === 'mlp' ? 8 * Math.ceil(S / 8) : S
 }
 
-/** As network.h, forward.h and backward.h of the kernels cut their memory. */
-function subLayerBytes(model: ModelConfig, batch: number, { kind }: SubLayer): SubLayerBytes {
+/** As network.h, forward.h and backward.h of the kernels cut their memory. Null of a sub-layer that is no part of a fused pass. */
+function fusedBytes(model: ModelConfig, batch: number, { kind }: SubLayer): FusedBytes | null {
   const { hidden: D, heads, expansion } = model
   const width = widthOf(model)
   const rows = batch * rowsOf(model)
@@ -88,7 +90,7 @@ function subLayerBytes(model: ModelConfig, batch: number, { kind }: SubLayer): S
       return { kept: passing + 2 * width * rows * F, passing, forward: wide, backward: wide }
     }
     default:
-      return { kept: 0, passing: 0, forward: 0, backward: 0 } // composedBytes
+      return null
   }
 }
 
@@ -96,13 +98,16 @@ function subLayerBytes(model: ModelConfig, batch: number, { kind }: SubLayer): S
  * Of a sub-layer that is no part of a fused pass, all in f32, tensor after tensor (worker/ops/mamba.ts, conv-swiglu.ts): what stays for
  * backward, what lies there while a pass is under way, and the rooms of its kernels (sub-layers.h). Null of a fused one.
  */
-function composedBytes(model: ModelConfig, batch: number, kind: SubLayer['kind']): ComposedBytes | null {
+function composedBytes(model: ModelConfig, batch: number, { kind, tensors }: SubLayer): ComposedBytes | null {
   const { hidden: D, stateSize: N, stateHead: P, scan, expansion } = model
   const S = positionsOf(model)
   const rows = batch * S
   const width = widthOf(model)
   /** Operands of the widest product, as it multiplies. */
   const operands = (inner: number): number => width * (rows * (inner + D) + inner * D)
+  // They lie there in f32 beside the others, of both kinds, instead of as matrices.
+  const elements = tensors.reduce((all, { shape }) => all + shape.reduce((product, size) => product * size, 1), 0)
+  const weights = (8 - 2 * width) * elements
   switch (kind) {
     case 'mamba': {
       const E = MAMBA_EXPAND * D
@@ -121,11 +126,12 @@ function composedBytes(model: ModelConfig, batch: number, kind: SubLayer['kind']
         passing: 4 * rows * passing,
         backward: 4 * rows * back,
         rooms: 4 * scanned + operands(E),
+        weights,
       }
     }
     case 'conv-swiglu': {
       const F = swigluWidth(D, expansion)
-      return { kept: 4 * rows * (5 * F + D + 1), passing: 4 * rows * (5 * F + 2 * D + 1), backward: 4 * rows * (4 * F + 3 * D), rooms: operands(F) } // prettier-ignore
+      return { kept: 4 * rows * (5 * F + D + 1), passing: 4 * rows * (5 * F + 2 * D + 1), backward: 4 * rows * (4 * F + 3 * D), rooms: operands(F), weights } // prettier-ignore
     }
     default:
       return null
@@ -158,6 +164,11 @@ export function recordedStates(model: ModelConfig): number {
   return 1 + states + states + 1 + sumsOf(callsOf(model)).most
 }
 
+const sum = <Of extends string>(all: readonly Readonly<Record<Of, number>>[], of: Of): number =>
+  all.reduce((total, one) => total + one[of], 0)
+const most = <Of extends string>(all: readonly Readonly<Record<Of, number>>[], of: Of): number =>
+  Math.max(0, ...all.map((one) => one[of]))
+
 export function gpuParts(model: ModelConfig, { batch, slots, recompute, graphs }: GpuLoad): GpuParts {
   const { hidden: D, vocab, chains } = model
   const width = widthOf(model)
@@ -166,20 +177,12 @@ export function gpuParts(model: ModelConfig, { batch, slots, recompute, graphs }
   const states = inits.length
   const carried = 1 + latentsOf(model)
   const state = 4 * batch * S * D
-  const subLayers = subLayersOf(model, S).map((subLayer) => subLayerBytes(model, batch, subLayer))
-  const sum = (of: keyof SubLayerBytes): number => subLayers.reduce((all, one) => all + one[of], 0)
-  const most = (of: keyof SubLayerBytes): number => Math.max(...subLayers.map((one) => one[of]))
-  const composed = subLayersOf(model, S).flatMap(({ kind }) => composedBytes(model, batch, kind) ?? [])
-  const largest = (of: keyof ComposedBytes): number => Math.max(0, ...composed.map((one) => one[of]))
-  // Their weights lie there in f32 beside the others, of both kinds, instead of as matrices.
-  const settled = subLayersOf(model, S)
-    .filter(({ kind }) => composedBytes(model, batch, kind) !== null)
-    .flatMap(({ tensors }) => tensors.map(({ shape }) => shape.reduce((product, size) => product * size, 1)))
-    .reduce((all, elements) => all + elements, 0)
-  const keptComposed = composed.reduce((all, one) => all + one.kept, 0)
+  const subLayers = subLayersOf(model, S)
+  const fused = subLayers.flatMap((one) => fusedBytes(model, batch, one) ?? [])
+  const composed = subLayers.flatMap((one) => composedBytes(model, batch, one) ?? [])
   const row = width * batch * rowsOf(model) * D
   const layers = layersOf(model)
-  const kept = ({ network }: Call): number => layers[network] * (sum('kept') + keptComposed) + row
+  const kept = ({ network }: Call): number => layers[network] * (sum(fused, 'kept') + sum(composed, 'kept')) + row
   const calls = callsOf(model).slice(-graded)
   // From the states before the graded calls on, each call's own, and the sums they read.
   const sums = sumsOf(calls)
@@ -195,11 +198,16 @@ export function gpuParts(model: ModelConfig, { batch, slots, recompute, graphs }
   const heads = 8 * batch * S * (vocab + 2)
   return {
     weights:
-      (8 * 4 + 2 * width + 2) * layoutOf(model).elements + 4 * S * D * states + (8 - 2 * width) * (layers.H + layers.L) * settled, // prettier-ignore
+      (8 * 4 + 2 * width + 2) * layoutOf(model).elements + 4 * S * D * states + (layers.H + layers.L) * sum(composed, 'weights'), // prettier-ignore
     carries: 2 * carried * Math.max(slots, batch) * 4 * S * D,
-    step: (passes + raced) * state + own + trimmed + heads + Math.max(largest('passing'), largest('backward')),
-    rooms: sum('passing') + most('forward') + row + most('backward') + largest('rooms'),
-    graphs: graphs ? MOST_RECORDED * (recordedStates(model) * state + largest('passing')) : 0,
+    step:
+      (passes + raced) * state +
+      own +
+      trimmed +
+      heads +
+      Math.max(most(composed, 'passing'), most(composed, 'backward')),
+    rooms: sum(fused, 'passing') + most(fused, 'forward') + row + most(fused, 'backward') + most(composed, 'rooms'),
+    graphs: graphs ? MOST_RECORDED * (recordedStates(model) * state + most(composed, 'passing')) : 0,
   }
 }
 

@@ -1,5 +1,5 @@
 // How many slots go through the network together. What backward needs of one sample is kept for all of them, so the number
-// is bounded by memory; it is a function of the model alone, so that the order of sums does not depend on the machine.
+// is bounded by memory; it is a function of the model and the number of slots alone, so that the order of sums does not depend on the machine.
 import type { ModelConfig } from '../../shared/config/run-config.js'
 import { positionsOf } from '../../shared/gradients/layout.js'
 import { callsOf, layersIn, recursionOf } from '../../shared/recursion.js'

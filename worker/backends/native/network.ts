@@ -1,12 +1,12 @@
 // The op `network` on the native engine: its fused passes, as stacks.ts asks for them.
 import * as tf from '@tensorflow/tfjs-core'
+import { asTensor } from '../../ops/as-tensor.js'
 import type { NetworkShape } from '../../ops/network.js'
-import { registerKernel } from '../../ops/registry.js'
 import type { NativeBackend } from './backend.js'
 import { nativeBackend } from './backend.js'
 import type { NetworkHandle } from './engine.js'
 import { NATIVE } from './name.js'
-import { Stacks, type FusedEngine } from './stacks.js'
+import { registerStacks, type FusedEngine } from './stacks.js'
 
 /** Batch, positions, cos and sin, as a call takes them. */
 function samplesOf(
@@ -16,8 +16,6 @@ function samplesOf(
   if (rope === null) return [batch, positions, null, null]
   return [batch, positions, backend.memoryOf(rope.cos), backend.memoryOf(rope.sin)]
 }
-
-const asTensor = <T extends tf.Tensor>(info: tf.TensorInfo): T => tf.engine().makeTensorFromTensorInfo(info) as T
 
 const fusedOn = (backend: NativeBackend): FusedEngine<NetworkHandle> => ({
   fusesSwiglu: () => false,
@@ -49,16 +47,4 @@ const fusedOn = (backend: NativeBackend): FusedEngine<NetworkHandle> => ({
   },
 })
 
-const stacksOf = new WeakMap<NativeBackend, Stacks<NetworkHandle>>()
-function stacks(): Stacks<NetworkHandle> {
-  const backend = nativeBackend()
-  const known = stacksOf.get(backend) ?? new Stacks(fusedOn(backend))
-  stacksOf.set(backend, known)
-  return known
-}
-
-registerKernel('network', NATIVE, {
-  forward: (...given) => stacks().kernel.forward(...given),
-  forwardSaving: (...given) => stacks().kernel.forwardSaving(...given),
-  backward: (...given) => stacks().kernel.backward(...given),
-})
+registerStacks(NATIVE, nativeBackend, fusedOn)

@@ -1,5 +1,5 @@
 // Ops of sub-layers on the native engine: calls of kernels/row-ops.h.
-import * as tf from '@tensorflow/tfjs-core'
+import { asTensor } from '../../ops/as-tensor.js'
 import { nativeBackend } from './backend.js'
 import { NATIVE } from './name.js'
 import { registerSubLayerOps, type SubLayerOp } from './sub-layer-ops.js'
@@ -29,5 +29,5 @@ registerSubLayerOps(NATIVE, (op, inputs, shapes, numbers, grown = []) => {
     ...grown.map((tensor) => backend.memoryOf(tensor)),
   ]
   addon.rowOp(handle, OPS.indexOf(op), arrays, numbers)
-  return made.map(({ info }) => tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor2D)
+  return made.map(({ info }) => asTensor(info))
 })

@@ -6,6 +6,7 @@ import type { Gradients } from '../../ops/gradients.js'
 import type { Table, Weight } from '../../ops/linear.js'
 import type { NetworkKernel, NetworkSaved, NetworkShape, Stack, SubLayerWeights } from '../../ops/network.js'
 import { composed } from '../../ops/network.js'
+import { registerKernel } from '../../ops/registry.js'
 
 /** Sizes of a fused run of layers. */
 export interface FusedShape {
@@ -144,7 +145,7 @@ const KEPT = 4
 const isGone = ({ stack }: { readonly stack: Stack }): boolean =>
   stack.some((subLayer) => parametersOf(subLayer).some(([, parameter]) => tensorOf(parameter).isDisposed))
 
-export class Stacks<Network> {
+class Stacks<Network> {
   private readonly entries: Entry<Network>[] = []
 
   constructor(private readonly engine: FusedEngine<Network>) {}
@@ -268,4 +269,27 @@ export class Stacks<Network> {
       }, dy)
     },
   }
+}
+
+/**
+ * Makes `network` of the tfjs backend `name` the fused passes of the engine behind it. @returns the stacks of a backend
+ * @param current the backend that computes now
+ */
+export function registerStacks<Backend extends object, Network>(
+  name: string,
+  current: () => Backend,
+  engineOf: (backend: Backend) => FusedEngine<Network>,
+): (backend: Backend) => Stacks<Network> {
+  const all = new WeakMap<Backend, Stacks<Network>>()
+  const stacksOf = (backend: Backend): Stacks<Network> => {
+    const known = all.get(backend) ?? new Stacks(engineOf(backend))
+    all.set(backend, known)
+    return known
+  }
+  registerKernel('network', name, {
+    forward: (...given) => stacksOf(current()).kernel.forward(...given),
+    forwardSaving: (...given) => stacksOf(current()).kernel.forwardSaving(...given),
+    backward: (...given) => stacksOf(current()).kernel.backward(...given),
+  })
+  return stacksOf
 }

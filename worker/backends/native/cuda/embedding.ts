@@ -1,5 +1,6 @@
 // The op `embedding` on a GPU: rows by token, and the gradient of the table summed by token in a fixed order.
 import * as tf from '@tensorflow/tfjs-core'
+import { asTensor } from '../../../ops/as-tensor.js'
 import type { EmbeddingKernel } from '../../../ops/embedding.js'
 import { registerKernel } from '../../../ops/registry.js'
 import { cudaBackend } from './backend.js'
@@ -13,7 +14,7 @@ const kernel: EmbeddingKernel = {
     const [count, width] = dy.shape
     const { info, array } = backend.take([vocab, width])
     addon.gradTable(device, backend.arrayOf(dy), Int32Array.from(tokens), count, array, vocab, width)
-    return tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor2D
+    return asTensor(info)
   },
 }
 

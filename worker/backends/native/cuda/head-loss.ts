@@ -1,5 +1,5 @@
 // The op `headLoss` on a GPU: logits stay there, and three numbers of each row come back.
-import * as tf from '@tensorflow/tfjs-core'
+import { asTensor } from '../../../ops/as-tensor.js'
 import { registerKernel } from '../../../ops/registry.js'
 import { cudaBackend } from './backend.js'
 import { NATIVE_CUDA } from './name.js'
@@ -19,5 +19,5 @@ registerKernel('headLoss', NATIVE_CUDA, (out, input) => {
     facts,
     array,
   )
-  return { facts, dOut: tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor2D }
+  return { facts, dOut: asTensor(info) }
 })

@@ -1,9 +1,9 @@
 // The op `network` on a GPU: the engine's fused passes, as ../stacks.ts asks for them. Parameters that are read as they are lie where
 // they lasted, so that a recording finds them.
 import * as tf from '@tensorflow/tfjs-core'
+import { asTensor } from '../../../ops/as-tensor.js'
 import type { NetworkShape, Stack } from '../../../ops/network.js'
-import { registerKernel } from '../../../ops/registry.js'
-import { Stacks, type FusedEngine } from '../stacks.js'
+import { registerStacks, type FusedEngine } from '../stacks.js'
 import type { CudaNetwork, DeviceArray } from './addon.js'
 import type { CudaBackend } from './backend.js'
 import { cudaBackend } from './backend.js'
@@ -20,8 +20,6 @@ function samplesOf(
   if (rope === null) return [batch, positions, null, null]
   return [batch, positions, backend.arrayOf(rope.cos), backend.arrayOf(rope.sin)]
 }
-
-const asTensor = <T extends tf.Tensor>(info: tf.TensorInfo): T => tf.engine().makeTensorFromTensorInfo(info) as T
 
 const fusedOn = (backend: CudaBackend): FusedEngine<CudaNetwork> => ({
   fusesSwiglu: (hidden, inner) => hidden % 8 === 0 && inner % 8 === 0,
@@ -56,26 +54,15 @@ const fusedOn = (backend: CudaBackend): FusedEngine<CudaNetwork> => ({
   },
   settle: (values, place) => {
     const { addon, device } = backend.engine
-    const to = place ?? tf.keep(asTensor<tf.Tensor2D>(backend.take(values.shape).info))
+    const to = place ?? tf.keep(asTensor(backend.take(values.shape).info))
     addon.move(device, backend.arrayOf(values), 0, values.size, backend.arrayOf(to), 0, values.size, 1, values.size)
     backend.changed(to)
     return to
   },
 })
 
-const stacksOf = new WeakMap<CudaBackend, Stacks<CudaNetwork>>()
-function stacksOn(backend: CudaBackend): Stacks<CudaNetwork> {
-  const known = stacksOf.get(backend) ?? new Stacks(fusedOn(backend))
-  stacksOf.set(backend, known)
-  return known
-}
+const stacksOn = registerStacks(NATIVE_CUDA, cudaBackend, fusedOn)
 
 /** For a recording: what must be in its place. */
 export const placesOf = (backend: CudaBackend, stack: Stack, shape: NetworkShape): unknown[] =>
   stacksOn(backend).places(stack, shape)
-
-registerKernel('network', NATIVE_CUDA, {
-  forward: (...given) => stacksOn(cudaBackend()).kernel.forward(...given),
-  forwardSaving: (...given) => stacksOn(cudaBackend()).kernel.forwardSaving(...given),
-  backward: (...given) => stacksOn(cudaBackend()).kernel.backward(...given),
-})

@@ -3,6 +3,7 @@
 // long as shapes, weights, tables and the engine's own memory lie where they lay. What cannot be recorded is launched as before.
 import * as tf from '@tensorflow/tfjs-core'
 import { MOST_RECORDED, type Work } from '../../../ops/replay.js'
+import { asTensor } from '../../../ops/as-tensor.js'
 import { registerKernel } from '../../../ops/registry.js'
 import type { CudaRecording } from './addon.js'
 import type { CudaBackend } from './backend.js'
@@ -115,7 +116,7 @@ export class Replays {
   /** A tensor's values in another, or in a new one. */
   private copy(from: tf.Tensor2D, to?: tf.Tensor2D): tf.Tensor2D {
     const { addon, device } = this.backend.engine
-    const made = to ?? (tf.engine().makeTensorFromTensorInfo(this.backend.take(from.shape).info) as tf.Tensor2D)
+    const made = to ?? asTensor(this.backend.take(from.shape).info)
     addon.move(device, this.backend.arrayOf(from), 0, from.size, this.backend.arrayOf(made), 0, from.size, 1, from.size)
     return made
   }

@@ -1,5 +1,5 @@
 // Weights, moments and average that stay on the GPU: of a step only the mean gradient goes there, and the new weights come back.
-import * as tf from '@tensorflow/tfjs-core'
+import { asTensor } from '../../../ops/as-tensor.js'
 import { adamFactors, type Resident, type ResidentBuffers } from '../../../ops/update.js'
 import type { DeviceArray } from './addon.js'
 import { cudaBackend } from './backend.js'
@@ -32,7 +32,7 @@ export function reside(start: ResidentBuffers): Resident {
     cut: (of) => (offset, rows, columns) => {
       const { info, array } = backend.take([rows, columns])
       addon.move(device, arrays[of], offset, columns, array, 0, columns, rows, columns)
-      return tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor2D
+      return asTensor(info)
     },
     read: (of) => {
       const values = new Float32Array(length)

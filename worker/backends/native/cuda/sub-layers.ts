@@ -1,5 +1,5 @@
 // Ops of sub-layers on a GPU: calls of kernels/sub-layers.h.
-import * as tf from '@tensorflow/tfjs-core'
+import { asTensor } from '../../../ops/as-tensor.js'
 import { registerSubLayerOps } from '../sub-layer-ops.js'
 import { cudaBackend } from './backend.js'
 import { NATIVE_CUDA } from './name.js'
@@ -15,5 +15,5 @@ registerSubLayerOps(NATIVE_CUDA, (op, inputs, shapes, numbers, grown = []) => {
   })
   const arrays = [...inputs.map((tensor) => backend.arrayOf(tensor)), ...made.map(({ array }) => array), ...sums]
   addon.subLayer(device, op, arrays, numbers)
-  return made.map(({ info }) => tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor2D)
+  return made.map(({ info }) => asTensor(info))
 })

@@ -16,7 +16,7 @@ template <class P> class RowOps {
 public:
   explicit RowOps(Pool &pool) : pool_(pool), scan_(pool) {}
 
-  /** Arrays and numbers by op, in the order that the op's own comment and worker/backends/native/row-ops.ts say. @throws std::invalid_argument */
+  /** Arrays and numbers by op, in the order that the op's own comment and worker/backends/native/sub-layer-ops.ts say. @throws std::invalid_argument */
   void run(RowOp op, const std::vector<Array> &arrays, const std::vector<double> &numbers) {
     given_ = &arrays;
     const auto real = [&](size_t i) {

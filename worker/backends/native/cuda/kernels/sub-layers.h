@@ -1,6 +1,6 @@
 // Ops of sub-layers that are no part of the fused pass, as JavaScript asks for them: by name, on arrays of the device. Definitions:
-// worker/ops; arrays and numbers in the order that worker/backends/native/row-ops.ts says, results behind what is read, and behind
-// them what is added to.
+// worker/ops; arrays and numbers in the order that worker/backends/native/sub-layer-ops.ts gives them, results behind what is
+// read, and behind them what is added to.
 #pragma once
 #include <map>
 #include "blocks.cuh"
